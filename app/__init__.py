@@ -1,0 +1,1 @@
+"""Throughcare: what must be known when somebody leaves prison, by whom, and no more."""

@@ -1,0 +1,106 @@
+"""An entry of the access log as its writer states it: who, whom, why, what. Pure.
+
+An entry has up to seven sections. What the look-up columns need is typed; the rest is JSON:
+
+    circumstances  time, operation, channel, outcome
+    actor          who acted, and for which agency
+    subject        whom it is about
+    grounds        purpose and basis in law
+    fields         {"released": [{"path", "form", "policies"}],
+                    "withheld": [{"path", "reason", "policies"}]}; no values, ever
+    payload        {"media_type", "length", "sha256", "file_version", "decision"} of the body
+    inputs         what the decision was made from
+"""
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+
+from app.access_log.canonical_json import JsonObject
+from app.access_log.vocabulary import Channel, Operation, Outcome
+
+# Kept for as long as the log, so that erasing a person never hides an officer's misuse.
+RETAINED_SECTIONS = ("circumstances", "actor", "grounds")
+# Erased with the person.
+PERSONAL_SECTIONS = ("subject", "fields", "payload", "inputs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acted. `name` and `function` are those at that time; all is None for the service."""
+
+    agency: str | None = None
+    client: str | None = None
+    officer: str | None = None
+    name: str | None = None
+    function: str | None = None
+    assurance: str | None = None
+    key_thumbprint: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whom it is about: the exchange's own id of the person, and the reference that was used."""
+
+    person: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """Why: purpose and basis in law, and what else justified it."""
+
+    purpose: str | None = None
+    legal_basis: str | None = None
+    justification: str | None = None
+    case: str | None = None
+    agreement: str | None = None
+    emergency_override: str | None = None
+    emergency_approver: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is to be recorded. A part that does not apply stays None and is not committed to."""
+
+    operation: Operation
+    channel: Channel
+    outcome: Outcome
+    actor: Actor
+    grounds: Grounds
+    subject: Subject | None = None
+    fields: JsonObject | None = None
+    payload: JsonObject | None = None
+    inputs: JsonObject | None = None
+
+    def sections(self, *, at: datetime) -> dict[str, JsonObject]:
+        """The sections by name, with `at` as the time of the event."""
+        circumstances = {
+            "time": format_instant(at),
+            "operation": self.operation.value,
+            "channel": self.channel.value,
+            "outcome": self.outcome.value,
+        }
+        sections: dict[str, JsonObject | None] = {
+            "circumstances": circumstances,
+            "actor": _present(self.actor),
+            "subject": None if self.subject is None else _present(self.subject),
+            "grounds": _present(self.grounds),
+            "fields": self.fields,
+            "payload": self.payload,
+            "inputs": self.inputs,
+        }
+        return {name: content for name, content in sections.items() if content is not None}
+
+
+def format_instant(at: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, always 27 characters. ValueError for a naive time."""
+    if at.tzinfo is None:
+        raise ValueError("a time in the log needs a time zone")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _present(part: Actor | Subject | Grounds) -> JsonObject:
+    """The members that are stated."""
+    values = ((field.name, getattr(part, field.name)) for field in fields(part))
+    return {name: value for name, value in values if value is not None}

@@ -1,0 +1,177 @@
+"""Signed notes (C2SP signed-note): text, a blank line, and a line for each signature. Pure.
+
+    text that ends in a newline
+
+    — <name> <base64 of key id and signature>
+
+Only Ed25519 signatures (type 0x01) are made and checked; lines of other keys, for example of
+witnesses that we do not know, are carried and ignored, as the format asks.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Self
+
+from app.crypto.errors import SignatureRefused
+from app.crypto.log_signing import PUBLIC_KEY_BYTES, LogSigningKey, LogVerifyingKey
+from app.problems import ThroughcareError
+
+ED25519 = b"\x01"
+KEY_ID_BYTES = 4
+SIGNATURE_BYTES = 64
+# A verifier must read at least 16 signatures and should have a limit. A post-quantum
+# signature takes up to 5 kB, so both limits leave room for witnesses to come.
+MAX_SIGNATURES = 100
+MAX_NOTE_CHARACTERS = 1_000_000
+EM_DASH = "\N{EM DASH}"
+
+
+class NoteRefused(ThroughcareError):
+    """The note is malformed, or no known key has signed it, or a known key's signature is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """A named Ed25519 key that notes are checked with (C2SP: vkey)."""
+
+    name: str
+    public_key: bytes
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if len(self.public_key) != PUBLIC_KEY_BYTES:
+            raise ValueError(f"an Ed25519 public key has {PUBLIC_KEY_BYTES} bytes")
+
+    @property
+    def key_id(self) -> bytes:
+        """SHA-256 over name, newline, 0x01 and key; its first 4 bytes."""
+        return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[
+            :KEY_ID_BYTES
+        ]
+
+    @classmethod
+    def of(cls, name: str, key: LogSigningKey) -> Self:
+        """The verifier for what `key` signs under `name`."""
+        return cls(name, key.public_bytes)
+
+    @classmethod
+    def from_vkey(cls, vkey: str) -> Self:
+        """Read `<name>+<key id, 8 hex digits>+<base64 of type and key>`. Raises NoteRefused."""
+        name, _, rest = vkey.partition("+")
+        key_id, _, encoded = rest.partition("+")
+        material = decode_base64(encoded)
+        if material[:1] != ED25519:
+            raise NoteRefused("the verifier key is not of the Ed25519 type")
+        try:
+            verifier = cls(name, material[1:])
+        except ValueError:
+            raise NoteRefused("the verifier key has no valid name or key") from None
+        if verifier.key_id.hex() != key_id:
+            raise NoteRefused("the verifier key's id does not belong to its name and key")
+        return verifier
+
+    def to_vkey(self) -> str:
+        """What `from_vkey` reads, and what stands in the agreement between agencies."""
+        encoded = base64.b64encode(ED25519 + self.public_key).decode()
+        return f"{self.name}+{self.key_id.hex()}+{encoded}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedNote:
+    """A note that at least one known key has signed. `signers` are the names of those."""
+
+    text: str
+    signers: tuple[str, ...]
+
+
+def sign_note(text: str, *, name: str, key: LogSigningKey) -> str:
+    """The note of a text with one signature. The text ends in a newline."""
+    _check_characters(text)
+    if not text.endswith("\n"):
+        raise NoteRefused("the text of a note ends in a newline")
+    signature = Verifier.of(name, key).key_id + key.sign(text.encode())
+    return f"{text}\n{EM_DASH} {name} {base64.b64encode(signature).decode()}\n"
+
+
+def open_note(note: str, verifiers: Sequence[Verifier]) -> OpenedNote:
+    """Check every signature of a known key and return the text. Raises NoteRefused.
+
+    One wrong signature of a known key refuses the whole note, whatever others have signed.
+    """
+    text, lines = _split_note(note)
+    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
+    seen: set[tuple[str, bytes]] = set()
+    signers: list[str] = []
+    for line in lines:
+        name, key_id, signature = _parse_signature(line)
+        if (name, key_id) in seen:
+            raise NoteRefused("two signatures of one key")
+        seen.add((name, key_id))
+        if verifier := known.get((name, key_id)):
+            _check_signature(verifier, text, signature)
+            signers.append(name)
+    if not signers:
+        raise NoteRefused("no known key has signed the note")
+    return OpenedNote(text, tuple(signers))
+
+
+def decode_base64(text: str) -> bytes:
+    """Base 64 of RFC 4648, section 4, in its one canonical writing. Raises NoteRefused."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise NoteRefused("expected base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise NoteRefused("expected canonical base64")
+    return data
+
+
+def _split_note(note: str) -> tuple[str, list[str]]:
+    """The text with its final newline, and the signature lines without theirs."""
+    if len(note) > MAX_NOTE_CHARACTERS:
+        raise NoteRefused("the note is too long")
+    _check_characters(note)
+    head, blank, tail = note.rpartition("\n\n")
+    if not blank or not tail.endswith("\n"):
+        raise NoteRefused("a note is text, a blank line and signature lines")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise NoteRefused("the note has too many signatures")
+    return head + "\n", lines
+
+
+def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
+    """Name, key id and signature of a signature line."""
+    dash, _, rest = line.partition(" ")
+    name, _, encoded = rest.partition(" ")
+    try:
+        _check_name(name)
+    except ValueError:
+        raise NoteRefused("a signature line names its key") from None
+    blob = decode_base64(encoded)
+    if dash != EM_DASH or len(blob) <= KEY_ID_BYTES:
+        raise NoteRefused("a signature line is a dash, a name, and key id with signature")
+    return name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:]
+
+
+def _check_signature(verifier: Verifier, text: str, signature: bytes) -> None:
+    if len(signature) != SIGNATURE_BYTES:
+        raise NoteRefused("an Ed25519 signature has 64 bytes")
+    try:
+        LogVerifyingKey(verifier.public_key).verify(text.encode(), signature)
+    except SignatureRefused:
+        raise NoteRefused(f"the signature of {verifier.name} is wrong") from None
+
+
+def _check_name(name: str) -> None:
+    """Raise ValueError unless non-empty and without spaces, control characters and plus."""
+    if not name or "+" in name or any(letter.isspace() or letter < " " for letter in name):
+        raise ValueError("a key name is not empty and has no space and no plus")
+
+
+def _check_characters(text: str) -> None:
+    if any(letter < " " and letter != "\n" for letter in text):
+        raise NoteRefused("a note has no control characters")

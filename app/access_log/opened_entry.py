@@ -1,0 +1,110 @@
+"""Entries as an auditor reads them: the leaf, and the sections that keys still open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, RowMapping, Select, select
+
+from app.access_log import person_keys
+from app.access_log.canonical_json import JsonObject
+from app.access_log.sealing import PERSONAL, RETAINED, LogKeys, Opening, open_group
+from app.access_log.tables import AccessLogEntry, AccessLogLookup
+from app.crypto.errors import DecryptionFailed
+from app.database import table_of
+
+ENTRY = table_of(AccessLogEntry)
+LOOKUP = table_of(AccessLogLookup)
+
+# Why a group of sections does not open.
+ERASED = "erased"
+DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedEntry:
+    """An entry in its place. `missing` says for a group of sections why it does not open."""
+
+    index: int
+    id: str
+    leaf: bytes
+    openings: Mapping[str, Opening] = field(repr=False)
+    missing: Mapping[str, str]
+
+    @property
+    def sections(self) -> dict[str, JsonObject]:
+        """The content of each section that opens."""
+        return {name: orjson.loads(part.content) for name, part in self.openings.items()}
+
+
+def rows_query() -> Select[Any]:
+    """Look-up rows with their entries, in the order of the log. A lost entry shows as no leaf."""
+    return (
+        select(LOOKUP, ENTRY.c.leaf, ENTRY.c.retained, ENTRY.c.personal)
+        .join_from(LOOKUP, ENTRY, LOOKUP.c.entry_id == ENTRY.c.entry_id, isouter=True)
+        .order_by(LOOKUP.c.log_index)
+    )
+
+
+class EntryOpener:
+    """Opens rows of `rows_query`; a person's key is read and unwrapped once."""
+
+    def __init__(self, connection: Connection, keys: LogKeys) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._person_keys: dict[tuple[str, int], bytes | None] = {}
+
+    def open(self, row: RowMapping) -> OpenedEntry:
+        """The entry of a row. What does not open is named in `missing`, never an error."""
+        openings: dict[str, Opening] = {}
+        missing: dict[str, str] = {}
+        for group in (RETAINED, PERSONAL):
+            try:
+                openings |= self._open_group(row, group)
+            except DecryptionFailed:
+                missing[group] = DAMAGED
+        # An erasure destroys key and ciphertext; a ciphertext that stands has to open.
+        if not missing and _committed(row["leaf"]) - openings.keys():
+            missing[PERSONAL] = ERASED
+        return OpenedEntry(
+            index=row["log_index"],
+            id=row["entry_id"],
+            leaf=_leaf(row),
+            openings=openings,
+            missing=missing,
+        )
+
+    def _open_group(self, row: RowMapping, group: str) -> dict[str, Opening]:
+        if row["leaf"] is None:
+            raise DecryptionFailed("the entry is lost")
+        if row[group] is None:
+            return {}
+        key = self._keys.log_retention if group == RETAINED else self._person_key(row)
+        if key is None:
+            raise DecryptionFailed("the key is lost")
+        return open_group(row["entry_id"], group, row[group], key)
+
+    def _person_key(self, row: RowMapping) -> bytes | None:
+        subject_index = row["subject_index"]
+        if subject_index is None:
+            return None
+        place = (subject_index, row["recorded_at"].year)
+        if place not in self._person_keys:
+            found = person_keys.find(self._connection, *place, keys=self._keys)
+            self._person_keys[place] = found
+        return self._person_keys[place]
+
+
+def _leaf(row: RowMapping) -> bytes:
+    """The bytes of a leaf; SQLite keeps text in a column of bytes, if somebody puts it there."""
+    leaf = row["leaf"] or b""
+    return leaf.encode() if isinstance(leaf, str) else bytes(leaf)
+
+
+def _committed(leaf: bytes) -> frozenset[str]:
+    """The sections that a leaf commits to; none for an altered leaf, which verification names."""
+    try:
+        return frozenset(orjson.loads(leaf)["commitments"])
+    except (ValueError, KeyError, TypeError):
+        return frozenset()

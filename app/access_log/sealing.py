@@ -1,0 +1,158 @@
+"""The two layers of an entry: a leaf that shows nothing, and sections that only keys open. Pure.
+
+The leaf holds for each section an HMAC-SHA256 under a random salt of its own: a commitment
+that nobody can guess at, and that binds. Section and salt are encrypted together, so that
+destroying a key leaves a leaf that still proves its place and says nothing more.
+"""
+
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+
+from app.access_log import canonical_json
+from app.access_log.entry import PERSONAL_SECTIONS, Entry
+from app.access_log.merkle import leaf_hash
+from app.crypto import at_rest
+from app.crypto.key_ring import RandomBytes
+
+LEAF_VERSION = 1
+ID_BYTES = 16
+SALT_BYTES = 32
+
+# Two ciphertexts an entry: what outlives an erasure, and what is destroyed by it.
+RETAINED = "retained"
+PERSONAL = "personal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogKeys:
+    """Keys of the log, 32 bytes each."""
+
+    log_retention: bytes = field(repr=False)
+    blind_index: bytes = field(repr=False)
+
+    def subject_index(self, person: str) -> str:
+        """The keyed fingerprint under which the entries about a person are found."""
+        return at_rest.blind_index(self.blind_index, "access log subject", person)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What opens a commitment: the canonical bytes of a section, and its salt."""
+
+    content: bytes
+    salt: bytes
+
+    @property
+    def commitment(self) -> bytes:
+        """HMAC-SHA256 of the content under the salt. 32 bytes."""
+        return hmac.digest(self.salt, self.content, "sha256")
+
+    def to_json(self) -> dict[str, str]:
+        """As it stands in ciphertexts, exports and receipts: text, and base64 of the salt."""
+        return {"content": self.content.decode(), "salt": b64encode(self.salt).decode()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedEntry:
+    """An entry ready to be stored. The bytes of `leaf` are the truth and never written anew."""
+
+    id: str
+    leaf: bytes
+    retained: bytes
+    personal: bytes | None
+    openings: Mapping[str, Opening] = field(repr=False)
+
+    @property
+    def leaf_hash(self) -> bytes:
+        """The hash that stands in the tree."""
+        return leaf_hash(self.leaf)
+
+
+def seal_entry(
+    entry: Entry,
+    *,
+    at: datetime,
+    keys: LogKeys,
+    person_key: bytes | None,
+    random: RandomBytes,
+    origin: str,
+    policy_digest: str,
+) -> SealedEntry:
+    """Commit to each section and encrypt it.
+
+    Args:
+        entry: what happened.
+        at: when it happened.
+        keys: keys of the log.
+        person_key: the key for this person and year, 32 bytes; None where nobody is known:
+            then every section is kept for as long as the log.
+        random: source of the id, the salts and the nonces.
+        origin: the name of the log.
+        policy_digest: digest of the policy bundle in force.
+    """
+    entry_id = random(ID_BYTES).hex()
+    openings = {
+        name: Opening(canonical_json.encode(content), random(SALT_BYTES))
+        for name, content in entry.sections(at=at).items()
+    }
+    personal = openings.keys() & set(PERSONAL_SECTIONS) if person_key is not None else set()
+    return SealedEntry(
+        id=entry_id,
+        leaf=_leaf(entry_id, openings, origin=origin, policy_digest=policy_digest),
+        retained=_seal_group(
+            entry_id, RETAINED, openings, openings.keys() - personal, keys.log_retention, random
+        ),
+        personal=None
+        if person_key is None
+        else _seal_group(entry_id, PERSONAL, openings, personal, person_key, random),
+        openings=openings,
+    )
+
+
+def open_group(entry_id: str, group: str, blob: bytes, key: bytes) -> dict[str, Opening]:
+    """The openings of one ciphertext. Raises DecryptionFailed for another key or altered bytes."""
+    plaintext = at_rest.unseal(key, blob, _associated_data(entry_id, group))
+    members: dict[str, dict[str, str]] = orjson.loads(plaintext)
+    return {
+        name: Opening(member["content"].encode(), b64decode(member["salt"]))
+        for name, member in members.items()
+    }
+
+
+def _leaf(
+    entry_id: str, openings: Mapping[str, Opening], *, origin: str, policy_digest: str
+) -> bytes:
+    return canonical_json.encode(
+        {
+            "version": LEAF_VERSION,
+            "origin": origin,
+            "id": entry_id,
+            "policy": policy_digest,
+            "commitments": {
+                name: b64encode(opening.commitment).decode() for name, opening in openings.items()
+            },
+        }
+    )
+
+
+def _seal_group(
+    entry_id: str,
+    group: str,
+    openings: Mapping[str, Opening],
+    names: Collection[str],
+    key: bytes,
+    random: RandomBytes,
+) -> bytes:
+    plaintext = canonical_json.encode({name: openings[name].to_json() for name in names})
+    nonce = random(at_rest.NONCE_BYTES)
+    return at_rest.seal(key, plaintext, _associated_data(entry_id, group), nonce=nonce)
+
+
+def _associated_data(entry_id: str, group: str) -> bytes:
+    """Binds a ciphertext to its entry and group: moved elsewhere it does not open."""
+    return f"access log entry/{entry_id}/{group}".encode()

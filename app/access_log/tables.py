@@ -1,0 +1,113 @@
+"""Tables of the access log. Rows are inserted and read; only the head is ever updated.
+
+Erasing a person later takes away `personal`, the person's keys and `subject_index`.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer
+from sqlmodel import Field, SQLModel
+
+from app.database import Instant
+
+# On SQLite only INTEGER is the row's own number and counts by itself.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class AccessLogEntry(SQLModel, table=True):
+    """An entry: the leaf as it was hashed, and its sections, encrypted."""
+
+    __tablename__ = "access_log_entry"
+    entry_id: str = Field(primary_key=True)
+    leaf: bytes
+    retained: bytes
+    # None where nobody is known, and after the person's erasure.
+    personal: bytes | None = None
+
+
+class LookupColumns(SQLModel):
+    """What is known of an entry without opening it."""
+
+    entry_id: str
+    leaf_hash: bytes
+    recorded_at: datetime = Field(sa_type=Instant)
+    operation: str
+    channel: str
+    outcome: str
+    agency_id: str | None = None
+    client_id: str | None = None
+    officer_id: str | None = None
+    purpose: str | None = None
+    legal_basis: str | None = None
+    # LogKeys.subject_index: a keyed fingerprint, never the person's id.
+    subject_index: str | None = None
+
+
+class AccessLogPending(LookupColumns, table=True):
+    """An entry that is recorded and has no index yet. Rows are consumed by `integrate`."""
+
+    __tablename__ = "access_log_pending"
+    position: int | None = Field(default=None, primary_key=True, sa_type=Number)
+
+
+class AccessLogLookup(LookupColumns, table=True):
+    """An entry in its place. INVARIANT: log_index counts from 0 without gaps."""
+
+    __tablename__ = "access_log_lookup"
+    # Each serves a filter, in the order of the log.
+    __table_args__ = (
+        Index("ix_access_log_lookup_agency", "agency_id", "log_index"),
+        Index("ix_access_log_lookup_client", "client_id", "log_index"),
+        Index("ix_access_log_lookup_officer", "officer_id", "log_index"),
+        Index("ix_access_log_lookup_subject", "subject_index", "log_index"),
+        Index("ix_access_log_lookup_time", "recorded_at", "log_index"),
+    )
+    log_index: int = Field(
+        primary_key=True, sa_type=Number, sa_column_kwargs={"autoincrement": False}
+    )
+    entry_id: str = Field(unique=True)
+
+
+class AccessLogTile(SQLModel, table=True):
+    """A full tile of 256 hashes (C2SP tlog-tiles): never changed once it stands.
+
+    Level 0 holds leaf hashes, level n + 1 the roots of the tiles of level n. The hashes behind
+    the last full tile are those of the look-up rows.
+    """
+
+    __tablename__ = "access_log_tile"
+    level: int = Field(primary_key=True)
+    tile_index: int = Field(
+        primary_key=True, sa_type=Number, sa_column_kwargs={"autoincrement": False}
+    )
+    hashes: bytes
+    root: bytes
+
+
+class AccessLogHead(SQLModel, table=True):
+    """The single row that says how far the log has grown, with the right edge of its tree."""
+
+    __tablename__ = "access_log_head"
+    head_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    size: int = Field(sa_type=Number)
+    peaks: bytes
+
+
+class AccessLogCheckpoint(SQLModel, table=True):
+    """A checkpoint that was signed. INVARIANT: one for each size."""
+
+    __tablename__ = "access_log_checkpoint"
+    size: int = Field(primary_key=True, sa_type=Number, sa_column_kwargs={"autoincrement": False})
+    origin: str
+    root: bytes
+    note: str
+    signed_at: datetime = Field(sa_type=Instant)
+
+
+class AccessLogPersonKey(SQLModel, table=True):
+    """The key for one person and year, wrapped. Destroying it erases what it sealed."""
+
+    __tablename__ = "access_log_person_key"
+    subject_index: str = Field(primary_key=True)
+    year: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    wrapped_key: bytes

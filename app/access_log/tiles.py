@@ -1,0 +1,111 @@
+"""Hash tiles (C2SP tlog-tiles): any root and any proof of the log from a few rows.
+
+A tile of level n holds 256 hashes, each the root of 256**n leaves. Full tiles are stored as
+soon as the log has grown over them and never change; what stands behind the last full tile is
+read from the look-up rows (level 0) or from the roots of the tiles below.
+"""
+
+from sqlalchemy import Connection, insert, select
+
+from app.access_log import merkle
+from app.access_log.merkle import HASH_BYTES, Frontier, Range
+from app.access_log.tables import AccessLogLookup, AccessLogTile
+from app.database import table_of
+from app.problems import ThroughcareError
+
+TILE_HEIGHT = 8
+TILE_WIDTH = 1 << TILE_HEIGHT
+
+LOOKUP = table_of(AccessLogLookup)
+TILE = table_of(AccessLogTile)
+
+
+class LogDamaged(ThroughcareError):
+    """The stored log lacks hashes that it must have."""
+
+
+def store_full_tiles(connection: Connection, old_size: int, new_size: int, level: int = 0) -> None:
+    """Store the tiles that became full as a level grew, then those above them.
+
+    Sizes are numbers of hashes in the level: leaves in level 0, tiles of the level below above.
+    """
+    old, new = old_size >> TILE_HEIGHT, new_size >> TILE_HEIGHT
+    if old == new:
+        return
+    for index in range(old, new):
+        hashes = _gather(connection, level, index << TILE_HEIGHT, (index + 1) << TILE_HEIGHT)
+        tile = {"level": level, "tile_index": index}
+        data = {"hashes": b"".join(hashes), "root": merkle.root(hashes)}
+        connection.execute(insert(TILE), tile | data)
+    store_full_tiles(connection, old, new, level + 1)
+
+
+def root_at(connection: Connection, size: int) -> bytes:
+    """The root that the log had at an earlier size. Raises LogDamaged."""
+    return _subtree(connection, (0, size))
+
+
+def inclusion_proof(connection: Connection, index: int, size: int) -> tuple[bytes, ...]:
+    """The proof that the entry at `index` stands in the log of `size`. Raises LogDamaged."""
+    return tuple(_subtree(connection, part) for part in merkle.inclusion_ranges(index, size))
+
+
+def consistency_proof(connection: Connection, old_size: int, new_size: int) -> tuple[bytes, ...]:
+    """The proof that the log of `new_size` extends the one of `old_size`. Raises LogDamaged."""
+    parts = merkle.consistency_ranges(old_size, new_size)
+    return tuple(_subtree(connection, part) for part in parts)
+
+
+def read_hashes(connection: Connection, level: int, start: int, stop: int) -> tuple[bytes, ...]:
+    """Hashes [start, stop) of a level; they lie within one tile. Raises LogDamaged."""
+    tile_index, offset = divmod(start, TILE_WIDTH)
+    tile = connection.scalar(
+        select(TILE.c.hashes).where(TILE.c.level == level, TILE.c.tile_index == tile_index)
+    )
+    if tile is None:
+        return _gather(connection, level, start, stop)
+    part = tile[offset * HASH_BYTES : (offset + stop - start) * HASH_BYTES]
+    return merkle.split_hashes(part)
+
+
+def _gather(connection: Connection, level: int, start: int, stop: int) -> tuple[bytes, ...]:
+    """Hashes [start, stop) of a level from the rows below it."""
+    if level == 0:
+        query = (
+            select(LOOKUP.c.leaf_hash)
+            .where(LOOKUP.c.log_index >= start, LOOKUP.c.log_index < stop)
+            .order_by(LOOKUP.c.log_index)
+        )
+    else:
+        query = (
+            select(TILE.c.root)
+            .where(TILE.c.level == level - 1)
+            .where(TILE.c.tile_index >= start, TILE.c.tile_index < stop)
+            .order_by(TILE.c.tile_index)
+        )
+    hashes = tuple(connection.scalars(query))
+    if len(hashes) != stop - start:
+        raise LogDamaged(f"expected {stop - start} hashes of level {level}, found {len(hashes)}")
+    return hashes
+
+
+def _subtree(connection: Connection, part: Range) -> bytes:
+    """The root over leaves [start, stop), as they occur in roots and proofs.
+
+    Such a part begins at a multiple of a power of two not smaller than itself, so its complete
+    subtrees, the largest first, are complete subtrees of the log too.
+    """
+    start, stop = part
+    peaks = []
+    while start < stop:
+        height = (stop - start).bit_length() - 1
+        peaks.append(_node(connection, height, start >> height))
+        start += 1 << height
+    return merkle.join_peaks(peaks)
+
+
+def _node(connection: Connection, height: int, index: int) -> bytes:
+    """The root of the complete subtree of 2**height leaves that is the index-th of its kind."""
+    level, rest = divmod(height, TILE_HEIGHT)
+    hashes = read_hashes(connection, level, index << rest, (index + 1) << rest)
+    return Frontier().extend(hashes).root

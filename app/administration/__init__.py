@@ -1,0 +1,1 @@
+"""The registry and the facts that decisions depend on: who may state what, and on record."""

@@ -1,0 +1,167 @@
+"""Consents (condition C), taken by an officer from the person, withdrawn at any time.
+
+Consent is no basis for police, courts or probation: between them and a prisoner it cannot
+be given freely. And nobody takes a consent in its own favour.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.administration.standing import Standing, require_consent_taker, standing, standing_towards
+from app.agencies import registry
+from app.agencies.tokens import Caller
+from app.cases import consents
+from app.cases.consents import NewConsent
+from app.files.catalogue import FIELDS
+from app.house import Act, House, Refusal, record
+from app.outbox.planning import catch_up
+from app.policy.roles import CONSENT_ROLES
+from app.problems import FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
+
+# A consent ends at most six months after the release (domain: safeguards).
+DAYS_AFTER_RELEASE = 184
+DAYS_WITHOUT_RELEASE = 365
+# About a relative only the relative can consent.
+NOT_THE_PERSONS_OWN = frozenset({"family.family_contact_person", "children.child_identities"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A consent as the officer states it. `evidence_sha256`: of the signed form, in hex."""
+
+    reference: str
+    recipient_agency: str
+    purpose: str
+    fields: tuple[str, ...]
+    text_version: str
+    evidence_sha256: str
+    expires_on: date
+
+
+def take(
+    connection: Connection, house: House, caller: Caller, statement: Statement, *, at: datetime
+) -> str | Refusal:
+    """Record a consent; its id. It holds from the next decision on."""
+    try:
+        place = standing(connection, house, caller, statement.reference)
+        require_consent_taker(place, caller)
+        if statement.recipient_agency == caller.agency_id:
+            raise Forbidden("nobody takes a consent in its own favour")
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
+    _check(connection, house, statement, place, at=at)
+    new = NewConsent(
+        consent_id=house.new_id(),
+        person_id=place.file.person_id,
+        recipient_agency=statement.recipient_agency,
+        purpose=statement.purpose,
+        fields=statement.fields,
+        text_version=statement.text_version,
+        evidence_sha256=statement.evidence_sha256,
+        expires_on=statement.expires_on,
+        by_agency=caller.agency_id,
+        by_officer=caller.officer_id,
+    )
+    consents.record(connection, new, at=at)
+    _record(connection, house, caller, new.person_id, new.consent_id, "given", at=at)
+    catch_up(connection, house.planner, new.person_id, at=at)
+    return new.consent_id
+
+
+def withdraw(
+    connection: Connection, house: House, caller: Caller, consent_id: str, *, at: datetime
+) -> None:
+    """End a consent. It counts no more at the next decision and the next attempt."""
+    row = consents.get(connection, consent_id)
+    place = standing_towards(connection, house, caller, row.person_id)
+    try:
+        require_consent_taker(place, caller)
+    except Forbidden:
+        raise NotFound("no such consent") from None
+    consents.withdraw(
+        connection, consent_id, agency=caller.agency_id, officer=caller.officer_id, at=at
+    )
+    _record(connection, house, caller, row.person_id, consent_id, "withdrawn", at=at)
+
+
+def _check(
+    connection: Connection, house: House, statement: Statement, place: Standing, *, at: datetime
+) -> None:
+    recipient = registry.agency(connection, statement.recipient_agency)
+    today = house.legal_date(at)
+    latest = _latest_expiry(place, today)
+    findings = [
+        *_unknown_fields(statement.fields),
+        *_finding(
+            recipient.role in CONSENT_ROLES,
+            "/recipient_agency",
+            "expected an agency that may act on consent",
+        ),
+        *_finding(
+            today <= statement.expires_on <= latest,
+            "/expires_on",
+            "expected a day from today to six months after the release",
+        ),
+    ]
+    if findings:
+        raise InvalidInput("the consent cannot be recorded so", errors=tuple(findings))
+
+
+def _unknown_fields(paths: tuple[str, ...]) -> Iterator[FieldError]:
+    for place, path in enumerate(paths):
+        known = path in FIELDS and path not in NOT_THE_PERSONS_OWN
+        yield from _finding(known, f"/fields/{place}", "expected a field the person can consent to")
+
+
+def _finding(holds: bool, pointer: str, message: str) -> Iterator[FieldError]:  # noqa: FBT001 - a predicate's outcome
+    if not holds:
+        yield FieldError(pointer, message)
+
+
+def _latest_expiry(place: Standing, today: date) -> date:
+    release = place.file.planned_release_date
+    if release is None or release < today:
+        return today + timedelta(days=DAYS_WITHOUT_RELEASE)
+    return release + timedelta(days=DAYS_AFTER_RELEASE)
+
+
+def _record(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    person_id: str,
+    consent_id: str,
+    status: str,
+    *,
+    at: datetime,
+) -> None:
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.RECORDED,
+        person_id=person_id,
+        fields={"fact": "consent", "id": consent_id, "status": status},
+    )
+    record(connection, house, caller, act, at=at)
+
+
+def _refuse(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    problem: ThroughcareError,
+    *,
+    at: datetime,
+) -> Refusal:
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.REFUSED,
+        fields={"fact": "consent", "reason": problem.slug},
+    )
+    record(connection, house, caller, act, at=at)
+    return Refusal(problem)

@@ -1,0 +1,161 @@
+"""Referrals (condition N): the custodian offers a case, the agency accepts or declines it.
+
+An accepted referral gives the agency a random reference of its own for the person.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.administration.standing import require_custodian, standing
+from app.agencies import registry
+from app.agencies.tokens import Caller
+from app.cases import assignments, references
+from app.cases.assignments import ACCEPTED, DECLINED, Offer
+from app.house import Act, House, Refusal, record
+from app.outbox.planning import catch_up
+from app.problems import FieldError, InvalidInput, NotFound, ThroughcareError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referral:
+    """A referral as its parties see it; `reference` is known to the side that asks only."""
+
+    assignment_id: str
+    status: str
+    reference: str | None = None
+
+
+def offer(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    *,
+    reference: str,
+    agency_id: str,
+    at: datetime,
+) -> Referral | Refusal:
+    """The custodian offers a person's case to an agency."""
+    try:
+        place = standing(connection, house, caller, reference)
+        require_custodian(place)
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
+    agency = registry.agency(connection, agency_id)
+    if agency_id == caller.agency_id:
+        raise InvalidInput(
+            "a case is not referred to oneself",
+            errors=(FieldError("/agency", "expected another agency"),),
+        )
+    new = Offer(
+        assignment_id=house.new_id(),
+        person_id=place.file.person_id,
+        agency_id=agency_id,
+        by_agency=caller.agency_id,
+        by_officer=caller.officer_id,
+    )
+    status = assignments.offer(
+        connection, new, standing_acceptance=agency.standing_acceptance, at=at
+    )
+    if status == ACCEPTED:
+        _open_case(connection, house, agency_id, place.file.person_id, at=at)
+    _record(connection, house, caller, place.file.person_id, new.assignment_id, status, at=at)
+    return Referral(assignment_id=new.assignment_id, status=status)
+
+
+def answer(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    assignment_id: str,
+    *,
+    accept: bool,
+    at: datetime,
+) -> Referral:
+    """The receiving agency accepts or declines an offer made to it."""
+    row = assignments.get(connection, assignment_id)
+    if row.agency_id != caller.agency_id:
+        raise NotFound("no such case assignment")
+    status = ACCEPTED if accept else DECLINED
+    assignments.decide(connection, assignment_id, status=status, officer=caller.officer_id, at=at)
+    reference = (
+        _open_case(connection, house, caller.agency_id, row.person_id, at=at) if accept else None
+    )
+    _record(connection, house, caller, row.person_id, assignment_id, status, at=at)
+    return Referral(assignment_id=assignment_id, status=status, reference=reference)
+
+
+def end(
+    connection: Connection, house: House, caller: Caller, assignment_id: str, *, at: datetime
+) -> Referral:
+    """Custodian or agency ends an accepted assignment; it stops counting at once."""
+    row = assignments.get(connection, assignment_id)
+    if caller.agency_id not in (row.agency_id, row.offered_by_agency):
+        raise NotFound("no such case assignment")
+    assignments.end(connection, assignment_id, officer=caller.officer_id, at=at)
+    _record(connection, house, caller, row.person_id, assignment_id, assignments.ENDED, at=at)
+    return Referral(assignment_id=assignment_id, status=assignments.ENDED)
+
+
+def offers(connection: Connection, caller: Caller) -> list[Referral]:
+    """The offers that wait for the caller's answer. They say nothing about the person."""
+    return [
+        Referral(assignment_id=row.assignment_id, status=row.status)
+        for row in assignments.open_offers(connection, caller.agency_id)
+    ]
+
+
+def _open_case(
+    connection: Connection, house: House, agency_id: str, person_id: str, *, at: datetime
+) -> str:
+    """Give the agency its reference, and the notices that it missed."""
+    reference = references.ensure(
+        connection,
+        ring=house.ring,
+        agency_id=agency_id,
+        person_id=person_id,
+        at=at,
+        random=house.random,
+    )
+    catch_up(connection, house.planner, person_id, at=at)
+    return reference
+
+
+def _record(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    person_id: str,
+    assignment_id: str,
+    status: str,
+    *,
+    at: datetime,
+) -> None:
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.RECORDED,
+        person_id=person_id,
+        fields={"fact": "case-assignment", "id": assignment_id, "status": status},
+    )
+    record(connection, house, caller, act, at=at)
+
+
+def _refuse(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    problem: ThroughcareError,
+    *,
+    at: datetime,
+) -> Refusal:
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.REFUSED,
+        fields={"fact": "case-assignment", "reason": problem.slug},
+    )
+    record(connection, house, caller, act, at=at)
+    return Refusal(problem)

@@ -1,0 +1,65 @@
+"""Who may state a fact about a person: never the one who gains by it, and never alone.
+
+The custodian may state any fact about a person of its own; a welfare centre that has the
+case may take a consent and pass on its withdrawal.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from app.agencies.tokens import Caller
+from app.cases import assignments, references
+from app.files import store
+from app.files.store import StoredFile
+from app.house import House
+from app.problems import Forbidden, NotFound
+
+WELFARE_CENTRE = "social_welfare_centre"
+UNKNOWN_PERSON = NotFound("no person is known to you by this reference")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the caller is to this person."""
+
+    file: StoredFile
+    is_custodian: bool
+    has_case: bool
+
+
+def standing(connection: Connection, house: House, caller: Caller, reference: str) -> Standing:
+    """The person behind the caller's reference and the caller's place there, or NotFound."""
+    person_id = references.find(
+        connection, ring=house.ring, agency_id=caller.agency_id, reference=reference
+    )
+    if person_id is None:
+        raise UNKNOWN_PERSON
+    return standing_towards(connection, house, caller, person_id)
+
+
+def standing_towards(
+    connection: Connection, house: House, caller: Caller, person_id: str
+) -> Standing:
+    """The caller's place towards a person."""
+    file = store.load(connection, person_id, ring=house.ring)
+    return Standing(
+        file=file,
+        is_custodian=file.custodian == caller.agency_id,
+        has_case=assignments.is_accepted(
+            connection, person_id=person_id, agency_id=caller.agency_id
+        ),
+    )
+
+
+def require_custodian(place: Standing) -> None:
+    """Only the custodian of the file may go on."""
+    if not place.is_custodian:
+        raise Forbidden("only the custodian of the file may state this")
+
+
+def require_consent_taker(place: Standing, caller: Caller) -> None:
+    """Only the custodian, or a welfare centre that has the case, may go on."""
+    takes = caller.role == WELFARE_CENTRE and place.has_case
+    if not place.is_custodian and not takes:
+        raise Forbidden("a consent is taken by the custodian or by a welfare centre with the case")

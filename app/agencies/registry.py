@@ -1,0 +1,141 @@
+"""The registry: who exists, and whether it is active now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from app.agencies.tables import Agency, AgencyMunicipality, Client, Officer
+from app.database import insert_new, table_of
+from app.problems import Conflict, FieldError, InvalidInput
+
+AGENCY = table_of(Agency)
+COMPETENCE = table_of(AgencyMunicipality)
+CLIENT = table_of(Client)
+OFFICER = table_of(Officer)
+
+ACTIVE = "active"
+REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgencyRecord:
+    """An agency as the registry knows it. `municipalities` are those it is competent for."""
+
+    agency_id: str
+    name: str
+    role: str
+    country: str
+    municipalities: frozenset[str]
+    standing_acceptance: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRecord:
+    """A system of an agency with its public keys (RFC 7517 set) and registered purposes."""
+
+    client_id: str
+    agency_id: str
+    jwks: dict[str, Any]
+    purposes: tuple[str, ...]
+    legal_bases: tuple[str, ...]
+
+
+def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) -> None:
+    """Register an agency; a second one of the same id is a Conflict."""
+    added = insert_new(
+        connection,
+        Agency,
+        agency_id=agency.agency_id,
+        name=agency.name,
+        role=agency.role,
+        country=agency.country,
+        standing_acceptance=agency.standing_acceptance,
+        status=ACTIVE,
+        created_at=at,
+    )
+    if not added:
+        raise Conflict("an agency of this id is registered already")
+    for municipality in sorted(agency.municipalities):
+        connection.execute(
+            insert(AgencyMunicipality).values(agency_id=agency.agency_id, municipality=municipality)
+        )
+
+
+def add_client(connection: Connection, client: ClientRecord, *, at: datetime) -> None:
+    """Register a system of a known agency; a second one of the same id is a Conflict."""
+    agency(connection, client.agency_id)
+    added = insert_new(
+        connection,
+        Client,
+        client_id=client.client_id,
+        agency_id=client.agency_id,
+        jwks=client.jwks,
+        purposes=list(client.purposes),
+        legal_bases=list(client.legal_bases),
+        status=ACTIVE,
+        created_at=at,
+    )
+    if not added:
+        raise Conflict("a client of this id is registered already")
+
+
+def add_officer(
+    connection: Connection, *, agency_id: str, officer_id: str, function: str, at: datetime
+) -> None:
+    """Register an officer of a known agency; a second one of the same id is a Conflict."""
+    agency(connection, agency_id)
+    added = insert_new(
+        connection,
+        Officer,
+        agency_id=agency_id,
+        officer_id=officer_id,
+        function=function,
+        status=ACTIVE,
+        created_at=at,
+    )
+    if not added:
+        raise Conflict("an officer of this id is registered already")
+
+
+def agency(connection: Connection, agency_id: str) -> AgencyRecord:
+    """The active agency of this id; an unknown or revoked one is InvalidInput."""
+    row = connection.execute(
+        select(AGENCY).where(AGENCY.c.agency_id == agency_id, AGENCY.c.status == ACTIVE)
+    ).one_or_none()
+    if row is None:
+        raise InvalidInput(
+            "no such agency", errors=(FieldError("agency", "not in the registry, or not active"),)
+        )
+    return AgencyRecord(
+        agency_id=row.agency_id,
+        name=row.name,
+        role=row.role,
+        country=row.country,
+        municipalities=municipalities(connection, agency_id),
+        standing_acceptance=row.standing_acceptance,
+    )
+
+
+def municipalities(connection: Connection, agency_id: str) -> frozenset[str]:
+    """The municipalities that an agency is competent for."""
+    return frozenset(
+        connection.scalars(
+            select(COMPETENCE.c.municipality).where(COMPETENCE.c.agency_id == agency_id)
+        )
+    )
+
+
+def revoke_client(connection: Connection, client_id: str) -> None:
+    """From the next call on this client is nobody; its tokens work no more."""
+    connection.execute(update(CLIENT).where(CLIENT.c.client_id == client_id).values(status=REVOKED))
+
+
+def revoke_officer(connection: Connection, *, agency_id: str, officer_id: str) -> None:
+    """From the next call on nobody acts as this officer."""
+    connection.execute(
+        update(OFFICER)
+        .where(OFFICER.c.agency_id == agency_id, OFFICER.c.officer_id == officer_id)
+        .values(status=REVOKED)
+    )

@@ -1,0 +1,65 @@
+"""Tables of the registry. Nothing in them is about an inmate."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column
+from sqlmodel import Field, SQLModel
+
+from app.database import Instant
+
+
+class Agency(SQLModel, table=True):
+    """An organisation with one role: it signed an agreement and is held to it."""
+
+    __tablename__ = "agency"
+    agency_id: str = Field(primary_key=True)
+    name: str
+    role: str = Field(index=True)
+    country: str
+    # It has agreed beforehand to take on every case that the owner refers to it.
+    standing_acceptance: bool
+    status: str
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class AgencyMunicipality(SQLModel, table=True):
+    """A municipality for which an agency is competent."""
+
+    __tablename__ = "agency_municipality"
+    agency_id: str = Field(primary_key=True, foreign_key="agency.agency_id")
+    municipality: str = Field(primary_key=True, index=True)
+
+
+class Client(SQLModel, table=True):
+    """A system of an agency, known by its public keys."""
+
+    __tablename__ = "client"
+    client_id: str = Field(primary_key=True)
+    agency_id: str = Field(foreign_key="agency.agency_id", index=True)
+    jwks: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    # A token may name only what stands here: purposes, and the bases in law for them.
+    purposes: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    legal_bases: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    status: str
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class Officer(SQLModel, table=True):
+    """A person at work in an agency, by that agency's own pseudonymous id."""
+
+    __tablename__ = "officer"
+    agency_id: str = Field(primary_key=True, foreign_key="agency.agency_id")
+    officer_id: str = Field(primary_key=True)
+    function: str
+    status: str
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class UsedAssertion(SQLModel, table=True):
+    """A client assertion that has been used: the primary key makes a second use fail."""
+
+    __tablename__ = "used_assertion"
+    client_id: str = Field(primary_key=True, foreign_key="client.client_id")
+    jti: str = Field(primary_key=True)
+    expires_at: datetime = Field(sa_type=Instant, index=True)

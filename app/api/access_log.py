@@ -1,0 +1,167 @@
+"""The access log: entries for auditors, the signed checkpoint for whoever holds an agreement."""
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from app.access_log import checkpoints
+from app.access_log.query import EntryFilter
+from app.access_log.vocabulary import Operation, Outcome
+from app.agencies import tokens
+from app.agencies.tokens import Caller
+from app.api.answers import json_answer
+from app.api.body import NDJSON
+from app.api.contract import problems
+from app.api.models import LogPage
+from app.api.service import Service, grant_of, perform, service_of
+from app.audit.read_log import Page, Search, may_read, permit_and_record, search, whole_log
+from app.house import Refusal
+from app.problems import NotFound
+
+router = APIRouter(tags=["access log"])
+
+Text = Annotated[str | None, Query(max_length=64)]
+
+
+@router.get(
+    "/v1/access-log/entries",
+    summary="Who received what, when and why",
+    responses=problems(400, 401, 403, 422, 503),
+    response_model=LogPage,
+)
+async def list_entries(  # noqa: PLR0913, PLR0917 - each is a query parameter, named by its caller
+    request: Request,
+    agency: Text = None,
+    client: Text = None,
+    officer: Text = None,
+    person: Text = None,
+    operation: Operation | None = None,
+    outcome: Outcome | None = None,
+    purpose: Text = None,
+    legal_basis: Text = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: Annotated[int | None, Query(ge=0)] = None,
+    tree_size: Annotated[int | None, Query(ge=0)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Entries in the order of the log, pinned to one tree size. The read is an entry itself."""
+    service = service_of(request)
+    keys = service.house.log_keys()
+    filters = EntryFilter(
+        agency_id=agency,
+        client_id=client,
+        officer_id=officer,
+        subject_index=None if person is None else keys.subject_index(person),
+        operation=operation,
+        outcome=outcome,
+        purpose=purpose,
+        legal_basis=legal_basis,
+        since=since,
+        until=until,
+    )
+    asked = Search(filters=filters, person=person, after=after, limit=limit, tree_size=tree_size)
+    await _require_auditor(request, service)
+    page = await service.database.read(lambda c: search(c, service.house, asked))
+    return json_answer(await _release(request, service, asked, page))
+
+
+@router.get(
+    "/v1/access-log/exports",
+    summary="The whole log up to its newest checkpoint, to be verified without the server",
+    responses={
+        200: {"content": {NDJSON: {}}, "description": "Lines of JSON"},
+        **problems(400, 401, 403, 409, 503),
+    },
+    response_class=Response,
+)
+async def export_log(request: Request) -> Response:
+    """Leaves, opened sections and hashes. The export is an entry itself."""
+    service = service_of(request)
+    await _require_auditor(request, service)
+    body = await service.database.read(lambda c: whole_log(c, service.house))
+    answered = {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    await _record(request, service, {"export": "whole log"}, answered)
+    return Response(body, media_type=NDJSON)
+
+
+@router.get(
+    "/log/checkpoint",
+    summary="The newest signed checkpoint (C2SP tlog-checkpoint)",
+    responses={200: {"content": {"text/plain": {}}}, **problems(404)},
+    response_class=Response,
+)
+async def get_checkpoint(request: Request) -> Response:
+    """Origin, size and root of the log, signed. It tells nothing about anybody."""
+    service = service_of(request)
+    signed = await service.database.read(checkpoints.latest)
+    if signed is None:
+        raise NotFound("the log has no signed checkpoint yet")
+    return Response(signed.note, media_type="text/plain; charset=utf-8")
+
+
+async def _require_auditor(request: Request, service: Service) -> None:
+    """Refuse, on record, before anything is read."""
+    grant = grant_of(request)
+
+    def work(connection: Connection) -> Refusal | None:
+        caller = tokens.identify(connection, grant)
+        at = service.clock()
+        if may_read(service.house, caller, at=at):
+            return None
+        return permit_and_record(connection, service.house, caller, asked={}, answered={}, at=at)
+
+    refusal = await service.database.run(work)
+    if refusal is not None:
+        raise refusal.problem
+
+
+async def _release(request: Request, service: Service, asked: Search, page: Page) -> dict[str, Any]:
+    """Record what was asked and which entries were shown; then they may leave."""
+    shown = [entry.index for entry in page.entries]
+    await _record(
+        request,
+        service,
+        {
+            "filters": {name: str(value) for name, value in _filters(asked).items()},
+            "after": asked.after,
+            "limit": asked.limit,
+        },
+        {"tree_size": page.tree_size, "entries": shown},
+    )
+    return {
+        "tree_size": page.tree_size,
+        "entries": [
+            {
+                "index": entry.index,
+                "id": entry.id,
+                "sections": entry.sections,
+                "missing": dict(entry.missing),
+            }
+            for entry in page.entries
+        ],
+        "next": page.next,
+    }
+
+
+def _filters(asked: Search) -> dict[str, object]:
+    """The filters that were set. A person is named by the keyed index alone."""
+    filters = asked.filters
+    names = ("agency_id", "client_id", "officer_id", "subject_index", "operation", "outcome")
+    more = ("purpose", "legal_basis", "since", "until")
+    values = {name: getattr(filters, name) for name in (*names, *more)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+async def _record(
+    request: Request, service: Service, asked: dict[str, Any], answered: dict[str, Any]
+) -> None:
+    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
+        return permit_and_record(
+            connection, service.house, caller, asked=asked, answered=answered, at=at
+        )
+
+    await perform(request, door)

@@ -1,0 +1,144 @@
+"""Answers: problem documents (RFC 9457), token errors (RFC 6749), and headers for all."""
+
+import logging
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.agencies.tokens import OAuthError
+from app.files.findings import findings
+from app.problems import InvalidInput, NotFound, ThroughcareError, Unauthenticated, document
+
+log = logging.getLogger("throughcare.api")
+
+PROBLEM = "application/problem+json"
+JSON = "application/json"
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class HeadersForAll:
+    """Pure ASGI: the same protective headers on every answer, error or not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on, adding headers to the start of an answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(message)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class Lines(Response):
+    """An answer of lines that are made while the request is still being read.
+
+    Starlette's own streaming answer waits for a disconnect at the same time, and so would
+    take chunks of the request's body away from whoever reads it.
+    """
+
+    def __init__(self, lines: AsyncIterator[bytes], *, media_type: str) -> None:
+        super().__init__(media_type=media_type)
+        del self.headers["content-length"]
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the lines as they come."""
+        del scope, receive
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        async for line in self._lines:
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def json_answer(content: object, status: int = 200) -> Response:
+    """A JSON answer from plain values."""
+    return Response(orjson.dumps(content), status_code=status, media_type=JSON)
+
+
+def problem_answer(error: ThroughcareError) -> Response:
+    """The problem document of an error. The bytes depend on its type and detail alone."""
+    headers = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return Response(
+        orjson.dumps(document(error)),
+        status_code=error.status,
+        media_type=PROBLEM,
+        headers=headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Register what turns errors into answers. What is unmapped tells nothing."""
+    app.add_exception_handler(ThroughcareError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _routing)
+    app.add_exception_handler(Exception, _unknown)
+    app.add_middleware(HeadersForAll)
+
+
+def _known(_: Request, error: Exception) -> Response:
+    if isinstance(error, OAuthError):
+        content = {"error": error.code, "error_description": error.detail}
+        status = 401 if error.code == "invalid_client" else 400
+        return json_answer(content, status)
+    assert isinstance(error, ThroughcareError)  # noqa: S101 - registered for it alone
+    return problem_answer(error)
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    problem = InvalidInput("the request does not fit its schema", errors=findings(error.errors()))
+    return problem_answer(problem)
+
+
+class _MethodNotAllowed(ThroughcareError):
+    status = 405
+    title = "Method not allowed"
+    slug = "method-not-allowed"
+
+
+def _routing(_: Request, error: Exception) -> Response:
+    """What the router itself refuses: no such path, or no such method on it."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    if error.status_code == _MethodNotAllowed.status:
+        answer = problem_answer(_MethodNotAllowed("this path takes other methods"))
+        answer.headers.update(error.headers or {})
+        return answer
+    return problem_answer(NotFound("there is nothing at this address"))
+
+
+def _unknown(_: Request, error: Exception) -> Response:
+    log.error("unmapped error of type %s", type(error).__name__)
+    return problem_answer(ThroughcareError("the service failed; nothing was released"))
+
+
+def _add_headers(message: MutableMapping[str, Any]) -> None:
+    present = {name.lower() for name, _ in message["headers"]}
+    message["headers"] = [
+        *message["headers"],
+        *(header for header in HEADERS if header[0] not in present),
+    ]

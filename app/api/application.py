@@ -1,0 +1,47 @@
+"""The HTTP application: every router, every error, one contract. It has no service yet."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.api import (
+    access_log,
+    answers,
+    cases,
+    contract,
+    facts,
+    health,
+    identity,
+    inmate_files,
+    subscriptions,
+)
+
+DESCRIPTION = """What must be known when somebody leaves prison: by whom, in which form, on which
+basis. Every answer is decided field by field and is on record before it leaves."""
+
+
+class Application(FastAPI):
+    """A FastAPI application whose contract also names the bodies that are read strictly."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        if not self.openapi_schema:
+            self.openapi_schema = contract.document(self)
+        return self.openapi_schema
+
+
+def make_application() -> Application:
+    """An application with all routes. `main` gives it the service that they open doors of."""
+    app = Application(
+        title="Throughcare",
+        version="1",
+        description=DESCRIPTION,
+        license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
+        servers=[{"url": "/"}],
+        docs_url=None,
+        redoc_url=None,
+    )
+    for module in (identity, inmate_files, cases, facts, subscriptions, access_log, health):
+        app.include_router(module.router)
+    answers.install(app)
+    return app

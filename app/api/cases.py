@@ -1,0 +1,38 @@
+"""The caller's cases, by its own references."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from app.agencies.tokens import Caller
+from app.api.answers import json_answer
+from app.api.contract import problems
+from app.api.models import REFERENCE, Cases
+from app.api.service import perform, service_of
+from app.disclosure.caseload import Caseload, caseload
+
+router = APIRouter(prefix="/v1/cases", tags=["cases"])
+
+
+@router.get(
+    "",
+    summary="References of persons about whom the caller may ask",
+    responses=problems(400, 401, 422, 503),
+    response_model=Cases,
+)
+async def list_cases(
+    request: Request,
+    after: Annotated[str | None, Query(pattern=REFERENCE.pattern)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """A page of references. There is no search: what is not listed cannot be asked for."""
+    house = service_of(request).house
+
+    def door(connection: Connection, caller: Caller, at: datetime) -> Caseload:
+        return caseload(connection, house, caller, after=after, limit=limit, at=at)
+
+    page = await perform(request, door)
+    cases = [{"reference": reference} for reference in page.references]
+    return json_answer({"cases": cases, "next": page.next})

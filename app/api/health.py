@@ -1,0 +1,23 @@
+"""Health: whether the process lives, and whether it can make anything durable."""
+
+from fastapi import APIRouter, Request
+from sqlalchemy import text
+
+from app.api.contract import problems
+from app.api.models import Health
+from app.api.service import service_of
+
+router = APIRouter(prefix="/health", tags=["operation"])
+
+
+@router.get("/live", summary="The process answers")
+async def live() -> Health:
+    """Says nothing about the database."""
+    return Health(status="ok")
+
+
+@router.get("/ready", summary="The database takes transactions", responses=problems(503))
+async def ready(request: Request) -> Health:
+    """Runs an empty transaction to its commit."""
+    await service_of(request).database.run(lambda c: c.execute(text("SELECT 1")).close())
+    return Health(status="ok")

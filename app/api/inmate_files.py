@@ -1,0 +1,234 @@
+"""Inmate files: put in by their owners, read by whoever the policy lets read them."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Path, Request, Response
+from sqlalchemy import Connection
+
+from app.access_log.vocabulary import Channel
+from app.agencies.tokens import Caller, Grant
+from app.api import answers
+from app.api.body import JSON, MERGE_PATCH, NDJSON, parse_json, read_json, stream
+from app.api.contract import accepts, problems
+from app.api.models import REFERENCE, Contributed, ImportedLine, InmateFileView
+from app.api.service import grant_of, perform, service_of
+from app.disclosure.disclose import Disclosure, disclose
+from app.files.models import (
+    CHANGES_MODELS,
+    InmateFileSubmission,
+    parse_changes,
+    parse_submission,
+)
+from app.house import Refusal
+from app.intake.contribute import Contribution, Precondition, Submission, contribute
+from app.problems import BodyTooLarge, FieldError, InvalidInput, NotFound, ThroughcareError
+
+router = APIRouter(prefix="/v1/inmate-files", tags=["inmate files"])
+
+Reference = Annotated[
+    str,
+    Path(
+        pattern=REFERENCE.pattern,
+        description="The caller's own reference for the person. No other agency's works.",
+    ),
+]
+IfMatch = Annotated[str | None, Header(description="The ETag of the state to change.")]
+IfNoneMatch = Annotated[str | None, Header(description="`*`: only if there is no such file.")]
+
+
+@router.put(
+    "/{reference}",
+    summary="Store an inmate file, as far as the caller owns its sections",
+    openapi_extra=accepts(InmateFileSubmission, JSON),
+    responses={
+        201: {"model": Contributed},
+        **problems(400, 401, 403, 404, 412, 413, 415, 422, 428, 503),
+    },
+    response_model=Contributed,
+)
+async def put_inmate_file(
+    request: Request,
+    reference: Reference,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Sections that are not named go, as far as they are the caller's; others are untouched."""
+    grant = grant_of(request)
+    limit = service_of(request).settings.body_limit
+    sections = parse_submission(await read_json(request, limit=limit))
+    submission = Submission(
+        reference=reference,
+        sections=sections,
+        complete=True,
+        precondition=Precondition(if_match=if_match, if_none_match=if_none_match),
+        channel=Channel.ADMINISTRATION,
+    )
+    return _contributed(await _contribute(request, grant, submission))
+
+
+@router.patch(
+    "/{reference}/sections/{section}",
+    summary="Change fields of one section",
+    openapi_extra=accepts(tuple(CHANGES_MODELS.values()), JSON, MERGE_PATCH),
+    responses=problems(400, 401, 403, 404, 412, 413, 415, 422, 428, 503),
+    response_model=Contributed,
+)
+async def patch_section(
+    request: Request,
+    reference: Reference,
+    section: Annotated[str, Path(description="A section of the catalogue.", max_length=40)],
+    if_match: IfMatch = None,
+) -> Response:
+    """A merge patch (RFC 7396): a field that is named is set, null removes it, others stay."""
+    grant = grant_of(request)
+    if section not in CHANGES_MODELS:
+        raise NotFound("the catalogue has no such section")
+    limit = service_of(request).settings.body_limit
+    content = await read_json(request, limit=limit, types=(JSON, MERGE_PATCH))
+    submission = Submission(
+        reference=reference,
+        sections={section: parse_changes(section, content)},
+        complete=False,
+        precondition=Precondition(if_match=if_match),
+        channel=Channel.ADMINISTRATION,
+    )
+    return _contributed(await _contribute(request, grant, submission))
+
+
+@router.get(
+    "/{reference}",
+    summary="Read what the policy lets the caller have",
+    responses={
+        304: {"description": "Unchanged for this caller"},
+        **problems(400, 401, 404, 422, 503),
+    },
+    response_model=InmateFileView,
+)
+async def get_inmate_file(
+    request: Request, reference: Reference, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Released fields with form, policies and basis; every other field with a reason code."""
+    house = service_of(request).house
+
+    def door(connection: Connection, caller: Caller, at: datetime) -> Disclosure | Refusal:
+        return disclose(connection, house, caller, reference, if_none_match=if_none_match, at=at)
+
+    disclosure = await perform(request, door)
+    headers = {"ETag": disclosure.etag, "Disclosure-Entry": disclosure.entry_id}
+    if disclosure.not_modified:
+        return Response(status_code=304, headers=headers)
+    return Response(disclosure.body, media_type=answers.JSON, headers=headers)
+
+
+@router.post(
+    "/import",
+    summary="Import many files, one JSON object a line",
+    openapi_extra=accepts(InmateFileSubmission, NDJSON),
+    responses={
+        200: {"content": {NDJSON: {"schema": ImportedLine.model_json_schema()}}},
+        **problems(400, 401, 413, 415),
+    },
+    response_class=Response,
+)
+async def import_inmate_files(request: Request) -> Response:
+    """Each line is `{"reference", "sections"}`; each gets an answer line with its number.
+
+    A line stands whole or not at all, and on its own: it replaces what the caller owns of a
+    file that exists, as the newest state of its register.
+    """
+    grant = grant_of(request)
+    settings = service_of(request).settings
+    chunks = stream(request, types=(NDJSON,), limit=settings.import_limit)
+    first = await anext(chunks, b"")
+    lines = _lines(first, chunks, limit=settings.body_limit)
+    return answers.Lines(_import(request, grant, lines), media_type=NDJSON)
+
+
+async def _import(
+    request: Request, grant: Grant, lines: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    number = 0
+    try:
+        async for line in lines:
+            number += 1
+            if line.strip():
+                yield orjson.dumps(await _import_line(request, grant, number, line)) + b"\n"
+    except ThroughcareError as problem:
+        yield orjson.dumps(_refused(number + 1, problem)) + b"\n"
+
+
+async def _import_line(request: Request, grant: Grant, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        reference, sections = _read_line(parse_json(line))
+        submission = Submission(
+            reference=reference,
+            sections=sections,
+            complete=True,
+            precondition=Precondition(required=False),
+            channel=Channel.IMPORT,
+        )
+        stored = await _contribute(request, grant, submission)
+    except ThroughcareError as problem:
+        return _refused(number, problem)
+    status = "created" if stored.created else "changed" if stored.changed else "unchanged"
+    return {"line": number, "status": status}
+
+
+def _read_line(content: Any) -> tuple[str, dict[str, dict[str, Any]]]:  # noqa: ANN401 - JSON can be anything
+    if not isinstance(content, dict) or content.keys() != {"reference", "sections"}:
+        raise InvalidInput("expected an object with reference and sections")
+    reference = content["reference"]
+    if not isinstance(reference, str) or not REFERENCE.fullmatch(reference):
+        finding = FieldError(
+            "/reference", "expected 1 to 64 letters, digits or . _ : -, a letter or digit first"
+        )
+        raise InvalidInput("the reference cannot be one", errors=(finding,))
+    return reference, parse_submission({"sections": content["sections"]})
+
+
+def _refused(number: int, problem: ThroughcareError) -> dict[str, Any]:
+    return {
+        "line": number,
+        "status": "refused",
+        "problem": problem.slug,
+        "detail": problem.detail,
+        "errors": [{"pointer": e.pointer, "message": e.message} for e in problem.errors],
+    }
+
+
+async def _lines(first: bytes, chunks: AsyncIterator[bytes], *, limit: int) -> AsyncIterator[bytes]:
+    """Lines of a streamed body; one that is longer than `limit` ends the import."""
+    rest = first
+    while True:
+        *whole, rest = rest.split(b"\n")
+        for line in whole:
+            yield line
+        if len(rest) > limit:
+            raise BodyTooLarge(f"expected lines of at most {limit} bytes")
+        chunk = await anext(chunks, None)
+        if chunk is None:
+            break
+        rest += chunk
+    if rest:
+        yield rest
+
+
+async def _contribute(request: Request, grant: Grant, submission: Submission) -> Contribution:
+    house = service_of(request).house
+
+    def door(connection: Connection, caller: Caller, at: datetime) -> Contribution | Refusal:
+        return contribute(connection, house, caller, submission, at=at)
+
+    return await perform(request, door, grant=grant)
+
+
+def _contributed(stored: Contribution) -> Response:
+    answer = answers.json_answer(
+        {"created": stored.created, "changed": list(stored.changed), "version": stored.version},
+        201 if stored.created else 200,
+    )
+    answer.headers["ETag"] = stored.etag
+    return answer

@@ -1,0 +1,218 @@
+"""What answers and small requests look like, for validation and for the contract."""
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Member
+
+from app.files.models import ReleasedSections
+from app.notifications.acknowledge import Kind
+
+# What a reference may look like: it stands in addresses.
+REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
+
+Reference = Annotated[str, Member(pattern=REFERENCE.pattern)]
+Identifier = Annotated[str, Member(min_length=1, max_length=64)]
+# A compact JWS with ES256 and a handful of claims is far shorter.
+Signed = Annotated[str, Member(min_length=1, max_length=4096)]
+
+
+class Model(BaseModel):
+    """Strict: JSON types as they are, no unknown members."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Problem(Model):
+    """A problem document (RFC 9457). `errors` names each finding by its pointer."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] = Member(default_factory=list)
+
+
+class Withheld(Model):
+    """A field that is not released, and why. The reason depends on role and purpose only."""
+
+    field: str
+    reason: Literal["not_for_this_role", "not_for_this_purpose", "conditions_not_met"]
+
+
+class InmateFileView(Model):
+    """What one caller may have of one file. Every field of the catalogue is in one of the two."""
+
+    reference: str
+    purpose: str
+    legal_basis: str
+    policy: str = Member(description="SHA-256 of the policy bundle that decided.")
+    released: ReleasedSections  # type: ignore[valid-type]  # made at run time from the catalogue
+    withheld: list[Withheld]
+
+
+class Contributed(Model):
+    """What a submission changed."""
+
+    created: bool
+    changed: list[str]
+    version: int
+
+
+class ImportedLine(Model):
+    """The answer to one line of an import."""
+
+    line: int
+    status: Literal["created", "changed", "unchanged", "refused"]
+    problem: str | None = None
+    detail: str | None = None
+    errors: list[dict[str, str]] = Member(default_factory=list)
+
+
+class Case(Model):
+    """A person whom the caller may ask about, by the caller's own reference."""
+
+    reference: str
+
+
+class Cases(Model):
+    """A page of cases; `next` is the cursor of the next page, null at the end."""
+
+    cases: list[Case]
+    next: str | None
+
+
+class NewAssignment(Model):
+    """The custodian offers a case to an agency."""
+
+    reference: Reference
+    agency: Identifier
+
+
+class Assignment(Model):
+    """A referral: offered, accepted, declined or ended. The reference comes with acceptance."""
+
+    assignment_id: str
+    status: Literal["offered", "accepted", "declined", "ended"]
+    reference: str | None = None
+
+
+class Assignments(Model):
+    """Offers that wait for the caller's answer."""
+
+    assignments: list[Assignment]
+
+
+class NewConsent(Model):
+    """A consent as an officer took it from the person."""
+
+    reference: Reference
+    recipient_agency: Identifier
+    purpose: Identifier
+    fields: Annotated[list[Identifier], Member(min_length=1, max_length=88)]
+    text_version: Identifier
+    evidence_sha256: Annotated[str, Member(pattern=r"^[0-9a-f]{64}$")]
+    expires_on: Annotated[date, Member(strict=False)]
+
+
+class Consent(Model):
+    """The id under which a consent can be withdrawn."""
+
+    consent_id: str
+
+
+class NewSubscription(Model):
+    """Where to push to, and the public RSA key (RFC 7517) to seal to."""
+
+    endpoint: Annotated[str, Member(min_length=1, max_length=2048)]
+    encryption_jwk: dict[str, Any]
+
+
+class Subscription(Model):
+    """A subscription: pending until its nonce came back signed, then active."""
+
+    subscription_id: str
+    endpoint: str
+    status: Literal["pending", "active"]
+
+
+class VerificationResponse(Model):
+    """The nonce, signed with a registered key of the client (JWS)."""
+
+    response: Signed
+
+
+class Acknowledgement(Model):
+    """The recipient's word on a notification, signed with its key (JWS)."""
+
+    acknowledgement: Signed
+
+
+class Attempt(Model):
+    """One try to deliver."""
+
+    number: int
+    started_at: datetime
+    milliseconds: int
+    status_code: int | None
+    problem: str | None
+
+
+class DeliveryView(Model):
+    """A notification on its way, as its subscriber may see it."""
+
+    jti: str
+    status: Literal["queued", "sent", "cancelled", "dead"]
+    created_at: datetime
+    sequence: int | None
+    sent_at: datetime | None
+    lead_days: int | None
+    acknowledgement: Kind | None
+    attempts: list[Attempt]
+
+
+class Deliveries(Model):
+    """The newest notifications of a subscription."""
+
+    deliveries: list[DeliveryView]
+
+
+class LogEntry(Model):
+    """An entry of the access log with the sections that still open."""
+
+    index: int
+    id: str
+    sections: dict[str, dict[str, Any]]
+    missing: dict[str, str]
+
+
+class LogPage(Model):
+    """A page of the log as it was at `tree_size`; `next` is the `after` of the next page."""
+
+    tree_size: int
+    entries: list[LogEntry]
+    next: int | None
+
+
+class Token(Model):
+    """A token response (RFC 6749, section 5.1; RFC 9396)."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    authorization_details: list[dict[str, str]]
+
+
+class TokenError(Model):
+    """A token error (RFC 6749, section 5.2)."""
+
+    error: str
+    error_description: str
+
+
+class Health(Model):
+    """Whether the service works."""
+
+    status: Literal["ok"]

@@ -1,0 +1,77 @@
+"""What every route has at hand, and how it opens a door on behalf of a caller."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from fastapi import Request
+from sqlalchemy import Connection
+
+from app.agencies import tokens
+from app.agencies.tokens import Caller, Grant
+from app.crypto.signing_keys import KeySet
+from app.database import Database
+from app.house import House, Refusal
+from app.notifications.addresses import EndpointRules
+from app.problems import MalformedBody, Unauthenticated
+from app.settings import Settings
+
+T = TypeVar("T")
+Door = Callable[[Connection, Caller, datetime], T | Refusal]
+
+SCHEME = "bearer "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The running service. Made by `main` alone; routes find it on the application."""
+
+    settings: Settings
+    database: Database
+    house: House
+    token_keys: KeySet
+    endpoint_rules: EndpointRules
+    clock: Callable[[], datetime]
+
+
+def service_of(request: Request) -> Service:
+    """The service that this request came to."""
+    service = request.app.state.service
+    assert isinstance(service, Service)  # noqa: S101 - `main` put it there
+    return service
+
+
+def grant_of(request: Request) -> Grant:
+    """What the request's access token grants; exactly one bearer token is expected."""
+    service = service_of(request)
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise MalformedBody("expected one Authorization header")
+    if not given or not given[0].lower().startswith(SCHEME):
+        raise Unauthenticated("expected a bearer token")
+    return tokens.read(
+        given[0][len(SCHEME) :],
+        keys=service.token_keys,
+        issuer=service.settings.issuer,
+        at=service.clock(),
+    )
+
+
+async def perform(request: Request, door: Door[T], *, grant: Grant | None = None) -> T:
+    """Open a door for the caller, in one transaction with the check that it is one now.
+
+    A refusal is raised only here: its entry is committed by then. `grant` is given where
+    the token was read before, as at the start of a long import.
+    """
+    service = service_of(request)
+    granted = grant or grant_of(request)
+
+    def work(connection: Connection) -> T | Refusal:
+        caller = tokens.identify(connection, granted)
+        return door(connection, caller, service.clock())
+
+    result = await service.database.run(work)
+    if isinstance(result, Refusal):
+        raise result.problem
+    return result

@@ -1,0 +1,171 @@
+"""Subscriptions to release notifications, their deliveries, and acknowledgements."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from sqlalchemy import Connection, Row
+
+from app.agencies.tokens import Caller
+from app.api.answers import json_answer
+from app.api.body import JSON, read_model
+from app.api.contract import accepts, problems
+from app.api.models import (
+    Acknowledgement,
+    Deliveries,
+    NewSubscription,
+    Subscription,
+    VerificationResponse,
+)
+from app.api.service import grant_of, perform, service_of
+from app.notifications.acknowledge import acknowledge
+from app.notifications.subscribe import Subscribed, subscribe, verify_subscription
+from app.outbox import deliveries, subscriptions
+
+router = APIRouter(prefix="/v1", tags=["notifications"])
+
+Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+NEWEST = 100
+
+
+@router.post(
+    "/subscriptions",
+    summary="Subscribe an endpoint to release notifications",
+    status_code=201,
+    openapi_extra=accepts(NewSubscription, JSON),
+    responses=problems(400, 401, 413, 415, 422, 503),
+    response_model=Subscription,
+)
+async def create_subscription(request: Request) -> Response:
+    """A nonce, sealed to the key, is sent to the endpoint; it must come back signed."""
+    grant_of(request)
+    service = service_of(request)
+    asked = await read_model(request, NewSubscription, limit=service.settings.body_limit)
+
+    def door(connection: Connection, caller: Caller, at: datetime) -> Subscribed:
+        return subscribe(
+            connection,
+            service.house,
+            caller,
+            endpoint=asked.endpoint,
+            encryption_jwk=asked.encryption_jwk,
+            rules=service.endpoint_rules,
+            at=at,
+        )
+
+    return json_answer(asdict(await perform(request, door)), 201)
+
+
+@router.get(
+    "/subscriptions/{subscription_id}",
+    summary="A subscription of the caller's agency",
+    responses=problems(400, 401, 404, 422, 503),
+    response_model=Subscription,
+)
+async def get_subscription(request: Request, subscription_id: Id) -> Response:
+    """Whether the handshake is done."""
+
+    def door(connection: Connection, caller: Caller, _: datetime) -> dict[str, Any]:
+        row = subscriptions.get(connection, subscription_id, agency_id=caller.agency_id)
+        return {
+            "subscription_id": row.subscription_id,
+            "endpoint": row.endpoint,
+            "status": row.status,
+        }
+
+    return json_answer(await perform(request, door))
+
+
+@router.post(
+    "/subscriptions/{subscription_id}/verification",
+    summary="Answer the handshake",
+    status_code=204,
+    openapi_extra=accepts(VerificationResponse, JSON),
+    responses=problems(400, 401, 404, 413, 415, 422, 503),
+)
+async def answer_handshake(request: Request, subscription_id: Id) -> Response:
+    """The nonce, signed with a registered key of the client."""
+    grant_of(request)
+    service = service_of(request)
+    asked = await read_model(request, VerificationResponse, limit=service.settings.body_limit)
+
+    def door(connection: Connection, caller: Caller, at: datetime) -> None:
+        verify_subscription(
+            connection,
+            service.house,
+            caller,
+            subscription_id,
+            response=asked.response,
+            at=at,
+        )
+
+    await perform(request, door)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/subscriptions/{subscription_id}/deliveries",
+    summary="The newest notifications of a subscription, with every attempt",
+    responses=problems(400, 401, 404, 422, 503),
+    response_model=Deliveries,
+)
+async def list_deliveries(request: Request, subscription_id: Id) -> Response:
+    """Time, status, duration and problem of each attempt."""
+
+    def door(connection: Connection, caller: Caller, _: datetime) -> list[dict[str, Any]]:
+        subscriptions.get(connection, subscription_id, agency_id=caller.agency_id)
+        rows = deliveries.of_subscription(connection, subscription_id, limit=NEWEST)
+        return [_delivery(connection, row) for row in rows]
+
+    return json_answer({"deliveries": await perform(request, door)})
+
+
+@router.post(
+    "/notifications/{jti}/acknowledgement",
+    summary="Acknowledge a notification",
+    status_code=204,
+    openapi_extra=accepts(Acknowledgement, JSON),
+    responses=problems(400, 401, 404, 409, 413, 415, 422, 503),
+)
+async def acknowledge_notification(request: Request, jti: Id) -> Response:
+    """Signed by the client; the same acknowledgement again is fine."""
+    grant_of(request)
+    service = service_of(request)
+    asked = await read_model(request, Acknowledgement, limit=service.settings.body_limit)
+
+    def door(connection: Connection, caller: Caller, at: datetime) -> None:
+        acknowledge(
+            connection,
+            service.house,
+            caller,
+            jti,
+            acknowledgement=asked.acknowledgement,
+            at=at,
+        )
+
+    await perform(request, door)
+    return Response(status_code=204)
+
+
+def _delivery(connection: Connection, row: Row[Any]) -> dict[str, Any]:
+    attempts = deliveries.attempts_of(connection, row.jti)
+    return {
+        "jti": row.jti,
+        "status": row.status,
+        "created_at": row.created_at,
+        "sequence": row.sequence,
+        "sent_at": row.sent_at,
+        "lead_days": row.lead_days,
+        "acknowledgement": row.acknowledgement,
+        "attempts": [
+            {
+                "number": one.number,
+                "started_at": one.started_at,
+                "milliseconds": one.milliseconds,
+                "status_code": one.status_code,
+                "problem": one.problem,
+            }
+            for one in attempts
+        ],
+    }

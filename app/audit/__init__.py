@@ -1,0 +1,1 @@
+"""Auditors ask who received what, when and why. Their own reads are entries too."""

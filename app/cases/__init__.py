@@ -1,0 +1,1 @@
+"""The facts that decisions depend on: references, case assignments, consents."""

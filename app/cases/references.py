@@ -1,0 +1,134 @@
+"""References: each agency knows a person under a name of its own, and no other.
+
+A custodian brings its own reference; every other agency gets 128 random bits. Nothing
+is derived from the person, so two agencies cannot match their references.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from app.cases.tables import Reference
+from app.crypto.at_rest import blind_index, seal, unseal
+from app.crypto.key_ring import KeyRing
+from app.database import insert_new, table_of
+from app.problems import Conflict
+
+REFERENCE = table_of(Reference)
+RANDOM_BYTES = 16
+NONCE_BYTES = 12
+
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A reference of an agency and the person behind it (`person_id` never leaves)."""
+
+    reference: str
+    person_id: str
+
+
+def find(connection: Connection, *, ring: KeyRing, agency_id: str, reference: str) -> str | None:
+    """The person whom this agency knows by this reference, or None."""
+    return connection.scalar(
+        select(REFERENCE.c.person_id).where(
+            REFERENCE.c.agency_id == agency_id,
+            REFERENCE.c.reference_index == _index(ring, agency_id, reference),
+        )
+    )
+
+
+def name(
+    connection: Connection,
+    *,
+    ring: KeyRing,
+    agency_id: str,
+    person_id: str,
+    reference: str,
+    at: datetime,
+    random: Random,
+) -> None:
+    """Give a person this reference in an agency's namespace; a taken one is a Conflict."""
+    added = insert_new(
+        connection,
+        Reference,
+        agency_id=agency_id,
+        reference_index=_index(ring, agency_id, reference),
+        reference_sealed=seal(
+            ring.data_encryption,
+            reference.encode(),
+            _associated(agency_id, person_id),
+            nonce=random(NONCE_BYTES),
+        ),
+        person_id=person_id,
+        created_at=at,
+    )
+    if not added:
+        raise Conflict("this reference names another person already")
+
+
+def ensure(
+    connection: Connection,
+    *,
+    ring: KeyRing,
+    agency_id: str,
+    person_id: str,
+    at: datetime,
+    random: Random,
+) -> str:
+    """The agency's reference for this person; a random one is made at first need."""
+    known = of(connection, ring=ring, agency_id=agency_id, person_id=person_id)
+    if known is not None:
+        return known
+    reference = random(RANDOM_BYTES).hex()
+    name(
+        connection,
+        ring=ring,
+        agency_id=agency_id,
+        person_id=person_id,
+        reference=reference,
+        at=at,
+        random=random,
+    )
+    return reference
+
+
+def of(connection: Connection, *, ring: KeyRing, agency_id: str, person_id: str) -> str | None:
+    """The agency's reference for this person, or None where it has none."""
+    sealed = connection.scalar(
+        select(REFERENCE.c.reference_sealed).where(
+            REFERENCE.c.agency_id == agency_id, REFERENCE.c.person_id == person_id
+        )
+    )
+    return None if sealed is None else _open(ring, agency_id, person_id, sealed)
+
+
+def listing(
+    connection: Connection, *, ring: KeyRing, agency_id: str, after: str | None, limit: int
+) -> list[Listed]:
+    """A page of the agency's references in the order of their keyed index, after a reference."""
+    query = select(REFERENCE.c.reference_sealed, REFERENCE.c.person_id).where(
+        REFERENCE.c.agency_id == agency_id
+    )
+    if after is not None:
+        query = query.where(REFERENCE.c.reference_index > _index(ring, agency_id, after))
+    rows = connection.execute(query.order_by(REFERENCE.c.reference_index).limit(limit))
+    return [
+        Listed(_open(ring, agency_id, row.person_id, row.reference_sealed), row.person_id)
+        for row in rows
+    ]
+
+
+def _index(ring: KeyRing, agency_id: str, reference: str) -> str:
+    return blind_index(ring.blind_index, "reference", agency_id, reference)
+
+
+def _associated(agency_id: str, person_id: str) -> bytes:
+    return f"reference\0{agency_id}\0{person_id}".encode()
+
+
+def _open(ring: KeyRing, agency_id: str, person_id: str, sealed: bytes) -> str:
+    return unseal(ring.data_encryption, sealed, _associated(agency_id, person_id)).decode()

@@ -1,0 +1,61 @@
+"""Commands around the access log: export, checkpoint, and verification without the server."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.access_log.note import Verifier
+from app.access_log.verifier import verify_export
+from app.cli.output import Json, screen, show
+from app.receiver.client import AgencyClient
+from app.receiver.configuration import AgencyConfiguration
+
+access_log = typer.Typer(help="The access log: export it, verify it.", no_args_is_help=True)
+
+# An export of a large log; the client holds it in memory before it is written.
+LARGEST_EXPORT = 2 * 1024**3
+
+
+@access_log.command()
+def verify(
+    export: Annotated[Path, typer.Argument(help="An export of the log.")],
+    *,
+    key: Annotated[list[str], typer.Option(help="The log's key (vkey) from the agreement.")],
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint that was saved before; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Verify an export. The exit status tells the kind of finding; 0 is a sound log."""
+    with export.open("rb") as lines:
+        report = verify_export(
+            lines,
+            verifiers=[Verifier.from_vkey(text) for text in key],
+            saved_checkpoints=[path.read_bytes().decode() for path in checkpoint or ()],
+        )
+    finding = None if report.finding is None else report.finding.name.lower()
+    if as_json:
+        result = {"finding": finding, "index": report.index, "detail": report.detail}
+        print(json.dumps({**result, "size": report.size, "erased": report.erased}))  # noqa: T201 - the result
+    elif finding is None:
+        screen.print(f"sound: {report.size} entries of {report.origin}", style="green")
+    else:
+        place = "" if report.index is None else f" at entry {report.index}"
+        screen.print(f"{finding}{place}: {report.detail}", style="red", markup=False)
+    raise typer.Exit(report.exit_code)
+
+
+@access_log.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write.")],
+    *,
+    configuration: Annotated[Path, typer.Option("--as", help="Configuration of an auditor.")],
+    as_json: Json = False,
+) -> None:
+    """As an auditor: fetch the whole log up to its newest checkpoint."""
+    with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:
+        answer = client.request("GET", "/v1/access-log/exports", max_bytes=LARGEST_EXPORT)
+    file.write_bytes(answer.content)
+    show({"file": str(file), "bytes": len(answer.content)}, as_json=as_json)

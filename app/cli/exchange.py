@@ -1,0 +1,154 @@
+"""Commands of an agency: import a register's file, receive notifications."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from app.cli.output import Json, errors, screen
+from app.imports.mapping import Mapping
+from app.imports.outcomes import Converted, RowError
+from app.imports.rows import convert
+from app.imports.shipped import named
+from app.receiver.client import AgencyClient
+from app.receiver.configuration import AgencyConfiguration
+from app.receiver.program import run
+from app.receiver.statements import Acknowledgement
+
+# Rows in one call: small enough for a bar that moves, large enough to cost few calls.
+ROWS = 100
+
+Configuration = Annotated[
+    Path, typer.Option("--as", help="Configuration of the agency's client (agency.toml).")
+]
+
+
+def add_to(cli: typer.Typer) -> None:
+    """Add these commands."""
+    cli.command("import")(import_file)
+    cli.command()(receive)
+
+
+@dataclass
+class Tally:
+    """What became of the rows so far."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV or NDJSON file of a register.")],
+    *,
+    mapping: Annotated[str, typer.Option(help="Mapping file, or the name of a shipped one.")],
+    configuration: Configuration,
+    answers: Annotated[
+        Path | None, typer.Option(help="Write an answer for every row here (NDJSON).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Import inmate files: an answer for each row, and nothing of a row that is refused."""
+    rules = named(mapping)
+    tally = Tally()
+    with (
+        AgencyClient(AgencyConfiguration.from_file(configuration)) as client,
+        answers.open("w", encoding="utf-8") if answers else nullcontext() as record,
+        Progress(console=errors, transient=True) as progress,
+    ):
+        bar = progress.add_task("importing", total=_count_lines(file))
+        for answer in _answers(client, file, rules):
+            tally.outcomes[answer["status"]] += 1
+            if answer["status"] == "refused":
+                tally.refused.append(answer)
+            if record is not None:
+                record.write(json.dumps(answer, ensure_ascii=False) + "\n")
+            progress.update(bar, completed=answer["line"])
+    _report(tally, as_json=as_json)
+
+
+def receive(
+    *,
+    configuration: Configuration,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.")] = 8443,
+    subscribe: Annotated[bool, typer.Option(help="Subscribe this endpoint if needed.")] = True,
+    answer: Annotated[
+        Acknowledgement, typer.Option(help="How notifications are acknowledged.")
+    ] = Acknowledgement.ACCEPTED,
+) -> None:
+    """Receive notifications for an agency: verify, open, store, acknowledge."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # It would log the address of every call, and a call's address holds references.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    run(
+        AgencyConfiguration.from_file(configuration),
+        host=host,
+        port=port,
+        subscribe=subscribe,
+        answer=answer,
+    )
+
+
+def _answers(client: AgencyClient, file: Path, mapping: Mapping) -> Iterator[dict[str, Any]]:
+    """An answer for each row, in the order of the file, portion by portion."""
+    with file.open("rb") as lines:
+        for portion in _portions(convert(lines, mapping)):
+            good = [row for row in portion if isinstance(row, Converted)]
+            sent = _send(client, good)
+            given = {row.line: answer for row, answer in zip(good, sent, strict=True)}
+            for row in portion:
+                yield _row_refused(row) if isinstance(row, RowError) else given[row.line]
+
+
+def _portions(rows: Iterator[Converted | RowError]) -> Iterator[list[Converted | RowError]]:
+    portion: list[Converted | RowError] = []
+    for row in rows:
+        portion.append(row)
+        if len(portion) == ROWS:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
+
+
+def _send(client: AgencyClient, rows: list[Converted]) -> list[dict[str, Any]]:
+    """The service's answers to these rows, with the line numbers of the source."""
+    if not rows:
+        return []
+    body = b"".join(json.dumps(row.record).encode() + b"\n" for row in rows)
+    answer = client.request(
+        "POST",
+        "/v1/inmate-files/import",
+        content=body,
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    given = [json.loads(line) for line in answer.content.splitlines()]
+    return [{**one, "line": row.line} for row, one in zip(rows, given, strict=True)]
+
+
+def _row_refused(row: RowError) -> dict[str, Any]:
+    return {"line": row.line, "status": "refused", "detail": row.message, "errors": []}
+
+
+def _count_lines(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+def _report(tally: Tally, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({**tally.outcomes, "rows_refused": tally.refused}))  # noqa: T201 - the result
+        return
+    for status, count in sorted(tally.outcomes.items()):
+        screen.print(f"{status}: {count}")
+    for row in tally.refused:
+        findings = "; ".join(f"{e['pointer']}: {e['message']}" for e in row["errors"])
+        detail = f"{row['detail']}{': ' + findings if findings else ''}"
+        screen.print(f"  line {row['line']}: {detail}", markup=False)

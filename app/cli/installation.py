@@ -1,0 +1,81 @@
+"""Commands that make and run an installation: init, serve."""
+
+import gc
+import logging
+import secrets
+from datetime import datetime
+
+import typer
+import uvicorn
+from alembic import command
+from sqlalchemy import Connection
+
+from app.access_log import checkpoints
+from app.cli.output import Json, screen, show
+from app.crypto.key_ring import KeyRing
+from app.main import alembic_config, create_app, log_verifier, make_clock, opened
+from app.settings import Settings
+
+
+def add_to(cli: typer.Typer) -> None:
+    """Add these commands."""
+    cli.command()(init)
+    cli.command()(serve)
+
+
+def init(*, as_json: Json = False) -> None:
+    """Make keys, tables and an empty, signed access log. What is there is left as it is."""
+    settings = Settings.from_environment()
+    ring = prepare(settings, at=make_clock(settings)())
+    result = {
+        "database": settings.database_url,
+        "keys": str(settings.key_directory),
+        "log_key": log_verifier(settings, ring).to_vkey(),
+    }
+    show(result, as_json=as_json)
+    if not as_json:
+        screen.print("Put the log key into the agreement between the agencies.")
+
+
+def serve() -> None:
+    """Run the service: interface, dispatcher and sequencer in one process."""
+    settings = Settings.from_environment()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # It would log the address of every delivery.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    app = create_app(settings)
+    # Full collections over a large heap were the ten-fold p99 of the prototypes.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        # Paths hold references: they are not for a log of their own.
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=20,
+    )
+
+
+def prepare(settings: Settings, *, at: datetime) -> KeyRing:
+    """Make what is missing: keys, tables, the signature of the empty log and its file."""
+    if not settings.key_directory.exists():
+        KeyRing.create(settings.key_directory, random=secrets.token_bytes)
+    ring = KeyRing.load(settings.key_directory)
+    with opened(settings) as database:
+        note = database.run_blocking(lambda c: _migrate_and_sign(c, settings, ring, at))
+        if checkpoints.read_checkpoint_file(settings.checkpoint_file) is None:
+            checkpoints.write_checkpoint_file(settings.checkpoint_file, note)
+    return ring
+
+
+def _migrate_and_sign(
+    connection: Connection, settings: Settings, ring: KeyRing, at: datetime
+) -> str:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return checkpoints.publish(connection, key=ring.log_signing, origin=settings.log_origin, at=at)

@@ -1,0 +1,166 @@
+"""Commands of the registry: agencies, their clients and officers."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Connection
+
+from app.administration import registry
+from app.agencies.registry import AgencyRecord, ClientRecord
+from app.cli.output import Json, show
+from app.house import House
+from app.main import check_ready, make_clock, make_house, opened
+from app.problems import InvalidInput
+from app.receiver.new_agency import write_configuration
+from app.settings import Settings
+
+agency = typer.Typer(help="Agencies: organisations with one role.", no_args_is_help=True)
+client = typer.Typer(help="Clients: systems of an agency.", no_args_is_help=True)
+officer = typer.Typer(help="Officers on whose behalf clients call.", no_args_is_help=True)
+
+AgencyId = Annotated[str, typer.Option("--agency", help="Id of the agency.")]
+
+
+@agency.command("add")
+def add_agency(
+    agency_id: Annotated[str, typer.Argument(help="Id, for example welfare-gjilan.")],
+    *,
+    name: Annotated[str, typer.Option(help="Name as others know it.")],
+    role: Annotated[str, typer.Option(help="Role in the policy.")],
+    country: Annotated[str, typer.Option(help="ISO 3166-1 code; XK is user-assigned.")],
+    municipality: Annotated[
+        list[str] | None, typer.Option(help="A municipality it is competent for; repeatable.")
+    ] = None,
+    standing_acceptance: Annotated[
+        bool, typer.Option(help="It accepts every referral beforehand.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Register an agency."""
+    record = AgencyRecord(
+        agency_id=agency_id,
+        name=name,
+        role=role,
+        country=country,
+        municipalities=frozenset(municipality or ()),
+        standing_acceptance=standing_acceptance,
+    )
+    _run(lambda c, house, at: registry.register_agency(c, house, record, at=at))
+    show({"agency": agency_id, "status": "active"}, as_json=as_json)
+
+
+@client.command("add")
+def add_client(
+    client_id: Annotated[str, typer.Argument(help="Id, for example welfare-gjilan-1.")],
+    *,
+    agency_id: AgencyId,
+    jwks: Annotated[Path, typer.Option(help="File with its public keys (JWK Set).")],
+    purpose: Annotated[list[str], typer.Option(help="A purpose of its role; repeatable.")],
+    legal_basis: Annotated[list[str], typer.Option(help="A basis in law; repeatable.")],
+    as_json: Json = False,
+) -> None:
+    """Register a system of an agency with its public keys."""
+    record = ClientRecord(
+        client_id=client_id,
+        agency_id=agency_id,
+        jwks=_read_json(jwks),
+        purposes=tuple(purpose),
+        legal_bases=tuple(legal_basis),
+    )
+    _run(lambda c, house, at: registry.register_client(c, house, record, at=at))
+    show({"client": client_id, "status": "active"}, as_json=as_json)
+
+
+@client.command("revoke")
+def revoke_client(
+    client_id: Annotated[str, typer.Argument(help="Id of the client.")], *, as_json: Json = False
+) -> None:
+    """End a client; its tokens work no more from the next call on."""
+    _run(lambda c, house, at: registry.revoke_client(c, house, client_id, at=at))
+    show({"client": client_id, "status": "revoked"}, as_json=as_json)
+
+
+@client.command("new")
+def new_client(
+    folder: Annotated[Path, typer.Argument(help="Folder to make, at the agency.")],
+    *,
+    client_id: Annotated[str, typer.Option(help="Id that will be registered.")],
+    issuer: Annotated[str, typer.Option(help="Base address of the service.")],
+    officer_id: Annotated[str, typer.Option("--officer", help="On whose behalf it calls.")],
+    purpose: Annotated[str, typer.Option(help="What for.")],
+    legal_basis: Annotated[str, typer.Option(help="On which basis.")],
+    as_json: Json = False,
+) -> None:
+    """At the agency: make keys and a configuration, and the public keys to be registered."""
+    made = write_configuration(
+        folder,
+        issuer=issuer,
+        client_id=client_id,
+        officer=officer_id,
+        purpose=purpose,
+        legal_basis=legal_basis,
+    )
+    public = folder / "jwks.json"
+    public.write_text(json.dumps(made.jwks) + "\n", encoding="utf-8")
+    show({"configuration": str(made.path), "jwks": str(public)}, as_json=as_json)
+
+
+@officer.command("add")
+def add_officer(
+    officer_id: Annotated[str, typer.Argument(help="The agency's own id of the officer.")],
+    *,
+    agency_id: AgencyId,
+    function: Annotated[str, typer.Option(help="Function, for example case worker.")],
+    as_json: Json = False,
+) -> None:
+    """Register an officer of an agency."""
+    _run(
+        lambda c, house, at: registry.register_officer(
+            c, house, agency_id=agency_id, officer_id=officer_id, function=function, at=at
+        )
+    )
+    show({"officer": officer_id, "status": "active"}, as_json=as_json)
+
+
+@officer.command("revoke")
+def revoke_officer(
+    officer_id: Annotated[str, typer.Argument(help="The agency's own id of the officer.")],
+    *,
+    agency_id: AgencyId,
+    as_json: Json = False,
+) -> None:
+    """End an officer; nobody acts on their behalf from the next call on."""
+    _run(
+        lambda c, house, at: registry.revoke_officer(
+            c, house, agency_id=agency_id, officer_id=officer_id, at=at
+        )
+    )
+    show({"officer": officer_id, "status": "revoked"}, as_json=as_json)
+
+
+def _run(work: Callable[[Connection, House, datetime], None]) -> None:
+    """Do registry work on the database of this installation, which nobody else may hold."""
+    settings = Settings.from_environment()
+    at = make_clock(settings)()
+    house = make_house(settings, at=at)
+
+    def checked(connection: Connection) -> None:
+        check_ready(connection, settings, house)
+        work(connection, house, at)
+
+    with opened(settings) as database:
+        database.run_blocking(checked)
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InvalidInput(f"{path}: expected JSON") from None
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{path}: expected a JSON object")
+    return content

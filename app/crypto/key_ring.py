@@ -1,0 +1,180 @@
+"""The key ring: a folder with one file for each secret of the service.
+
+Symmetric keys are 32 bytes as one line of base64url, private keys are PEM. A file that anybody
+but its owner can read is refused, and so is a folder with a file that nobody expects. Another
+store of secrets (a key management service) would make the same `KeyRing`.
+"""
+
+import hashlib
+import hmac
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self, TypeVar
+
+from app.crypto.at_rest import KEY_BYTES
+from app.crypto.encoding import decode_base64url, encode_base64url
+from app.crypto.errors import CryptoError, UnsafeKey
+from app.crypto.log_signing import LogSigningKey
+from app.crypto.signing_keys import SigningKey
+
+_Loaded = TypeVar("_Loaded")
+
+RandomBytes = Callable[[int], bytes]
+"""Gives so many random bytes, as `secrets.token_bytes` does."""
+
+_OTHERS_MAY = 0o077  # any permission of group or world
+_MAX_FILE_BYTES = 16 * 1024
+
+_SYMMETRIC = ("data_encryption", "log_retention", "blind_index")
+_TOKEN_KEYS = ("token_signing", "notification_signing")
+_LOG_KEY = "log_signing"
+_FILES = frozenset(
+    [f"{name}.key" for name in _SYMMETRIC] + [f"{name}.pem" for name in (*_TOKEN_KEYS, _LOG_KEY)]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeyRing:
+    """Every secret key of the service. None of them shows when the ring is printed.
+
+    Attributes:
+        data_encryption: key-encryption key of the persons' data keys, 32 bytes.
+        log_retention: key of the access log's sections that outlive a person's erasure, and
+            key-encryption key of its keys per person and year, 32 bytes.
+        blind_index: key of the keyed fingerprints for look-ups, 32 bytes.
+        token_signing: signs access tokens, ES256.
+        notification_signing: signs what is sealed to recipients, ES256.
+        log_signing: signs checkpoints of the access log, Ed25519.
+    """
+
+    data_encryption: bytes = field(repr=False)
+    log_retention: bytes = field(repr=False)
+    blind_index: bytes = field(repr=False)
+    token_signing: SigningKey = field(repr=False)
+    notification_signing: SigningKey = field(repr=False)
+    log_signing: LogSigningKey = field(repr=False)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read a key ring.
+
+        Raises:
+            UnsafeKey: a file is missing, unexpected, open to others, or holds no such key.
+                The message names the file and never shows what is in it.
+        """
+        _refuse_unknown_files(directory)
+        return cls(
+            data_encryption=_load(directory / "data_encryption.key", _read_symmetric),
+            log_retention=_load(directory / "log_retention.key", _read_symmetric),
+            blind_index=_load(directory / "blind_index.key", _read_symmetric),
+            token_signing=_load(directory / "token_signing.pem", _read_token_key),
+            notification_signing=_load(directory / "notification_signing.pem", _read_token_key),
+            log_signing=_load(directory / "log_signing.pem", LogSigningKey.from_pem),
+        )
+
+    @classmethod
+    def create(cls, directory: Path, *, random: RandomBytes) -> Self:
+        """Make a folder of new keys and read it.
+
+        The folder appears as a whole or not at all. `random` gives the symmetric keys and
+        the log's key; elliptic-curve keys are drawn from the operating system.
+
+        Raises:
+            UnsafeKey: the folder is there already and not empty: keys are never overwritten.
+        """
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-keys-", dir=directory.parent) as staging:
+            ring = Path(staging) / "ring"
+            ring.mkdir(mode=0o700)
+            for name, content in _new_keys(random).items():
+                _write_private_file(ring / name, content)
+            _move_into_place(ring, directory)
+        return cls.load(directory)
+
+    @property
+    def data_encryption_id(self) -> str:
+        """Names the key-encryption key beside what it wrapped; tells nothing about it."""
+        return hmac.digest(self.data_encryption, b"key id", hashlib.sha256)[:8].hex()
+
+
+def _new_keys(random: RandomBytes) -> dict[str, bytes]:
+    keys = {f"{name}.key": encode_base64url(random(KEY_BYTES)).encode() for name in _SYMMETRIC}
+    keys |= {f"{name}.pem": SigningKey.generate().to_pem() for name in _TOKEN_KEYS}
+    keys[f"{_LOG_KEY}.pem"] = LogSigningKey.from_seed(random(KEY_BYTES)).to_pem()
+    return keys
+
+
+def _write_private_file(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _move_into_place(ring: Path, directory: Path) -> None:
+    try:
+        ring.rename(directory)  # succeeds only when nothing, or an empty folder, is there
+    except OSError as error:
+        raise UnsafeKey(f"{directory}: cannot put a new key ring here ({error.strerror})") from None
+    _sync_folder(directory)
+    _sync_folder(directory.parent)
+
+
+def _sync_folder(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_unknown_files(directory: Path) -> None:
+    try:
+        present = sorted(path.name for path in directory.iterdir())
+    except OSError as error:
+        raise UnsafeKey(f"{directory}: {error.strerror}") from None
+    for name in present:
+        # Stores of mounted secrets keep their own bookkeeping in names with a dot in front.
+        if name not in _FILES and not name.startswith("."):
+            raise UnsafeKey(f"{directory / name}: not a file of a key ring")
+
+
+def _load(path: Path, read: Callable[[bytes], _Loaded]) -> _Loaded:
+    content = _read_private_file(path)
+    try:
+        return read(content)
+    except CryptoError as error:
+        raise UnsafeKey(f"{path}: {error}") from None
+
+
+def _read_private_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())  # of the file that is open, not of its name
+            if not stat.S_ISREG(status.st_mode) or status.st_mode & _OTHERS_MAY:
+                raise UnsafeKey(f"{path}: must be a file that only its owner can read (0600)")
+            return file.read(_MAX_FILE_BYTES)
+    except OSError as error:
+        raise UnsafeKey(f"{path}: {error.strerror}") from None
+
+
+def _read_symmetric(content: bytes) -> bytes:
+    try:
+        key = decode_base64url(content.decode("ascii").strip())
+    except UnicodeDecodeError:
+        raise UnsafeKey("not base64url") from None
+    if len(key) != KEY_BYTES:
+        raise UnsafeKey(f"a symmetric key has {KEY_BYTES} bytes")
+    return key
+
+
+def _read_token_key(content: bytes) -> SigningKey:
+    key = SigningKey.from_pem(content)
+    if key.algorithm != "ES256":
+        raise UnsafeKey("the service signs with a P-256 key")
+    return key

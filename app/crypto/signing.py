@@ -1,0 +1,151 @@
+"""Signed tokens: JWS compact serialisation (RFC 7515), ES256, and ES384 where asked for.
+
+`jose.jws` computes the signature. Everything it is lenient about is decided before it sees
+the token (RFC 8725): length, segments, encoding, header members, algorithm, type, key.
+`jose.jwt` is never used: it accepts tokens that name unknown critical extensions, that carry
+a claim twice, or that never expire.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jose import jws
+from jose.exceptions import JWSError
+
+from app.crypto.encoding import (
+    decode_base64url,
+    encoded_length,
+    read_json_object,
+    split_segments,
+    write_json,
+)
+from app.crypto.errors import Malformed, SignatureRefused, UnknownKey
+from app.crypto.json_web_keys import public_jwks
+from app.crypto.signing_keys import SIGNATURE_BYTES, KeySet, SigningKey, VerifyingKey
+
+__all__ = [
+    "MAX_TOKEN_LENGTH",
+    "KeySet",
+    "SigningKey",
+    "VerifyingKey",
+    "overhead",
+    "public_jwks",
+    "sign",
+    "unverified_claims",
+    "verify",
+]
+
+MAX_TOKEN_LENGTH = 8 * 1024
+"""Longest token in characters. Access tokens and assertions stay below 2,000."""
+
+_HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
+
+
+def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
+    """Sign claims as a compact JWS whose header holds `alg`, `kid` and `typ`.
+
+    Raises:
+        ValueError: the claims hold NaN or an infinity.
+    """
+    return jws.sign(
+        write_json(claims),
+        key.prepared,
+        headers={"kid": key.kid, "typ": typ},
+        algorithm=key.algorithm,
+    )
+
+
+def overhead(key: SigningKey, *, typ: str) -> int:
+    """Characters of a token of this key and type that are not its payload segment."""
+    header = write_json({"alg": key.algorithm, "kid": key.kid, "typ": typ})
+    signature = encoded_length(SIGNATURE_BYTES[key.algorithm])
+    return encoded_length(len(header)) + signature + len("..")
+
+
+def verify(
+    token: str,
+    keys: Mapping[str, VerifyingKey],
+    *,
+    typ: str,
+    algorithms: tuple[str, ...] = ("ES256",),
+    max_length: int = MAX_TOKEN_LENGTH,
+) -> dict[str, Any]:
+    """Check a compact JWS and return its claims; what they say is for `check_claims`.
+
+    Args:
+        token: the compact serialisation.
+        keys: the keys of the expected signer, by `kid`.
+        typ: the one accepted `typ`, compared character by character.
+        algorithms: a tuple of ES256 or ES384.
+        max_length: in characters; raised only for the inside of a sealed message.
+
+    Raises:
+        UnknownKey: the token names a key that is not in `keys`.
+        SignatureRefused: anything else about the token is not accepted.
+        TypeError: `algorithms` is not a tuple of known names. Given as text it would be
+            matched by substring, and a name of another family opens key confusion.
+    """
+    _require_known(algorithms)
+    try:
+        header, payload, signature = split_segments(token, count=3, max_length=max_length)
+        key = _named_key(_read_header(header, typ=typ, algorithms=algorithms), keys)
+        if len(decode_base64url(signature)) != SIGNATURE_BYTES[key.algorithm]:
+            raise SignatureRefused("the signature has the wrong length")
+        claims = decode_base64url(payload)
+        _check_signature(token, key)
+        return read_json_object(claims)
+    except Malformed as error:
+        raise SignatureRefused(f"the token is {error}") from None
+
+
+def unverified_claims(
+    token: str, *, typ: str, algorithms: tuple[str, ...] = ("ES256",)
+) -> dict[str, Any]:
+    """Read the claims of a token nobody has checked, only to find whose keys to check it with.
+
+    Raises:
+        SignatureRefused: the token would be refused under any key.
+        TypeError: as in `verify`.
+    """
+    _require_known(algorithms)
+    try:
+        header, payload, _ = split_segments(token, count=3, max_length=MAX_TOKEN_LENGTH)
+        _read_header(header, typ=typ, algorithms=algorithms)
+        return read_json_object(decode_base64url(payload))
+    except Malformed as error:
+        raise SignatureRefused(f"the token is {error}") from None
+
+
+def _require_known(algorithms: tuple[str, ...]) -> None:
+    if not isinstance(algorithms, tuple) or not SIGNATURE_BYTES.keys() >= set(algorithms):
+        raise TypeError("algorithms must be a tuple of ES256 or ES384")
+
+
+def _read_header(segment: str, *, typ: str, algorithms: tuple[str, ...]) -> dict[str, Any]:
+    """The header, once its members are exactly `alg`, `typ` and `kid` with accepted values."""
+    header = read_json_object(decode_base64url(segment))
+    if header.keys() != _HEADER_MEMBERS:
+        raise SignatureRefused("the header must hold alg, typ and kid, and nothing else")
+    if header["alg"] not in algorithms:
+        raise SignatureRefused("the algorithm is not accepted here")
+    if header["typ"] != typ:
+        raise SignatureRefused("the token is of another type")
+    return header
+
+
+def _named_key(header: Mapping[str, Any], keys: Mapping[str, VerifyingKey]) -> VerifyingKey:
+    kid = header["kid"]
+    if not isinstance(kid, str) or kid not in keys:
+        raise UnknownKey("the key that the token names is not known")
+    key = keys[kid]
+    if key.algorithm != header["alg"]:
+        raise SignatureRefused("the key is not for the algorithm of the token")
+    return key
+
+
+def _check_signature(token: str, key: VerifyingKey) -> None:
+    try:
+        # What it decodes is not used: jose decodes leniently, our own decoder does not.
+        jws.verify(token, key.prepared, algorithms=[key.algorithm])
+    except JWSError:
+        raise SignatureRefused("the signature does not fit") from None

@@ -1,0 +1,277 @@
+"""Where work runs and how it commits. Everything below is a plain function of a connection.
+
+Two homes, one promise: `run(work)` answers only once what `work` wrote is durable.
+
+- SQLite (one machine): one writer thread owns the only writing connection. It takes all
+  work that waits, runs each piece in a SAVEPOINT of its own, commits once, then answers
+  all. No timer: under load batches grow by themselves, alone a piece never waits.
+- PostgreSQL: each piece of work is a transaction of its own on a pool of threads.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import BigInteger, Connection, Dialect, Engine, Table, create_engine, event
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
+
+from app.problems import Unavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+Hook = Callable[[Connection], Any]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+# One commit answers at most this many: a bound on memory and on the wait of the first.
+BATCH = 256
+# A long read sees one state: in WAL mode SQLite gives that by itself.
+_SNAPSHOT: Mapping[str, dict[str, Any]] = {
+    "sqlite": {"read_only": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+# A writer that cannot take the lock within this time says so instead of hanging.
+BUSY_SECONDS = 30
+POOL_THREADS = 8
+STATEMENT_MILLISECONDS = 30_000
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment as microseconds since 1970-01-01 UTC: the same order and value on both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Aware datetime to integer; a naive one is a mistake and refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Integer to an aware datetime in UTC."""
+        return None if value is None else EPOCH + value * MICROSECOND
+
+
+class DatabaseUnavailable(Unavailable):
+    """The transaction could not be made durable; nothing of it stands."""
+
+
+class Database(ABC):
+    """Runs work in transactions. Made by `open_database`, ended by `close`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @abstractmethod
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Queue work; the future holds its result once it is committed."""
+
+    async def run(self, work: Work[T]) -> T:
+        """Run work in a transaction and wait until it is durable."""
+        return await asyncio.wrap_future(self.submit(work))
+
+    def run_blocking(self, work: Work[T]) -> T:
+        """The same for callers without an event loop (command line, tests)."""
+        return self.submit(work).result()
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a long read on a snapshot of its own, away from the writer."""
+        return await asyncio.to_thread(self.read_blocking, work)
+
+    def read_blocking(self, work: Work[T]) -> T:
+        """The same without an event loop. What `work` writes is rolled back."""
+        with self.engine.connect() as connection:
+            return work(connection.execution_options(**_SNAPSHOT[connection.dialect.name]))
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish what waits, then let go of every connection."""
+
+
+class PooledDatabase(Database):
+    """PostgreSQL: a transaction each, on a bounded pool of threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._threads = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="database")
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Run work on a thread of the pool, in a transaction of its own."""
+        return self._threads.submit(self._transact, work)
+
+    def _transact(self, work: Work[T]) -> T:
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise DatabaseUnavailable("the record could not be made durable") from error
+
+    def close(self) -> None:
+        """Wait for running work, then close the pool."""
+        self._threads.shutdown(wait=True)
+        self.engine.dispose()
+
+
+class GroupCommitDatabase(Database):
+    """SQLite: one writer thread, one commit for all that waits.
+
+    `before_commit` runs once a batch, after the pieces that survived and before COMMIT:
+    there the access log gives its indices.
+    """
+
+    def __init__(self, engine: Engine, *, before_commit: Hook | None = None) -> None:
+        super().__init__(engine)
+        self._before_commit = before_commit
+        self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Hand work to the writer thread."""
+        future: Future[T] = Future()
+        if self._closed:
+            future.set_exception(DatabaseUnavailable("the service is stopping"))
+        else:
+            self._waiting.put((work, future))
+        return future
+
+    def close(self) -> None:
+        """Commit what waits, then stop the writer."""
+        if not self._closed:
+            self._closed = True
+            self._waiting.put(None)
+            self._thread.join()
+            self.engine.dispose()
+
+    def _serve(self) -> None:
+        with self.engine.connect() as connection:
+            while (first := self._waiting.get()) is not None:
+                batch, stop = self._gather(first)
+                self._commit(connection, batch)
+                if stop:
+                    return
+
+    def _gather(
+        self, first: tuple[Work[Any], Future[Any]]
+    ) -> tuple[list[tuple[Work[Any], Future[Any]]], bool]:
+        """What waits now, up to BATCH, and whether the writer is asked to stop after it."""
+        batch = [first]
+        while len(batch) < BATCH:
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                return batch, False
+            if item is None:
+                return batch, True
+            batch.append(item)
+        return batch, False
+
+    def _commit(self, connection: Connection, batch: list[tuple[Work[Any], Future[Any]]]) -> None:
+        """Run a batch, commit it, then answer. A batch that cannot commit fails as a whole."""
+        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with connection.begin():
+                outcomes.extend(self._attempt(connection, work, future) for work, future in batch)
+                if self._before_commit is not None:
+                    self._before_commit(connection)
+        except Exception as error:  # noqa: BLE001 - whatever broke the commit, no caller may believe it held
+            failure = DatabaseUnavailable("the record could not be made durable")
+            failure.__cause__ = error
+            for _, future in batch:
+                future.set_exception(failure)
+            return
+        for future, result, problem in outcomes:
+            if problem is None:
+                future.set_result(result)
+            else:
+                future.set_exception(problem)
+
+    @staticmethod
+    def _attempt(
+        connection: Connection, work: Work[Any], future: Future[Any]
+    ) -> tuple[Future[Any], Any, BaseException | None]:
+        """One piece in its SAVEPOINT: if it fails, it is rolled back alone."""
+        connection.exec_driver_sql("SAVEPOINT piece")
+        try:
+            result = work(connection)
+        except Exception as error:
+            # INVARIANT: SQLite gives up the whole transaction on some errors (a full disk);
+            # then no piece of the batch stands, and none may be answered as if it did.
+            if not cast(
+                "sqlite3.Connection", connection.connection.driver_connection
+            ).in_transaction:
+                raise
+            connection.exec_driver_sql("ROLLBACK TO piece")
+            connection.exec_driver_sql("RELEASE piece")
+            return future, None, error
+        connection.exec_driver_sql("RELEASE piece")
+        return future, result, None
+
+
+def open_database(url: str, *, before_commit: Hook | None = None) -> Database:
+    """The database behind an SQLAlchemy URL, `sqlite:///FILE` or `postgresql+psycopg://...`."""
+    engine = make_engine(url)
+    if engine.dialect.name == "sqlite":
+        return GroupCommitDatabase(engine, before_commit=before_commit)
+    return PooledDatabase(engine)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine whose transactions mean the same on both databases."""
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_engine(
+            url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    options = f"-c statement_timeout={STATEMENT_MILLISECONDS}"
+    return create_engine(
+        url, pool_size=POOL_THREADS, pool_pre_ping=True, connect_args={"options": options}
+    )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    """WAL for readers beside the writer, FULL so that a commit survives a power cut."""
+    connection.isolation_level = None  # BEGIN is ours: see _begin_immediate
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock at once: a transaction that starts to read and then writes may fail."""
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def insert_new(connection: Connection, table: type[SQLModel], **values: object) -> bool:
+    """Insert a row unless one of its key stands there; True when it was inserted.
+
+    ON CONFLICT DO NOTHING, judged by the row that comes back: a constraint error would roll
+    back what the same transaction has to keep, for example the entry of a refusal.
+    """
+    target = table_of(table)
+    dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    statement = dialect_insert(target).values(**values).on_conflict_do_nothing()
+    key = next(iter(target.primary_key.columns))
+    return connection.execute(statement.returning(key)).first() is not None
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The Core table of a SQLModel class: rooms query with Core, which costs a seventh."""
+    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it

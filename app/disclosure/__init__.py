@@ -1,0 +1,1 @@
+"""The only way out: find, decide, project, record. Nothing leaves that is not a Disclosure."""

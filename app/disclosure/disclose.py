@@ -1,0 +1,180 @@
+"""An agency reads: find, decide, project, record. The answer leaves after the commit.
+
+INVARIANT: a person who does not exist and one whom the caller may not know of take the
+same path and give byte-identical answers; only the log, which the caller cannot read,
+tells them apart.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.agencies.tokens import Caller
+from app.cases import references
+from app.disclosure.project import Projection, project, released_paths
+from app.disclosure.situation import situation
+from app.files import store
+from app.files.store import StoredFile
+from app.house import Act, House, Refusal, record
+from app.policy.decision import Decision
+from app.policy.errors import DecisionFailed
+from app.policy.request import Request
+from app.problems import NotFound, ThroughcareError
+
+JSON = "application/json"
+NOT_FOUND = NotFound("no inmate file is known to you by this reference")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosure:
+    """Exists only once its entry is written; whoever holds one holds it after the commit.
+
+    `body` are the exact bytes that leave, `etag` names this projection (RFC 9110).
+    """
+
+    body: bytes
+    etag: str
+    entry_id: str
+    not_modified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A file as one caller may see it now, before anything is recorded or leaves."""
+
+    file: StoredFile
+    request: Request
+    decision: Decision
+    projection: Projection
+
+
+def disclose(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    reference: str,
+    *,
+    if_none_match: str | None = None,
+    at: datetime,
+) -> Disclosure | Refusal:
+    """The caller's view of the person whom it knows by this reference, or a refusal."""
+    person_id = references.find(
+        connection, ring=house.ring, agency_id=caller.agency_id, reference=reference
+    )
+    try:
+        decided = decide_file(connection, house, caller, person_id, at=at)
+    except DecisionFailed as failure:
+        return refuse(connection, house, caller, person_id, failure, at=at)
+    if person_id is None or decided.projection.empty:
+        return refuse(connection, house, caller, person_id, NOT_FOUND, at=at)
+    body = render(house, caller, reference, decided.projection)
+    etag = etag_of(body)
+    unchanged = if_none_match == etag
+    entry_id = record(
+        connection,
+        house,
+        caller,
+        Act(
+            operation=Operation.DISCLOSURE,
+            channel=Channel.READ,
+            outcome=Outcome.RELEASED,
+            **evidence(decided, body, media_type=JSON),
+        ),
+        at=at,
+    )
+    return Disclosure(
+        body=b"" if unchanged else body, etag=etag, entry_id=entry_id, not_modified=unchanged
+    )
+
+
+def decide_file(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    person_id: str | None,
+    *,
+    at: datetime,
+    file: StoredFile | None = None,
+) -> Decided:
+    """Load (unless `file` is given), decide and project; for nobody, the same on an empty file."""
+    if file is None:
+        file = (
+            StoredFile(person_id="", custodian="")
+            if person_id is None
+            else store.load(connection, person_id, ring=house.ring)
+        )
+    request = situation(connection, house, caller, file, at=at)
+    decision = house.bundle.decide(request, at=house.legal_date(at))
+    projection = project(decision, file, today=house.legal_date(at))
+    return Decided(file=file, request=request, decision=decision, projection=projection)
+
+
+def render(house: House, caller: Caller, reference: str, projection: Projection) -> bytes:
+    """The body of a read. It holds no time and no id, so that its digest names its content."""
+    return orjson.dumps(
+        {
+            "reference": reference,
+            "purpose": caller.purpose,
+            "legal_basis": caller.legal_basis,
+            "policy": house.bundle.digest,
+            "released": projection.released,
+            "withheld": projection.withheld,
+        }
+    )
+
+
+def etag_of(body: bytes) -> str:
+    """A strong entity tag from the exact bytes of a projection."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def evidence(decided: Decided, body: bytes, *, media_type: str) -> dict[str, Any]:
+    """What the log keeps of a disclosure: paths, forms, digests and inputs, no values."""
+    return {
+        "person_id": decided.file.person_id,
+        "fields": {
+            "released": list(released_paths(decided.projection)),
+            "withheld": list(decided.projection.withheld),
+        },
+        "payload": {
+            "media_type": media_type,
+            "length": len(body),
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "file_version": decided.file.version,
+        },
+        "inputs": _inputs(decided.request),
+    }
+
+
+def refuse(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    person_id: str | None,
+    problem: ThroughcareError,
+    *,
+    at: datetime,
+) -> Refusal:
+    """Record that nothing was given, and why."""
+    act = Act(
+        operation=Operation.CONSULTATION,
+        channel=Channel.READ,
+        outcome=Outcome.REFUSED,
+        person_id=person_id,
+        fields={"released": [], "withheld": [], "reason": problem.slug},
+    )
+    record(connection, house, caller, act, at=at)
+    return Refusal(problem)
+
+
+def _inputs(request: Request) -> dict[str, Any]:
+    """The facts that a decision saw, as JSON: without them nobody can explain it later."""
+    return {
+        name: sorted(value) if isinstance(value, frozenset) else value
+        for name, value in asdict(request).items()
+    }

@@ -1,0 +1,79 @@
+"""The projection of a file that a decision permits. Pure: it adds what is permitted."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from app.files.catalogue import FIELDS, Field
+from app.files.forms import Form
+from app.files.store import Envelope, StoredFile
+from app.policy.decision import Decision, FieldDecision
+
+# Below this form not even nature, source or day of a value is told.
+PROVENANCE_FROM = Form.SUMMARY
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What may leave: {section: {field: released}}, and {field path: reason} for all the rest."""
+
+    released: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    withheld: tuple[Mapping[str, str], ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all may leave."""
+        return not self.released
+
+
+def project(decision: Decision, file: StoredFile, *, today: date) -> Projection:
+    """Each permitted field in its permitted form; everything else by name and reason only."""
+    released: dict[str, dict[str, Mapping[str, Any]]] = {}
+    withheld: list[Mapping[str, str]] = []
+    for path, field in FIELDS.items():
+        ruling = decision.fields[path]
+        if ruling.form is Form.NONE:
+            withheld.append({"field": path, "reason": ruling.reason or ""})
+        else:
+            envelope = file.sections.get(field.section, {}).get(field.name)
+            section = released.setdefault(field.section, {})
+            section[field.name] = _released(field, ruling, envelope, today=today)
+    return Projection(released, tuple(withheld))
+
+
+def released_paths(projection: Projection) -> Iterator[dict[str, Any]]:
+    """Path, form and policies of each released field, without its value: for the access log."""
+    for section, fields in projection.released.items():
+        for name, released in fields.items():
+            yield {
+                "field": f"{section}.{name}",
+                "form": released["form"],
+                "policies": released["policies"],
+            }
+
+
+def _released(
+    field: Field, ruling: FieldDecision, envelope: Envelope | None, *, today: date
+) -> Mapping[str, Any]:
+    """One field as it leaves. A value past its `valid_until` is as if it were not recorded."""
+    answer: dict[str, Any] = {
+        "form": ruling.form.code,
+        "policies": list(ruling.policies),
+        "legal_bases": list(ruling.legal_bases),
+    }
+    if envelope is None or _expired(envelope, today=today):
+        return {**answer, "recorded": False}
+    answer["recorded"] = True
+    if ruling.form > Form.EXISTENCE:
+        answer["value"] = field.transform(ruling.form, envelope)
+    if ruling.form >= PROVENANCE_FROM:
+        answer["nature"] = envelope["nature"]
+        answer["source_agency"] = envelope["source_agency"]
+        answer["recorded_at"] = envelope["recorded_at"]
+    return answer
+
+
+def _expired(envelope: Envelope, *, today: date) -> bool:
+    until = envelope.get("valid_until")
+    return until is not None and date.fromisoformat(until) < today

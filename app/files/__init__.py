@@ -1,0 +1,1 @@
+"""The inmate file: sections and fields declared once, the forms they travel in, their store."""

@@ -1,0 +1,196 @@
+"""The inmate file at rest: each section sealed under the person's own data key.
+
+A stored section is a JSON object {field: envelope}; an envelope is what was submitted plus
+`source_agency` and `recorded_at`. The associated data of a seal names person, section and
+version, so that a row moved to another place cannot be opened.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, insert, select, update
+
+from app.crypto.at_rest import seal, unseal, unwrap, wrap
+from app.crypto.key_ring import KeyRing
+from app.database import table_of
+from app.files.tables import FileSection, InmateFile, PersonKey
+
+FILE = table_of(InmateFile)
+KEY = table_of(PersonKey)
+SECTION = table_of(FileSection)
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+Envelope = Mapping[str, Any]
+Section = Mapping[str, Envelope]
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file as it stands. `version` grows with every change; 0 is a file not yet stored."""
+
+    person_id: str
+    custodian: str
+    version: int = 0
+    sections: Mapping[str, Section] = field(default_factory=dict)
+
+    @property
+    def planned_release_date(self) -> date | None:
+        """The current best date of release."""
+        text = self._value("release", "planned_release_date")
+        return None if text is None else date.fromisoformat(text)
+
+    @property
+    def actual_release_datetime(self) -> datetime | None:
+        """When the person left, once it is recorded."""
+        text = self._value("release", "actual_release_datetime")
+        return None if text is None else datetime.fromisoformat(text)
+
+    @property
+    def return_municipality(self) -> str | None:
+        """Where the person intends to live."""
+        place: str | None = self._value("residence_contact", "return_municipality_code")
+        return place
+
+    @property
+    def leave_municipality(self) -> str | None:
+        """Where a temporary leave is spent."""
+        place: str | None = self._value("release", "temporary_leave_municipality_code")
+        return place
+
+    @property
+    def leave_end(self) -> datetime | None:
+        """When a temporary leave ends."""
+        window = self._value("release", "temporary_leave_window")
+        return None if window is None else datetime.fromisoformat(window["end"])
+
+    def _value(self, section: str, name: str) -> Any:  # noqa: ANN401 - by the field's type
+        envelope = self.sections.get(section, {}).get(name)
+        return None if envelope is None else envelope["value"]
+
+
+def load(connection: Connection, person_id: str, *, ring: KeyRing) -> StoredFile:
+    """The whole file of a person who has one."""
+    row = connection.execute(
+        select(FILE.c.custodian, FILE.c.version, KEY.c.wrapped_key)
+        .join(KEY, KEY.c.person_id == FILE.c.person_id)
+        .where(FILE.c.person_id == person_id)
+    ).one()
+    data_key = unwrap(ring.data_encryption, row.wrapped_key, _key_context(person_id))
+    sealed = connection.execute(
+        select(SECTION.c.section, SECTION.c.version, SECTION.c.sealed).where(
+            SECTION.c.person_id == person_id
+        )
+    )
+    sections = {
+        one.section: orjson.loads(
+            unseal(data_key, one.sealed, _context(person_id, one.section, one.version))
+        )
+        for one in sealed
+    }
+    return StoredFile(
+        person_id=person_id, custodian=row.custodian, version=row.version, sections=sections
+    )
+
+
+def create(
+    connection: Connection, new: StoredFile, *, ring: KeyRing, at: datetime, random: Random
+) -> StoredFile:
+    """Store a file that was not there, under a data key of its own."""
+    stored = replace(new, version=1)
+    data_key = random(KEY_BYTES)
+    connection.execute(
+        insert(FILE).values(
+            person_id=new.person_id, custodian=new.custodian, **_readable(stored, at)
+        )
+    )
+    wrapped = wrap(
+        ring.data_encryption, data_key, _key_context(new.person_id), nonce=random(NONCE_BYTES)
+    )
+    connection.execute(
+        insert(KEY).values(
+            person_id=new.person_id,
+            wrapped_key=wrapped,
+            key_encryption_key_id=ring.data_encryption_id,
+        )
+    )
+    for name in stored.sections:
+        _write_section(connection, stored, name, data_key=data_key, random=random)
+    return stored
+
+
+def change(
+    connection: Connection,
+    before: StoredFile,
+    sections: Mapping[str, Section],
+    *,
+    ring: KeyRing,
+    at: datetime,
+    random: Random,
+) -> StoredFile:
+    """Replace the given sections of a stored file; an empty one is removed."""
+    merged = {**before.sections, **sections}
+    after = replace(
+        before,
+        version=before.version + 1,
+        sections={name: section for name, section in merged.items() if section},
+    )
+    connection.execute(
+        update(FILE).where(FILE.c.person_id == before.person_id).values(**_readable(after, at))
+    )
+    wrapped = connection.execute(
+        select(KEY.c.wrapped_key).where(KEY.c.person_id == before.person_id)
+    ).scalar_one()
+    data_key = unwrap(ring.data_encryption, wrapped, _key_context(before.person_id))
+    for name in sections:
+        connection.execute(
+            delete(SECTION).where(
+                SECTION.c.person_id == before.person_id, SECTION.c.section == name
+            )
+        )
+        if name in after.sections:
+            _write_section(connection, after, name, data_key=data_key, random=random)
+    return after
+
+
+def _readable(stored: StoredFile, at: datetime) -> dict[str, Any]:
+    """The columns that stay readable: what plans notices and finds who is competent."""
+    return {
+        "version": stored.version,
+        "planned_release_date": stored.planned_release_date,
+        "actual_release_at": stored.actual_release_datetime,
+        "return_municipality": stored.return_municipality,
+        "leave_municipality": stored.leave_municipality,
+        "updated_at": at,
+    }
+
+
+def _write_section(
+    connection: Connection, stored: StoredFile, name: str, *, data_key: bytes, random: Random
+) -> None:
+    connection.execute(
+        insert(SECTION).values(
+            person_id=stored.person_id,
+            section=name,
+            version=stored.version,
+            sealed=seal(
+                data_key,
+                orjson.dumps(stored.sections[name]),
+                _context(stored.person_id, name, stored.version),
+                nonce=random(NONCE_BYTES),
+            ),
+        )
+    )
+
+
+def _key_context(person_id: str) -> bytes:
+    return f"person-key\0{person_id}".encode()
+
+
+def _context(person_id: str, section: str, version: int) -> bytes:
+    return f"section\0{person_id}\0{section}\0{version}".encode()

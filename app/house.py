@@ -1,0 +1,108 @@
+"""What every door is handed: the bundle in force, keys, profile, randomness; and how it records.
+
+A door is a plain function of a connection, this, and the moment. It returns a value or a
+`Refusal`; a refusal is a value and no exception, so that its own entry is committed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from app.access_log import ledger
+from app.access_log.canonical_json import JsonObject
+from app.access_log.entry import Actor, Entry, Grounds, Subject
+from app.access_log.sealing import LogKeys
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.agencies.tokens import Caller
+from app.crypto.key_ring import KeyRing
+from app.outbox.planning import Planner
+from app.policy.bundle import Bundle
+from app.problems import ThroughcareError
+from app.releases.profile import Profile
+
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What a door needs beside its connection. Made once by `main`."""
+
+    bundle: Bundle
+    ring: KeyRing
+    profile: Profile
+    issuer: str
+    log_origin: str
+    random: Random
+
+    def new_id(self) -> str:
+        """128 random bits as 32 hexadecimal digits."""
+        return self.random(16).hex()
+
+    def legal_date(self, at: datetime) -> date:
+        """The calendar day at a moment, in the profile's legal time zone."""
+        return self.profile.local_date(at)
+
+    @property
+    def planner(self) -> Planner:
+        """What planning of milestones and events needs."""
+        return Planner(profile=self.profile, new_id=self.new_id)
+
+    def log_keys(self) -> LogKeys:
+        """The keys that seal and index the entries of the access log."""
+        return LogKeys(log_retention=self.ring.log_retention, blind_index=self.ring.blind_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a door answers instead of a result, after its entry was written."""
+
+    problem: ThroughcareError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One act that goes on record: what was done, through which channel, how it ended.
+
+    `fields`, `payload` and `inputs` are as the access log keeps them: never a field value.
+    """
+
+    operation: Operation
+    channel: Channel
+    outcome: Outcome
+    person_id: str | None = None
+    fields: JsonObject | None = None
+    payload: JsonObject | None = None
+    inputs: JsonObject | None = None
+
+
+def record(connection: Connection, house: House, caller: Caller, act: Act, *, at: datetime) -> str:
+    """Append the entry of an act to the access log; its id."""
+    entry = Entry(
+        operation=act.operation,
+        channel=act.channel,
+        outcome=act.outcome,
+        actor=Actor(
+            agency=caller.agency_id,
+            client=caller.client_id,
+            officer=caller.officer_id,
+            function=caller.officer_function,
+            assurance=caller.assurance,
+        ),
+        grounds=Grounds(purpose=caller.purpose, legal_basis=caller.legal_basis, case=caller.case),
+        subject=None if act.person_id is None else Subject(person=act.person_id),
+        fields=act.fields,
+        payload=act.payload,
+        inputs=act.inputs,
+    )
+    appended = ledger.append(
+        connection,
+        entry,
+        keys=house.log_keys(),
+        random=house.random,
+        at=at,
+        origin=house.log_origin,
+        policy_digest=house.bundle.digest,
+    )
+    return appended.id

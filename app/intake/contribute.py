@@ -1,0 +1,255 @@
+"""Contributions to an inmate file: a whole PUT, or a PATCH of one section.
+
+Whatever comes in touches only the sections that the policy lets this caller contribute;
+a submission that names another section is refused as a whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.agencies.tokens import Caller
+from app.cases import references
+from app.disclosure.disclose import NOT_FOUND, Decided, decide_file, etag_of, render
+from app.files import store
+from app.files.models import check_consistency
+from app.files.store import Envelope, Section, StoredFile
+from app.house import Act, House, Refusal, record
+from app.intake.enqueue import enqueue
+from app.problems import Forbidden, PreconditionFailed, PreconditionRequired, ThroughcareError
+
+# Set by us, and so no part of what was submitted.
+PROVENANCE = frozenset({"source_agency", "recorded_at"})
+
+Sections = Mapping[str, Mapping[str, Mapping[str, Any] | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """A stored change: whether it made the file, the sections it changed, the new ETag."""
+
+    created: bool
+    changed: tuple[str, ...]
+    version: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precondition:
+    """The conditions of RFC 9110 on a change. `required` for a change of what exists."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Sections {section: {field: envelope, or None to remove it}} about one reference.
+
+    `complete`: fields and sections that are not named go, as far as the caller owns them.
+    """
+
+    reference: str
+    sections: Sections
+    complete: bool
+    precondition: Precondition
+    channel: Channel
+
+
+def contribute(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    submission: Submission,
+    *,
+    at: datetime,
+) -> Contribution | Refusal:
+    """Store a submission: as a new file where the reference is new, else as a change."""
+    person_id = references.find(
+        connection, ring=house.ring, agency_id=caller.agency_id, reference=submission.reference
+    )
+    decided = decide_file(connection, house, caller, person_id, at=at)
+    if person_id is None:
+        decided = _decide_new(connection, house, caller, at=at)
+    problem = _objection(caller, submission, decided, house)
+    if problem is not None:
+        return _refuse(connection, house, caller, submission, decided, problem, at=at)
+    before = decided.file
+    sections = _stamped(submission, decided, caller, at=at)
+    check_consistency({**before.sections, **sections})
+    changed = tuple(n for n in sections if sections[n] != before.sections.get(n, {}))
+    after = _store(connection, house, caller, submission, before, sections, changed, at=at)
+    enqueue(connection, house, before=before, after=after, at=at)
+    return Contribution(
+        created=before.version == 0,
+        changed=changed,
+        version=after.version,
+        etag=_record(connection, house, caller, submission, after, changed, at=at),
+    )
+
+
+def _decide_new(connection: Connection, house: House, caller: Caller, *, at: datetime) -> Decided:
+    """The decision about a file that this caller would open as its custodian."""
+    new = StoredFile(person_id=house.new_id(), custodian=caller.agency_id)
+    return decide_file(connection, house, caller, None, at=at, file=new)
+
+
+def _objection(
+    caller: Caller, submission: Submission, decided: Decided, house: House
+) -> ThroughcareError | None:
+    """Why this submission may not be stored, or None."""
+    permitted = decided.decision.contribute
+    exists = decided.file.version > 0
+    if not permitted and (decided.projection.empty or not exists):
+        return NOT_FOUND
+    if not permitted or not submission.sections.keys() <= permitted:
+        return Forbidden("a section can be written by the role that owns it only")
+    if not exists and not submission.complete:
+        return NOT_FOUND
+    etag = etag_of(render(house, caller, submission.reference, decided.projection))
+    return _failed_precondition(submission.precondition, etag if exists else None)
+
+
+def _failed_precondition(given: Precondition, etag: str | None) -> ThroughcareError | None:
+    if given.if_none_match == "*" and etag is not None:
+        return PreconditionFailed("there is a file of this reference already")
+    if given.if_match is not None and given.if_match not in (etag, "*" if etag else None):
+        return PreconditionFailed("the file is not in the state that If-Match names")
+    if given.required and etag is not None and given.if_match is None:
+        return PreconditionRequired("a change of a stored file needs If-Match with its ETag")
+    return None
+
+
+def _stamped(
+    submission: Submission, decided: Decided, caller: Caller, *, at: datetime
+) -> dict[str, Section]:
+    """The caller's sections as they are to stand, each new value with its provenance."""
+    stored = decided.file.sections
+    if submission.complete:
+        names = sorted(decided.decision.contribute & (stored.keys() | submission.sections.keys()))
+    else:
+        names = sorted(submission.sections)
+    stamp = {"source_agency": caller.agency_id, "recorded_at": at.isoformat()}
+    return {
+        name: _section(
+            stored.get(name, {}),
+            submission.sections.get(name, {}),
+            keep=not submission.complete,
+            stamp=stamp,
+        )
+        for name in names
+    }
+
+
+def _section(
+    before: Section,
+    submitted: Mapping[str, Mapping[str, Any] | None],
+    *,
+    keep: bool,
+    stamp: Mapping[str, str],
+) -> dict[str, Envelope]:
+    """One section after a submission. A value that did not change keeps its provenance."""
+    after: dict[str, Envelope] = dict(before) if keep else {}
+    for name, envelope in submitted.items():
+        if envelope is None:
+            after.pop(name, None)
+        elif name in before and _submitted_part(before[name]) == envelope:
+            after[name] = before[name]
+        else:
+            after[name] = {**envelope, **stamp}
+    return after
+
+
+def _submitted_part(envelope: Envelope) -> dict[str, Any]:
+    return {name: value for name, value in envelope.items() if name not in PROVENANCE}
+
+
+def _store(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    submission: Submission,
+    before: StoredFile,
+    sections: Mapping[str, Section],
+    changed: tuple[str, ...],
+    *,
+    at: datetime,
+) -> StoredFile:
+    """Create, change or leave the stored file, and name a new one."""
+    if before.version == 0:
+        new = StoredFile(
+            person_id=before.person_id,
+            custodian=before.custodian,
+            sections={name: section for name, section in sections.items() if section},
+        )
+        stored = store.create(connection, new, ring=house.ring, at=at, random=house.random)
+        references.name(
+            connection,
+            ring=house.ring,
+            agency_id=caller.agency_id,
+            person_id=new.person_id,
+            reference=submission.reference,
+            at=at,
+            random=house.random,
+        )
+        return stored
+    if not changed:
+        return before
+    return store.change(
+        connection,
+        before,
+        {name: sections[name] for name in changed},
+        ring=house.ring,
+        at=at,
+        random=house.random,
+    )
+
+
+def _record(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    submission: Submission,
+    after: StoredFile,
+    changed: tuple[str, ...],
+    *,
+    at: datetime,
+) -> str:
+    """Write the entry of a stored submission; the ETag of the caller's new view."""
+    act = Act(
+        operation=Operation.COLLECTION if after.version == 1 else Operation.ALTERATION,
+        channel=submission.channel,
+        outcome=Outcome.RECORDED,
+        person_id=after.person_id,
+        fields={"sections": list(changed)},
+        payload={"file_version": after.version},
+    )
+    record(connection, house, caller, act, at=at)
+    decided = decide_file(connection, house, caller, after.person_id, at=at, file=after)
+    return etag_of(render(house, caller, submission.reference, decided.projection))
+
+
+def _refuse(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    submission: Submission,
+    decided: Decided,
+    problem: ThroughcareError,
+    *,
+    at: datetime,
+) -> Refusal:
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=submission.channel,
+        outcome=Outcome.REFUSED,
+        person_id=decided.file.person_id if decided.file.version else None,
+        fields={"reason": problem.slug},
+    )
+    record(connection, house, caller, act, at=at)
+    return Refusal(problem)

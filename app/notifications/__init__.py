@@ -1,0 +1,1 @@
+"""Release notifications: subscribe, decide anew, seal, send, hear back."""

@@ -1,0 +1,92 @@
+"""Acknowledgements: the recipient's signed word on one notification. Not a mere 2xx."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.agencies.tokens import Caller, client_keys
+from app.crypto.claims import check_claims
+from app.crypto.errors import CryptoError
+from app.crypto.signing import verify
+from app.house import Act, House, record
+from app.outbox import deliveries
+from app.problems import Conflict, FieldError, InvalidInput
+
+ACKNOWLEDGEMENT_TYPE = "throughcare-acknowledgement+jwt"
+
+
+class Kind(StrEnum):
+    """What a recipient can say."""
+
+    ACCEPTED = "accepted"
+    ACCEPTED_NOT_READY = "accepted_not_ready"
+    NOT_COMPETENT = "not_competent"
+    NEED_MORE_DETAIL = "need_more_detail"
+
+
+def acknowledge(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    jti: str,
+    *,
+    acknowledgement: str,
+    at: datetime,
+) -> None:
+    """Keep a recipient's acknowledgement. The same one again is fine; another is a Conflict."""
+    delivery = deliveries.get(connection, jti, agency_id=caller.agency_id)
+    kind = _verified(connection, house, caller, jti, acknowledgement, at=at)
+    if delivery.acknowledgement == kind:
+        return
+    if delivery.acknowledgement is not None:
+        raise Conflict("this notification has been acknowledged otherwise")
+    if delivery.sequence is None:
+        raise Conflict("this notification has not been sent")
+    deliveries.acknowledge(connection, jti, kind=kind, at=at)
+    act = Act(
+        operation=Operation.DELIVERY,
+        channel=Channel.PUSH,
+        outcome=Outcome.ACKNOWLEDGED,
+        person_id=delivery.person_id,
+        payload={"notification": jti, "acknowledgement": kind.value},
+    )
+    record(connection, house, caller, act, at=at)
+
+
+def _verified(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    jti: str,
+    acknowledgement: str,
+    *,
+    at: datetime,
+) -> Kind:
+    """The kind that the client signed for exactly this notification."""
+    try:
+        claims = verify(
+            acknowledgement, client_keys(connection, caller.client_id), typ=ACKNOWLEDGEMENT_TYPE
+        )
+        check_claims(
+            claims,
+            issuer=caller.client_id,
+            audience=house.issuer,
+            at=at,
+            required={"jti": str, "kind": str},
+            lifetime_s=None,
+        )
+        kind = Kind(claims["kind"])
+    except (CryptoError, ValueError) as error:
+        raise _unproven() from error
+    if claims["jti"] != jti:
+        raise _unproven()
+    return kind
+
+
+def _unproven() -> InvalidInput:
+    return InvalidInput(
+        "the acknowledgement is not proven",
+        errors=(FieldError("/acknowledgement", "expected a kind, signed for this notification"),),
+    )

@@ -1,0 +1,140 @@
+"""Which addresses a notification may be sent to: public ones over https, judged one by one.
+
+The standard library's `is_global` lets through what leads inside (mapped, translated and
+reserved ranges), so the table is our own. Sources: the IANA special-purpose address
+registries for IPv4 and IPv6.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], list[str]]
+
+HTTPS_PORT = 443
+HTTP_PORT = 80
+LONGEST_URL = 2048
+
+_CLOSED_IPV4 = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private use
+        "100.64.0.0/10",  # shared address space
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link local, cloud metadata
+        "172.16.0.0/12",  # private use
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # 6to4 relay
+        "192.168.0.0/16",  # private use
+        "198.18.0.0/15",  # benchmarking
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/3",  # multicast, reserved, broadcast
+    )
+)
+# Of IPv6 only global unicast is open at all; inside it these are not.
+_OPEN_IPV6 = ipaddress.IPv6Network("2000::/3")
+_CLOSED_IPV6 = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocol assignments, Teredo
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: an IPv4 address in disguise
+        "3fff::/20",  # documentation
+    )
+)
+
+
+class AddressRefused(Exception):
+    """Nothing may be sent there. The message says why and repeats no address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An endpoint with the address that was judged: the connection goes to that one."""
+
+    url: str
+    host: str
+    port: int
+    secure: bool
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRules:
+    """The rules of this installation. `allow_loopback` admits http to loopback and nothing more."""
+
+    allow_loopback: bool = False
+
+    def check_url(self, url: str) -> SplitResult:
+        """The parts of an acceptable endpoint address, or AddressRefused."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise AddressRefused("expected a web address") from None
+        if len(url) > LONGEST_URL or not parts.hostname or port == 0:
+            raise AddressRefused("expected a web address")
+        if parts.username is not None or parts.password is not None or parts.fragment:
+            raise AddressRefused("expected an address without user, password or fragment")
+        if parts.scheme != "https" and not self._is_loopback_http(parts):
+            raise AddressRefused("expected an address that begins with https://")
+        literal = _literal(parts.hostname)
+        if literal is not None:
+            self.check_address(literal)
+        return parts
+
+    def check_address(self, address: Address) -> None:
+        """Refuse an address that is not a public one."""
+        if self.allow_loopback and address.is_loopback:
+            return
+        if not _is_open(address):
+            raise AddressRefused("expected a public address")
+
+    def locate(self, url: str, *, resolve: Resolve) -> Target:
+        """Resolve once and judge every answer; one closed address refuses them all."""
+        parts = self.check_url(url)
+        host = str(parts.hostname)
+        secure = parts.scheme == "https"
+        port = parts.port or (HTTPS_PORT if secure else HTTP_PORT)
+        found = [ipaddress.ip_address(text.split("%")[0]) for text in resolve(host, port)]
+        if not found:
+            raise AddressRefused("the host has no address")
+        for address in found:
+            self.check_address(address)
+            if not secure and not address.is_loopback:
+                raise AddressRefused("expected an address that begins with https://")
+        return Target(url, host, port, secure, str(found[0]))
+
+    def _is_loopback_http(self, parts: SplitResult) -> bool:
+        if not self.allow_loopback or parts.scheme != "http":
+            return False
+        literal = _literal(str(parts.hostname))
+        return parts.hostname == "localhost" or (literal is not None and literal.is_loopback)
+
+
+def resolve_host(host: str, port: int) -> list[str]:
+    """Every address of a host, by the system's resolver; AddressRefused where there is none."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise AddressRefused("the host has no address") from None
+    return [str(one[4][0]) for one in found]
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_open(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _CLOSED_IPV4)
+    return address in _OPEN_IPV6 and not any(address in network for network in _CLOSED_IPV6)

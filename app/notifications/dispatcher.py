@@ -1,0 +1,156 @@
+"""The dispatcher: looks what is due, claims it, sends it, writes down how it went. For ever.
+
+It keeps no state of its own. Killed at any point, what it had claimed is claimed again when
+the lease runs out; a message may then arrive twice, with the same `jti`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from app.crypto.sealing_keys import EncryptionKey
+from app.database import Database
+from app.house import House
+from app.notifications.addresses import EndpointRules
+from app.notifications.deliver import Prepared, conclude, prepare
+from app.notifications.envelope import VERIFICATION, Message, enclose
+from app.notifications.retries import wait
+from app.notifications.subscribe import nonce_of
+from app.notifications.transport import DEADLINE_SECONDS, Sent, send
+from app.outbox import deliveries, subscriptions
+from app.outbox.planning import tell_due
+from app.problems import Unavailable
+
+log = logging.getLogger("throughcare.dispatcher")
+
+# Claimed at once, and so sent at once: a bound on open connections.
+CLAIM = 64
+PERSONS = 500
+HANDSHAKES = 16
+# Longer than an attempt can take, short enough that a killed dispatcher is soon replaced.
+LEASE = timedelta(seconds=3 * DEADLINE_SECONDS)
+JITTER_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatcher:
+    """What dispatching needs. `clock` gives now; `interval` and `retry_base` are settings."""
+
+    database: Database
+    house: House
+    rules: EndpointRules
+    clock: Callable[[], datetime]
+    interval: float
+    retry_base: timedelta
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until asked to stop. A database that is not there is waited for."""
+        while not stop.is_set():
+            try:
+                busy = await self.round()
+            except Unavailable:
+                log.exception("the database is not available")
+                busy = False
+            if not busy:
+                await _pause(stop, self.interval)
+
+    async def round(self) -> bool:
+        """One look at everything that is due; whether there was anything to do."""
+        told = await self.database.run(
+            lambda connection: tell_due(
+                connection, self.house.planner, at=self.clock(), limit=PERSONS
+            )
+        )
+        shaken = await self._shake_hands()
+        sent = await self._deliver()
+        return bool(told or shaken or sent)
+
+    async def _deliver(self) -> int:
+        """Claim what is due, prepare it, send it at once, and conclude it."""
+        at = self.clock()
+        lease = self.house.new_id()
+        claimed = await self.database.run(
+            lambda connection: deliveries.claim(
+                connection, lease=lease, at=at, until=at + LEASE, limit=CLAIM
+            )
+        )
+        await asyncio.gather(*(self._attempt(delivery) for delivery in claimed))
+        return len(claimed)
+
+    async def _attempt(self, delivery: Row[Any]) -> None:
+        def work(connection: Connection) -> Prepared | None:
+            return prepare(connection, self.house, delivery, at=self.clock())
+
+        prepared = await self.database.run(work)
+        if prepared is None:
+            return
+        sent = await send(prepared.endpoint, prepared.sealed, rules=self.rules)
+        await self.database.run(lambda connection: self._conclude(connection, prepared, sent))
+
+    def _conclude(self, connection: Connection, prepared: Prepared, sent: Sent) -> None:
+        conclude(
+            connection,
+            self.house,
+            prepared,
+            sent,
+            retry_base=self.retry_base,
+            at=self.clock(),
+        )
+
+    async def _shake_hands(self) -> int:
+        """Send the nonce of each new subscription; it is answered by a call of its client."""
+        due = await self.database.run(self._claim_handshakes)
+        await asyncio.gather(*(self._shake(subscription) for subscription in due))
+        return len(due)
+
+    def _claim_handshakes(self, connection: Connection) -> list[Row[Any]]:
+        """Subscriptions to greet now, each put off until its next time."""
+        at = self.clock()
+        due = subscriptions.handshakes_due(connection, at=at, limit=HANDSHAKES)
+        for subscription in due:
+            tried = subscription.handshakes + 1
+            delay = wait(
+                tried,
+                base=self.retry_base,
+                fraction=int.from_bytes(self.house.random(JITTER_BYTES)) / 256**JITTER_BYTES,
+                today=self.house.legal_date(at),
+            )
+            subscriptions.postpone_handshake(
+                connection,
+                subscription.subscription_id,
+                handshakes=tried,
+                next_at=at + delay,
+            )
+        return due
+
+    async def _shake(self, subscription: Row[Any]) -> None:
+        message = Message(
+            audience=subscription.client_id,
+            jti=self.house.new_id(),
+            txn=self.house.new_id(),
+            event_type=VERIFICATION,
+            event={
+                "subscription_id": subscription.subscription_id,
+                "nonce": nonce_of(self.house, subscription.subscription_id),
+            },
+        )
+        sealed = enclose(
+            message,
+            issuer=self.house.issuer,
+            signer=self.house.ring.notification_signing,
+            recipient=EncryptionKey.from_jwk(subscription.encryption_jwk),
+            at=self.clock(),
+        )
+        await send(subscription.endpoint, sealed, rules=self.rules)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

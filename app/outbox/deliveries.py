@@ -1,0 +1,190 @@
+"""Deliveries: claimed with a lease, tried, finished by whoever still holds the lease.
+
+Order is kept within (subscription, person) and nowhere else: a delivery waits while an
+older one of the same pair is unfinished. A lease that ran out is simply claimed again, so
+there is no state that only an operator could clear.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, update
+
+from app.database import table_of
+from app.outbox.tables import Attempt, Delivery
+from app.problems import NotFound
+
+DELIVERY = table_of(Delivery)
+ATTEMPT = table_of(Attempt)
+
+QUEUED = "queued"
+SENT = "sent"
+CANCELLED = "cancelled"
+DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """How one attempt went, as the subscriber may see it."""
+
+    jti: str
+    number: int
+    started_at: datetime
+    milliseconds: int
+    status_code: int | None = None
+    problem: str | None = None
+
+
+def claim(
+    connection: Connection, *, lease: str, at: datetime, until: datetime, limit: int
+) -> list[Row[Any]]:
+    """Take up to `limit` deliveries that are due; nobody else gets them before `until`."""
+    older = DELIVERY.alias("older")
+    blocked = exists().where(
+        older.c.subscription_id == DELIVERY.c.subscription_id,
+        older.c.person_id == DELIVERY.c.person_id,
+        older.c.status == QUEUED,
+        or_(
+            older.c.created_at < DELIVERY.c.created_at,
+            and_(older.c.created_at == DELIVERY.c.created_at, older.c.jti < DELIVERY.c.jti),
+        ),
+    )
+    due = (
+        select(DELIVERY.c.jti)
+        .where(
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.next_attempt_at <= at,
+            or_(DELIVERY.c.lease_until.is_(None), DELIVERY.c.lease_until < at),
+            ~blocked,
+        )
+        .order_by(DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=DELIVERY)
+    )
+    jtis = list(connection.scalars(due))
+    connection.execute(
+        update(DELIVERY).where(DELIVERY.c.jti.in_(jtis)).values(lease=lease, lease_until=until)
+    )
+    return list(
+        connection.execute(
+            select(DELIVERY).where(DELIVERY.c.jti.in_(jtis)).order_by(DELIVERY.c.created_at)
+        )
+    )
+
+
+def get(connection: Connection, jti: str, *, agency_id: str) -> Row[Any]:
+    """A delivery to this agency; NotFound for another's, as for none."""
+    row = connection.execute(
+        select(DELIVERY).where(DELIVERY.c.jti == jti, DELIVERY.c.agency_id == agency_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("no such notification")
+    return row
+
+
+def held(connection: Connection, jti: str, *, lease: str) -> bool:
+    """Whether this lease still holds the delivery: asked inside every transaction about it."""
+    found = connection.scalar(
+        select(DELIVERY.c.jti).where(
+            DELIVERY.c.jti == jti, DELIVERY.c.lease == lease, DELIVERY.c.status == QUEUED
+        )
+    )
+    return found is not None
+
+
+def number(connection: Connection, jti: str, *, sequence: int) -> None:
+    """Give a delivery its sequence number, once and for all attempts."""
+    connection.execute(update(DELIVERY).where(DELIVERY.c.jti == jti).values(sequence=sequence))
+
+
+def place_among_person(
+    connection: Connection, *, subscription_id: str, person_id: str, sequence: int
+) -> int:
+    """How many notices of this subscription about this person are numbered up to this one."""
+    counted = connection.scalar(
+        select(func.count()).where(
+            DELIVERY.c.subscription_id == subscription_id,
+            DELIVERY.c.person_id == person_id,
+            DELIVERY.c.sequence <= sequence,
+        )
+    )
+    return int(counted or 0)
+
+
+def receipts(connection: Connection, *, subscription_id: str, person_id: str) -> list[str]:
+    """The notices about a person that this subscription received, oldest first."""
+    return list(
+        connection.scalars(
+            select(DELIVERY.c.jti)
+            .where(
+                DELIVERY.c.subscription_id == subscription_id,
+                DELIVERY.c.person_id == person_id,
+                DELIVERY.c.status == SENT,
+            )
+            .order_by(DELIVERY.c.sequence)
+        )
+    )
+
+
+def finish(connection: Connection, jti: str, *, lease: str, status: str, **values: object) -> bool:
+    """End a delivery (`sent`, `cancelled`, `dead`) if the lease still holds it."""
+    return _update(connection, jti, lease, {"status": status, **values})
+
+
+def postpone(
+    connection: Connection, jti: str, *, lease: str, attempts: int, next_at: datetime, reason: str
+) -> bool:
+    """Give a delivery back to be tried again later, if the lease still holds it."""
+    values = {"attempts": attempts, "next_attempt_at": next_at, "reason": reason}
+    return _update(connection, jti, lease, values)
+
+
+def log_attempt(connection: Connection, attempt: Try) -> None:
+    """Keep one attempt for the subscriber to see."""
+    connection.execute(
+        insert(ATTEMPT).values(
+            jti=attempt.jti,
+            number=attempt.number,
+            started_at=attempt.started_at,
+            milliseconds=attempt.milliseconds,
+            status_code=attempt.status_code,
+            problem=attempt.problem,
+        )
+    )
+
+
+def acknowledge(connection: Connection, jti: str, *, kind: str, at: datetime) -> None:
+    """Keep the recipient's first answer; the same answer again changes nothing."""
+    connection.execute(
+        update(DELIVERY)
+        .where(DELIVERY.c.jti == jti, DELIVERY.c.acknowledgement.is_(None))
+        .values(acknowledgement=kind, acknowledged_at=at)
+    )
+
+
+def of_subscription(connection: Connection, subscription_id: str, *, limit: int) -> list[Row[Any]]:
+    """The newest deliveries of a subscription."""
+    query = (
+        select(DELIVERY)
+        .where(DELIVERY.c.subscription_id == subscription_id)
+        .order_by(DELIVERY.c.created_at.desc(), DELIVERY.c.jti)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def attempts_of(connection: Connection, jti: str) -> list[Row[Any]]:
+    """The attempts of a delivery in their order."""
+    return list(
+        connection.execute(select(ATTEMPT).where(ATTEMPT.c.jti == jti).order_by(ATTEMPT.c.number))
+    )
+
+
+def _update(connection: Connection, jti: str, lease: str, values: dict[str, Any]) -> bool:
+    changed = connection.execute(
+        update(DELIVERY)
+        .where(DELIVERY.c.jti == jti, DELIVERY.c.lease == lease, DELIVERY.c.status == QUEUED)
+        .values(lease=None, lease_until=None, **values)
+    )
+    return changed.rowcount == 1

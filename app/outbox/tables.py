@@ -1,0 +1,94 @@
+"""Tables of the outbox: subscriptions, milestones to come, events, deliveries, attempts."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column
+from sqlmodel import Field, SQLModel
+
+from app.database import Instant
+
+
+class Subscription(SQLModel, table=True):
+    """An endpoint of an agency that wants release notifications, and the key they are sealed to."""
+
+    __tablename__ = "subscription"
+    subscription_id: str = Field(primary_key=True)
+    agency_id: str = Field(foreign_key="agency.agency_id", index=True)
+    client_id: str = Field(foreign_key="client.client_id")
+    # On whose behalf, and for what, the client reads: a push is decided as that read would be.
+    officer_id: str
+    purpose: str
+    legal_basis: str
+    endpoint: str
+    encryption_jwk: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    status: str
+    # The handshake before the first notification: how often tried, when next.
+    handshakes: int
+    next_handshake_at: datetime = Field(sa_type=Instant)
+    last_sequence: int
+    created_at: datetime = Field(sa_type=Instant)
+    verified_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Milestone(SQLModel, table=True):
+    """A moment before or after a release at which somebody is to be told."""
+
+    __tablename__ = "milestone"
+    person_id: str = Field(primary_key=True, foreign_key="inmate_file.person_id")
+    release_date: date = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    due_at: datetime = Field(sa_type=Instant, index=True)
+    # Planned, or told: its event stands.
+    status: str
+
+
+class Event(SQLModel, table=True):
+    """Something that recipients must learn of. Who and what is decided at each attempt."""
+
+    __tablename__ = "release_event"
+    event_id: str = Field(primary_key=True)
+    person_id: str = Field(foreign_key="inmate_file.person_id", index=True)
+    event_type: str
+    # The planned date that the event speaks of.
+    release_date: date | None
+    # What the event says beside the file: milestones, lateness, shortfall. No personal data.
+    notice: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    priority: str
+    occurred_at: datetime = Field(sa_type=Instant)
+
+
+class Delivery(SQLModel, table=True):
+    """One event for one subscription. `jti` stays the same over all attempts."""
+
+    __tablename__ = "delivery"
+    jti: str = Field(primary_key=True)
+    event_id: str = Field(foreign_key="release_event.event_id", index=True)
+    subscription_id: str = Field(foreign_key="subscription.subscription_id", index=True)
+    agency_id: str
+    person_id: str = Field(index=True)
+    status: str = Field(index=True)
+    created_at: datetime = Field(sa_type=Instant)
+    attempts: int
+    next_attempt_at: datetime = Field(sa_type=Instant, index=True)
+    lease: str | None = None
+    lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    sequence: int | None = None
+    sent_at: datetime | None = Field(default=None, sa_type=Instant)
+    # Days between the delivery and the planned release: the lead time that the agency had.
+    lead_days: int | None = None
+    acknowledgement: str | None = None
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Instant)
+    reason: str | None = None
+
+
+class Attempt(SQLModel, table=True):
+    """One try to deliver, kept for the subscriber to see."""
+
+    __tablename__ = "delivery_attempt"
+    jti: str = Field(primary_key=True, foreign_key="delivery.jti")
+    number: int = Field(primary_key=True)
+    started_at: datetime = Field(sa_type=Instant)
+    status_code: int | None = None
+    milliseconds: int
+    problem: str | None = None

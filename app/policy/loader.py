@@ -1,0 +1,129 @@
+"""Reads a bundle of policies from its directory, or says everything that is wrong with it.
+
+    policies/
+      schema.cedarschema   generated from the catalogue
+      agreements.toml      agreements and legal bases
+      base/*.cedar         one readable file for each role, and what nobody may
+
+The only module of the policy that touches the disk. A bundle that has any finding is not
+used at all: a policy left out may be a forbid.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import cedarpy
+
+from app.policy import agreements, checks, engine, self_test
+from app.policy.actions import Vocabulary, of_the_catalogue
+from app.policy.bundle import Bundle, make_bundle
+from app.policy.errors import Finding, PolicyError, refuse
+from app.policy.masks import with_masks
+from app.policy.policies import Policy
+from app.policy.schema import schema_text
+from app.policy.statements import cut, unreadable_characters
+
+SCHEMA_FILE = "schema.cedarschema"
+BASE = "base"
+POLICY_SUFFIX = ".cedar"
+
+
+def load_bundle(
+    directory: Path,
+    *,
+    at: date,
+    allow_illustrative: bool,
+    vocabulary: Vocabulary | None = None,
+) -> Bundle:
+    """The bundle of a directory, checked, with the masks as the engine derives them.
+
+    Args:
+        directory: holds the schema, the agreements and `base/`.
+        at: the legal day of loading; a bundle with no permit in force on it is refused.
+        allow_illustrative: whether placeholders for national law may be used.
+        vocabulary: sections and fields; those of the catalogue if not given.
+
+    Raises:
+        PolicyError: with every finding: file, line where there is one, policy id.
+    """
+    vocabulary = vocabulary or of_the_catalogue()
+    files = read_files(directory)
+    refuse(_drift(files[SCHEMA_FILE], vocabulary))
+    register = agreements.read_register(
+        files[agreements.FILE], allow_illustrative=allow_illustrative
+    )
+    policies = _parse((name, text) for name, text in files.items() if name.endswith(POLICY_SUFFIX))
+    refuse(checks.check(policies, register, vocabulary))
+    schema = cedarpy.Schema.from_str(files[SCHEMA_FILE])
+    refuse(_invalid(policies, schema))
+    policies = with_masks(policies, vocabulary, schema)
+    bundle = make_bundle(policies, register, vocabulary, digest=digest(files))
+    refuse(_nothing_in_force(bundle, at))
+    refuse(self_test.failures(bundle, schema))
+    return bundle
+
+
+def read_files(directory: Path) -> Mapping[str, str]:
+    """The texts of the bundle by relative name, sorted. Nothing may lie in `base/` unread."""
+    names = [SCHEMA_FILE, agreements.FILE]
+    folder = directory / BASE
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        name = f"{BASE}/{path.name}"
+        if path.suffix != POLICY_SUFFIX or not path.is_file():
+            raise PolicyError([Finding(name, 0, "", f"only {POLICY_SUFFIX} files belong here")])
+        names.append(name)
+    return {name: _read(directory, name) for name in sorted(names)}
+
+
+def digest(files: Mapping[str, str]) -> str:
+    """SHA-256, hexadecimal, over each file's name and text, both with their lengths in bytes."""
+    hashed = hashlib.sha256()
+    for name, text in sorted(files.items()):
+        for part in (name.encode(), text.encode()):
+            hashed.update(len(part).to_bytes(8, "big") + part)
+    return hashed.hexdigest()
+
+
+def _read(directory: Path, name: str) -> str:
+    try:
+        return (directory / name).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise PolicyError([Finding(name, 0, "", "cannot be read")]) from error
+    except UnicodeDecodeError as error:
+        raise PolicyError([Finding(name, 0, "", "is not UTF-8")]) from error
+
+
+def _drift(schema: str, vocabulary: Vocabulary) -> Iterator[Finding]:
+    if schema != schema_text(vocabulary):
+        yield Finding(SCHEMA_FILE, 0, "", "is not the schema of the catalogue; write it anew")
+
+
+def _parse(files: Iterable[tuple[str, str]]) -> tuple[Policy, ...]:
+    policies: list[Policy] = []
+    findings: list[Finding] = []
+    for name, text in files:
+        findings.extend(unreadable_characters(name, text))
+        for statement in cut(name, text):
+            try:
+                policies.append(Policy(statement, engine.parse(statement.text)))
+            except engine.SyntaxRefused as error:
+                findings.append(statement.finding(str(error)))
+    refuse(findings)
+    return tuple(policies)
+
+
+def _invalid(policies: Sequence[Policy], schema: cedarpy.Schema) -> Iterator[Finding]:
+    """What strict validation finds, at the statement that it is about."""
+    texts = [policy.statement.text for policy in policies]
+    for place, message in engine.validate(texts, schema):
+        policy = None if place is None else policies[place]
+        yield policy.finding(message) if policy else Finding(BASE, 0, "", message)
+
+
+def _nothing_in_force(bundle: Bundle, at: date) -> Iterator[Finding]:
+    """An empty list is refused: it is a mistake far more often than a wish."""
+    in_force = bundle.span(at).table.policies.values()
+    if all(policy.is_forbid for policy in in_force):
+        yield Finding(BASE, 0, "", f"no permit is in force on {at.isoformat()}")

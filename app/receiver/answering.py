@@ -1,0 +1,189 @@
+"""Telling the service about what is in the store, until it has taken it.
+
+One thread. What waits is read from the store, so a restart forgets nothing. When the service
+cannot be reached everything waits; when it refuses one answer only that one does. It is asked
+again and again, because a refusal may pass (the service may not have noted yet that its own
+delivery arrived); only 410 means never.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from app.crypto.sealing_keys import EncryptionKey
+from app.receiver.client import AgencyClient
+from app.receiver.clock import Clock
+from app.receiver.errors import ServiceError, ServiceRefused
+from app.receiver.notification import VERIFICATION, Notification
+from app.receiver.statements import Acknowledgement
+from app.receiver.store import GIVEN_UP, TAKEN, NotificationStore
+
+LOGGER: Final = logging.getLogger("throughcare.receiver")
+
+FIRST_WAIT_SECONDS: Final = 0.5
+LONGEST_WAIT_SECONDS: Final = 60.0
+"""Short enough that a service that is back hears of everything within about a minute."""
+
+_STOP_SECONDS: Final = 40.0  # one answer of the service may take 30
+_GONE: Final = 410
+_JITTER: Final = secrets.SystemRandom()
+
+
+class Backoff:
+    """Waits that double with every failure, each shortened at random by up to a half."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._until = 0.0
+
+    def failed(self) -> None:
+        """Begin the next wait."""
+        wait = min(FIRST_WAIT_SECONDS * 2**self._failures, LONGEST_WAIT_SECONDS)
+        # A cap keeps the power from growing without end.
+        self._failures = min(self._failures + 1, 16)
+        self._until = time.monotonic() + wait * _JITTER.uniform(0.5, 1.0)
+
+    def remaining(self) -> float:
+        """Seconds that are still to be waited; 0 when it may be tried."""
+        return max(0.0, self._until - time.monotonic())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An address that notifications should come to, and the key they are to be sealed to."""
+
+    address: str
+    encryption_key: EncryptionKey
+
+
+class AnsweringWorker:
+    """Subscribes once, and answers every notification in the store."""
+
+    def __init__(
+        self,
+        store: NotificationStore,
+        client: AgencyClient,
+        *,
+        kind: Acknowledgement,
+        clock: Clock,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        """Nothing happens before `start`.
+
+        Args:
+            store: what was received.
+            client: to the service.
+            kind: what is said to every notification.
+            clock: the present time.
+            endpoint: to be subscribed when the store knows no subscription for it.
+        """
+        self._store = store
+        self._client = client
+        self._kind = kind
+        self._clock = clock
+        self._endpoint = endpoint
+        self._outage = Backoff()
+        self._refused: defaultdict[str, Backoff] = defaultdict(Backoff)
+        self._wanted = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="answering", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer, with what is in the store already."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that something new is in the store."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """Finish the answer that is on its way and end. What waits stays in the store."""
+        self._stopping.set()
+        self._wanted.set()
+        self._thread.join(timeout=_STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wanted.clear()
+            try:
+                pause = self._pass()
+            except Exception:
+                # The thread must outlive whatever happens: nobody would answer any more.
+                LOGGER.exception("answering failed; it goes on after a pause")
+                self._outage.failed()
+                pause = self._outage.remaining()
+            if not self._stopping.is_set():
+                self._wanted.wait(pause)
+
+    def _pass(self) -> float | None:
+        """Do what can be done now; seconds until there may be more, None when nothing waits."""
+        if pause := self._outage.remaining():
+            return pause
+        try:
+            waits = [self._attempt(name, action) for name, action in self._actions()]
+        except ServiceError as error:
+            LOGGER.warning("the service cannot be asked now: %s", error)
+            self._outage.failed()
+            return self._outage.remaining()
+        self._outage = Backoff()
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _actions(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """What there is to do, each with a name for the log; ends early when we are to stop."""
+        if self._endpoint is not None:
+            yield "subscription", partial(self._subscribe, self._endpoint)
+        for jti in self._store.waiting():
+            if self._stopping.is_set():
+                return
+            yield f"notification {jti}", partial(self._answer, jti)
+
+    def _attempt(self, name: str, action: Callable[[], None]) -> float | None:
+        """Try one thing that the service may refuse; seconds until the next try, None if done.
+
+        A refusal holds up nothing else; any other ServiceError goes through to the caller.
+        """
+        backoff = self._refused[name]
+        if pause := backoff.remaining():
+            return pause
+        try:
+            action()
+        except ServiceRefused as refusal:
+            LOGGER.warning("%s: the service refused: %s", name, refusal)
+            backoff.failed()
+            return backoff.remaining()
+        del self._refused[name]
+        return None
+
+    def _subscribe(self, endpoint: Endpoint) -> None:
+        kid = endpoint.encryption_key.kid
+        if self._store.subscription(endpoint=endpoint.address, encryption_kid=kid) is not None:
+            return
+        subscription = self._client.subscribe(endpoint.address, endpoint.encryption_key)
+        self._store.remember_subscription(
+            subscription.subscription_id, endpoint=endpoint.address, encryption_kid=kid
+        )
+        LOGGER.info("subscribed: %s", subscription.status)
+
+    def _answer(self, jti: str) -> None:
+        state = TAKEN
+        try:
+            self._send(self._store.get(jti).notification)
+        except ServiceRefused as refusal:
+            if refusal.status != _GONE:
+                raise
+            LOGGER.warning("notification %s: the service takes no answer any more", jti)
+            state = GIVEN_UP
+        self._store.mark_answered(jti, state=state, at=self._clock())
+
+    def _send(self, notification: Notification) -> None:
+        if notification.event_type == VERIFICATION:
+            event = notification.event
+            self._client.verify_subscription(event["subscription_id"], event["nonce"])
+        else:
+            self._client.acknowledge(notification.jti, self._kind)

@@ -1,0 +1,187 @@
+"""The client of an agency: asks the service on behalf of one officer, for one purpose.
+
+Every call carries an access token; one that the service no longer takes is renewed once. All
+methods raise `ServiceError`: unreachable, refused, or not the agreed answer.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import httpx
+
+from app.crypto.errors import UnsafeKey
+from app.crypto.sealing_keys import EncryptionKey
+from app.crypto.signing_keys import KeySet
+from app.receiver.clock import Clock, utc_now
+from app.receiver.configuration import AgencyConfiguration
+from app.receiver.errors import ServiceRefused, UnexpectedAnswer
+from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connections
+from app.receiver.statements import Acknowledgement, acknowledgement, verification_response
+from app.receiver.tokens import TokenSource
+
+_UNAUTHORIZED: Final = 401
+_KEY_SET_BYTES: Final = 64 * 1024  # 32 keys of some 200 bytes, with room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A subscription as the service knows it; `status` in the words of the service."""
+
+    subscription_id: str
+    status: str
+
+
+class AgencyClient:
+    """Talks to the service. Safe to use from several threads; to be closed at the end."""
+
+    def __init__(self, configuration: AgencyConfiguration, *, clock: Clock = utc_now) -> None:
+        """Load the signing key; nothing is sent yet.
+
+        Raises:
+            ConfigurationError: the key cannot be used.
+        """
+        self._issuer = configuration.issuer
+        self._client_id = configuration.client_id
+        self._clock = clock
+        self._key = configuration.load_signing_key()
+        self._connections = open_connections()
+        self._tokens = TokenSource(configuration, self._key, self._connections, clock=clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the service."""
+        self._connections.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = ANSWER_BYTES,
+    ) -> Answer:
+        """Call the service with an access token.
+
+        Args:
+            method: of HTTP.
+            path: below the issuer, with a slash in front and already escaped.
+            query: of the address.
+            json: body of the request, or
+            content: its bytes; their `Content-Type` stands among the headers.
+            headers: further ones, `If-Match` for one.
+            max_bytes: largest answer that is read.
+        """
+        request = self._connections.build_request(
+            method,
+            f"{self._issuer}{path}",
+            params=query,
+            json=json,
+            content=content,
+            headers=headers,
+        )
+        token = self._tokens.current()
+        try:
+            return self._send(request, token, max_bytes=max_bytes)
+        except ServiceRefused as refusal:
+            if refusal.status != _UNAUTHORIZED:
+                raise
+        # The token may have been withdrawn or the service's key changed. Once: an agency that
+        # is no longer registered gets the same answer again.
+        self._tokens.forget(token)
+        return self._send(request, self._tokens.current(), max_bytes=max_bytes)
+
+    def _send(self, request: httpx.Request, token: str, *, max_bytes: int) -> Answer:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return exchange(self._connections, request, max_bytes=max_bytes)
+
+    def read_file(self, reference: str) -> dict[str, Any]:
+        """What this agency may see of an inmate file for its purpose."""
+        return self.request("GET", f"/v1/inmate-files/{_escaped(reference)}").json()
+
+    def cases(self) -> Iterator[dict[str, Any]]:
+        """The cases of this agency, page by page; each has a `reference`."""
+        after: str | None = None
+        while True:
+            query = {"after": after} if after is not None else None
+            page = self.request("GET", "/v1/cases", query=query).json()
+            yield from _cases_of(page)
+            following = page.get("next")
+            if following is None:
+                return
+            if not isinstance(following, str) or following == after:
+                raise UnexpectedAnswer("the list of cases does not come to an end")
+            after = following
+
+    def subscribe(self, endpoint: str, encryption_key: EncryptionKey) -> Subscription:
+        """Ask for notifications at an endpoint, sealed to a key; the service verifies both."""
+        body = {"endpoint": endpoint, "encryption_jwk": encryption_key.public_jwk()}
+        members = self.request("POST", "/v1/subscriptions", json=body).json()
+        subscription_id, status = members.get("subscription_id"), members.get("status")
+        if not isinstance(subscription_id, str) or not isinstance(status, str):
+            raise UnexpectedAnswer("the service gave no subscription")
+        return Subscription(subscription_id=subscription_id, status=status)
+
+    def acknowledge(self, jti: str, kind: Acknowledgement) -> None:
+        """Tell the service, signed, that a notification is here and what we make of it."""
+        statement = acknowledgement(
+            self._key,
+            client_id=self._client_id,
+            issuer=self._issuer,
+            jti=jti,
+            kind=kind,
+            at=self._clock(),
+        )
+        path = f"/v1/notifications/{_escaped(jti)}/acknowledgement"
+        self.request("POST", path, json={"acknowledgement": statement})
+
+    def verify_subscription(self, subscription_id: str, nonce: str) -> None:
+        """Give the nonce of a verification back, signed."""
+        statement = verification_response(
+            self._key,
+            client_id=self._client_id,
+            issuer=self._issuer,
+            subscription_id=subscription_id,
+            nonce=nonce,
+            at=self._clock(),
+        )
+        path = f"/v1/subscriptions/{_escaped(subscription_id)}/verification"
+        self.request("POST", path, json={"response": statement})
+
+    def sender_keys(self) -> KeySet:
+        """The public keys that the service signs with. No token is needed for them."""
+        request = self._connections.build_request("GET", f"{self._issuer}/.well-known/jwks.json")
+        answer = exchange(self._connections, request, max_bytes=_KEY_SET_BYTES)
+        try:
+            return KeySet.from_jwks(answer.json())
+        except UnsafeKey as error:
+            raise UnexpectedAnswer(f"the service's keys: {error}") from None
+
+
+def _cases_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    cases = page.get("cases")
+    if not isinstance(cases, list) or not all(
+        isinstance(case, dict) and isinstance(case.get("reference"), str) for case in cases
+    ):
+        raise UnexpectedAnswer("the service gave no list of cases")
+    return cases
+
+
+def _escaped(segment: str) -> str:
+    """One segment of a path, whatever it holds."""
+    return quote(segment, safe="")

@@ -1,0 +1,120 @@
+"""The endpoint that notifications are pushed to (RFC 8935). ASGI, on Starlette.
+
+202 says that a notification is verified and safe in the store, or was before. 400 says that it
+never will be taken, 503 that trying again later helps. Nobody has to log in: a sealed message
+proves by its signature who speaks, and until then nothing about it is stored or logged.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.receiver.answering import AnsweringWorker
+from app.receiver.errors import NotificationRefused, ServiceError
+from app.receiver.notification import INVALID_REQUEST
+from app.receiver.reception import Reception
+
+LOGGER: Final = logging.getLogger("throughcare.receiver")
+
+PATH: Final = "/notifications"
+CONTENT_TYPE: Final = "application/jose"  # RFC 7515, section 9.2.1
+
+BODY_BYTES: Final = 128 * 1024
+"""Largest body. A sealed message has at most 96 kB; the rest is room for other software's."""
+
+_BODY_SECONDS: Final = 10.0  # for a whole body; slower senders hold up nothing
+_RETRY_SECONDS: Final = "30"
+
+
+def make_app(reception: Reception, worker: AnsweringWorker) -> Starlette:
+    """The application; the worker runs while it does."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        worker.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(worker.stop)
+
+    async def notifications(request: Request) -> Response:
+        return await _take(request, reception)
+
+    routes = [
+        Route(PATH, notifications, methods=["POST"]),
+        Route("/health", _health, methods=["GET"]),
+    ]
+    handlers = {HTTPException: _without_detail}
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)  # type: ignore[arg-type]  # Starlette types a handler as one of any exception
+
+
+async def _take(request: Request, reception: Reception) -> Response:
+    _check_content_type(request)
+    body = await _read_body(request)
+    try:
+        # Opening takes milliseconds of arithmetic and storing waits for the disk: in a thread.
+        await run_in_threadpool(reception.take, _ascii(body))
+    except NotificationRefused as refusal:
+        LOGGER.warning("a notification was refused: %s", refusal)
+        return _error(refusal)
+    except (ServiceError, sqlite3.Error) as error:
+        LOGGER.warning("a notification could not be taken now (%s)", type(error).__name__)
+        return Response(status_code=503, headers={"Retry-After": _RETRY_SECONDS})
+    return Response(status_code=202)
+
+
+def _check_content_type(request: Request) -> None:
+    """Exactly one content type, and nothing around it: two of them are read differently by two."""
+    given = [value.partition(";")[0].strip() for value in request.headers.getlist("content-type")]
+    if [value.lower() for value in given] != [CONTENT_TYPE]:
+        raise HTTPException(415)
+    if "content-encoding" in request.headers:
+        raise HTTPException(415)
+
+
+async def _read_body(request: Request) -> bytes:
+    """The body, read no further than it may be long, whatever its length claims to be."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > BODY_BYTES:
+                    raise HTTPException(413)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    return bytes(body)
+
+
+def _ascii(body: bytes) -> str:
+    try:
+        return body.decode("ascii")
+    except UnicodeDecodeError:
+        raise NotificationRefused(INVALID_REQUEST, "the message is not ASCII") from None
+
+
+def _error(refusal: NotificationRefused) -> Response:
+    """The form of RFC 8935, section 2.3. The reasons are fixed words that tell no secret."""
+    return JSONResponse(
+        {"err": refusal.code, "description": refusal.reason},
+        status_code=400,
+        headers={"Content-Language": "en"},
+    )
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _without_detail(_: Request, error: HTTPException) -> Response:
+    return Response(status_code=error.status_code, headers=error.headers)

@@ -1,0 +1,102 @@
+"""Settings: one frozen value, read from `THROUGHCARE_*` variables. Secrets come as file paths.
+
+Each field's comment is its documentation; `throughcare serve --help` points here.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from app.problems import FieldError, InvalidInput
+
+PREFIX = "THROUGHCARE_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this installation runs. Every field can be set as `THROUGHCARE_<NAME>`."""
+
+    # SQLAlchemy URL: `sqlite:///FILE`, or `postgresql+psycopg://...` for more than one machine.
+    database_url: str = "sqlite:///throughcare.db"
+    # Folder of the key files, readable by the service's user alone. `throughcare init` makes it.
+    key_directory: Path = Path("keys")
+    # The last signed checkpoint of the access log, kept outside the database on purpose.
+    checkpoint_file: Path = Path("checkpoint")
+    # The policy bundle: base/, agreements.toml, and a folder for each country.
+    policies_directory: Path = Path("policies")
+    # Country profile: lead times, holidays, legal time zone (a folder below the policies).
+    profile: str = "xk"
+    # Public base address: issuer of tokens and of notifications, and their audience.
+    issuer: str = "http://127.0.0.1:8000"
+    # Name of this access log in its checkpoints (C2SP: a schema-less URL).
+    log_origin: str = "throughcare.example/access-log"
+    # Where `serve` listens.
+    host: str = "127.0.0.1"
+    port: int = 8000
+    # Bytes of one request body; an import is read line by line, each line held to this.
+    body_limit: int = 1_048_576
+    # Bytes of a whole import.
+    import_limit: int = 268_435_456
+    # Legal bases without a citation by a national lawyer load only with this.
+    allow_illustrative: bool = False
+    # Deliver to http:// on the loopback address: for trying out on one machine, nothing else.
+    allow_loopback_delivery: bool = False
+    # Seconds between two looks of the dispatcher at what is due.
+    dispatch_interval: float = 1.0
+    # Seconds, at least, between two signed checkpoints while the log grows.
+    checkpoint_interval: float = 1.0
+    # Wait before the second attempt of a delivery; it doubles from there, with jitter.
+    retry_base_seconds: float = 30.0
+    # A file with an RFC 3339 time that stands for now. For rehearsals and tests only.
+    clock_file: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read every field; an unknown `THROUGHCARE_` variable or a bad value is an error.
+
+        `THROUGHCARE_DEMO_*` and `THROUGHCARE_TEST_*` belong to the demo and the tests.
+        """
+        known = {field.name: str(field.type) for field in fields(cls)}
+        values: dict[str, object] = {}
+        findings: list[FieldError] = []
+        for variable, text in environment.items():
+            name = variable.removeprefix(PREFIX).lower()
+            if not variable.startswith(PREFIX) or name.startswith(("demo_", "test_")):
+                continue
+            try:
+                values[name] = _parse(known[name], text)
+            except KeyError:
+                findings.append(FieldError(variable, "no such setting"))
+            except ValueError as error:
+                findings.append(FieldError(variable, str(error)))
+        if findings:
+            listed = "; ".join(f"{finding.pointer}: {finding.message}" for finding in findings)
+            raise InvalidInput(f"settings: {listed}", errors=tuple(findings))
+        return cls(**values)  # type: ignore[arg-type]  # each value was parsed by its field's own type
+
+
+def _parse(kind: str, text: str) -> object:
+    """The value of a setting from its text, by the name of the field's type."""
+    if "bool" in kind:
+        return _parse_bool(text)
+    if "int" in kind:
+        return _parse_number(text, int)
+    if "float" in kind:
+        return _parse_number(text, float)
+    return Path(text) if "Path" in kind else text
+
+
+def _parse_bool(text: str) -> bool:
+    try:
+        return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+    except KeyError:
+        raise ValueError("expected true or false") from None
+
+
+def _parse_number(text: str, kind: type[int] | type[float]) -> float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError("expected a number") from None

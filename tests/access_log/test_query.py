@@ -1,0 +1,148 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, delete, update
+
+from app.access_log import ledger
+from app.access_log.entry import Actor, Grounds
+from app.access_log.ledger import ENTRY, LOOKUP, AppendedEntry
+from app.access_log.opened_entry import DAMAGED, ERASED, OpenedEntry
+from app.access_log.person_keys import PERSON_KEY
+from app.access_log.query import EntryFilter, entries
+from app.access_log.sealing import PERSONAL, RETAINED, LogKeys
+from app.access_log.vocabulary import Operation, Outcome
+
+Record = Callable[..., AppendedEntry]
+Find = Callable[..., list[OpenedEntry]]
+SIZE = 6
+
+
+@pytest.fixture
+def find(connection: Connection, log_keys: LogKeys) -> Find:
+    def find(filters: EntryFilter | None = None, **page: int | None) -> list[OpenedEntry]:
+        pinned = {"limit": 100, "tree_size": SIZE, "after_index": None} | page
+        return entries(connection, filters or EntryFilter(), keys=log_keys, **pinned)  # type: ignore[arg-type]  # a page's own numbers
+
+    return find
+
+
+@pytest.fixture(autouse=True)
+def log(connection: Connection, record: Record, at: datetime) -> None:
+    """Six entries, a minute apart, each of which differs from entry 0 in one thing."""
+    changes: list[dict[str, object]] = [
+        {},
+        {"actor": Actor(agency="agency-2", client="client-2", officer="officer-x")},
+        {"grounds": Grounds(purpose="other_purpose", legal_basis="basis-2")},
+        {"operation": Operation.CONSULTATION, "outcome": Outcome.REFUSED},
+        {"person": "person-2"},
+        {"person": None},
+    ]
+    for number, change in enumerate(changes):
+        record(connection, number, when=at + timedelta(minutes=number), **change)
+    ledger.integrate(connection)
+
+
+def found(opened: list[OpenedEntry]) -> list[int]:
+    return [entry.index for entry in opened]
+
+
+def test_entries_come_opened_in_the_order_of_the_log(find: Find) -> None:
+    opened = find()
+    assert found(opened) == list(range(SIZE))
+    assert opened[4].sections["subject"] == {"person": "person-2", "reference": "ref-1"}
+    assert opened[3].sections["circumstances"] == {
+        "time": "2026-03-02T08:33:00.000125Z",
+        "operation": "consultation",
+        "channel": "read",
+        "outcome": "refused",
+    }
+    assert not any(entry.missing for entry in opened)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (EntryFilter(agency_id="agency-2"), [1]),
+        (EntryFilter(client_id="client-2"), [1]),
+        (EntryFilter(officer_id="officer-0"), [0]),
+        (EntryFilter(purpose="other_purpose"), [2]),
+        (EntryFilter(legal_basis="basis-2"), [2]),
+        (EntryFilter(operation=Operation.CONSULTATION), [3]),
+        (EntryFilter(outcome=Outcome.REFUSED), [3]),
+        (EntryFilter(agency_id="agency-1", outcome=Outcome.RELEASED), [0, 2, 4, 5]),
+        (EntryFilter(agency_id="agency-9"), []),
+    ],
+)
+def test_a_filter_finds_what_matches(find: Find, filters: EntryFilter, expected: list[int]) -> None:
+    assert found(find(filters)) == expected
+
+
+def test_entries_about_a_person_are_found_by_the_keyed_index(find: Find, log_keys: LogKeys) -> None:
+    person = EntryFilter(subject_index=log_keys.subject_index("person-2"))
+    assert found(find(person)) == [4]
+
+
+def test_times_bound_from_the_first_to_before_the_last(find: Find, at: datetime) -> None:
+    minutes = [at + timedelta(minutes=number) for number in range(SIZE)]
+    between = EntryFilter(since=minutes[2], until=minutes[4])
+    assert found(find(between)) == [2, 3]
+    assert found(find(replace(between, until=None))) == [2, 3, 4, 5]
+
+
+def test_pages_follow_one_another_without_gap_or_overlap(find: Find) -> None:
+    first = find(limit=4)
+    second = find(limit=4, after_index=first[-1].index)
+    assert found(first + second) == list(range(SIZE))
+
+
+def test_a_page_is_pinned_to_a_size_of_the_log(
+    find: Find, connection: Connection, record: Record
+) -> None:
+    record(connection, 9)
+    ledger.integrate(connection)
+    assert found(find()) == list(range(SIZE))
+    assert found(find(tree_size=3)) == [0, 1, 2]
+
+
+def test_an_erased_person_leaves_who_acted_and_why(find: Find, connection: Connection) -> None:
+    row = connection.execute(LOOKUP.select().where(LOOKUP.c.log_index == 4)).one()
+    connection.execute(delete(PERSON_KEY).where(PERSON_KEY.c.subject_index == row.subject_index))
+    connection.execute(update(ENTRY).where(ENTRY.c.entry_id == row.entry_id).values(personal=None))
+    connection.execute(update(LOOKUP).where(LOOKUP.c.log_index == 4).values(subject_index=None))
+    erased = find(after_index=3, limit=1)[0]
+    assert erased.sections.keys() == {"circumstances", "actor", "grounds"}
+    assert erased.missing == {PERSONAL: ERASED}
+
+
+@pytest.mark.parametrize("group", [RETAINED, PERSONAL])
+def test_a_ciphertext_that_does_not_open_is_named(
+    find: Find, connection: Connection, group: str
+) -> None:
+    row = connection.execute(LOOKUP.select().where(LOOKUP.c.log_index == 0)).one()
+    connection.execute(
+        update(ENTRY).where(ENTRY.c.entry_id == row.entry_id).values({group: bytes(99)})
+    )
+    damaged = find(limit=1)[0]
+    assert damaged.missing == {group: DAMAGED}
+    assert damaged.openings
+
+
+def test_a_lost_or_altered_key_is_named_and_is_no_erasure(
+    find: Find, connection: Connection, log_keys: LogKeys
+) -> None:
+    index = log_keys.subject_index("person-2")
+    of_person = PERSON_KEY.c.subject_index == index
+    connection.execute(update(PERSON_KEY).where(of_person).values(wrapped_key=bytes(60)))
+    assert find(after_index=3, limit=1)[0].missing == {PERSONAL: DAMAGED}
+    connection.execute(delete(PERSON_KEY).where(of_person))
+    assert find(after_index=3, limit=1)[0].missing == {PERSONAL: DAMAGED}
+
+
+def test_a_lost_entry_keeps_its_place(find: Find, connection: Connection) -> None:
+    row = connection.execute(LOOKUP.select().where(LOOKUP.c.log_index == 2)).one()
+    connection.execute(delete(ENTRY).where(ENTRY.c.entry_id == row.entry_id))
+    opened = find()
+    assert found(opened) == list(range(SIZE))
+    assert opened[2].missing == {RETAINED: DAMAGED, PERSONAL: DAMAGED}

@@ -1,0 +1,26 @@
+"""Keys that the tests of this folder share, made once: RSA keys are slow to make."""
+
+import pytest
+
+from app.crypto.sealing import DecryptionKey
+from app.crypto.signing import SigningKey
+
+
+@pytest.fixture(scope="session")
+def signing_key() -> SigningKey:
+    return SigningKey.generate()
+
+
+@pytest.fixture(scope="session")
+def p384_key() -> SigningKey:
+    return SigningKey.generate("P-384")
+
+
+@pytest.fixture(scope="session")
+def decryption_key() -> DecryptionKey:
+    return DecryptionKey.generate(bits=2048)
+
+
+@pytest.fixture(scope="session")
+def other_decryption_key() -> DecryptionKey:
+    return DecryptionKey.generate(bits=2048)

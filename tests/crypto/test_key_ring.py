@@ -1,0 +1,171 @@
+import os
+import secrets
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.crypto.encoding import encode_base64url
+from app.crypto.errors import UnsafeKey
+from app.crypto.key_ring import KeyRing
+from app.crypto.signing import SigningKey
+
+FILES = [
+    "blind_index.key",
+    "data_encryption.key",
+    "log_retention.key",
+    "log_signing.pem",
+    "notification_signing.pem",
+    "token_signing.pem",
+]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    directory = tmp_path / "etc" / "keys"
+    KeyRing.create(directory, random=secrets.token_bytes)
+    return directory
+
+
+def test_a_new_ring_reads_back_as_it_was_made(tmp_path: Path) -> None:
+    created = KeyRing.create(tmp_path / "keys", random=secrets.token_bytes)
+    loaded = KeyRing.load(tmp_path / "keys")
+    for name in ("data_encryption", "log_retention", "blind_index", "data_encryption_id"):
+        assert getattr(loaded, name) == getattr(created, name)
+    assert loaded.token_signing.kid == created.token_signing.kid
+    assert loaded.notification_signing.kid == created.notification_signing.kid
+    assert loaded.log_signing.public_bytes == created.log_signing.public_bytes
+
+
+def test_every_key_of_a_new_ring_is_another(directory: Path) -> None:
+    ring = KeyRing.load(directory)
+    assert len({ring.data_encryption, ring.log_retention, ring.blind_index}) == 3
+    assert ring.token_signing.kid != ring.notification_signing.kid
+
+
+def test_only_the_owner_can_read_the_ring(directory: Path) -> None:
+    assert sorted(path.name for path in directory.iterdir()) == FILES
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    for path in directory.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_new_ring_leaves_nothing_else_behind(directory: Path) -> None:
+    assert [path.name for path in directory.parent.iterdir()] == ["keys"]
+
+
+def test_an_existing_ring_is_never_overwritten(directory: Path) -> None:
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    with pytest.raises(UnsafeKey, match="cannot put a new key ring here"):
+        KeyRing.create(directory, random=secrets.token_bytes)
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+
+
+def test_an_empty_folder_can_take_a_new_ring(tmp_path: Path) -> None:
+    KeyRing.create(tmp_path, random=secrets.token_bytes)
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+
+
+def test_a_ring_that_could_not_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
+    def broken(_: int) -> bytes:
+        raise OSError("no randomness")
+
+    with pytest.raises(OSError, match="no randomness"):
+        KeyRing.create(tmp_path / "keys", random=broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o666, 0o610, 0o777])
+def test_a_file_that_others_may_use_is_refused(directory: Path, mode: int) -> None:
+    (directory / "log_retention.key").chmod(mode)
+    with pytest.raises(UnsafeKey, match=r"log_retention\.key: must be a file that only its owner"):
+        KeyRing.load(directory)
+
+
+def test_a_file_that_nobody_may_write_is_fine(directory: Path) -> None:
+    for path in directory.iterdir():
+        path.chmod(0o400)
+    KeyRing.load(directory)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(directory: Path, name: str) -> None:
+    (directory / name).unlink()
+    with pytest.raises(UnsafeKey, match=name):
+        KeyRing.load(directory)
+
+
+def test_an_unexpected_file_is_named(directory: Path) -> None:
+    (directory / "token_signing.pem.old").touch()
+    with pytest.raises(UnsafeKey, match=r"token_signing\.pem\.old: not a file of a key ring"):
+        KeyRing.load(directory)
+
+
+def test_the_bookkeeping_of_a_mounted_secret_is_left_alone(directory: Path) -> None:
+    (directory / "..data").mkdir()
+    KeyRing.load(directory)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnsafeKey, match="nowhere"):
+        KeyRing.load(tmp_path / "nowhere")
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(directory: Path) -> None:
+    (directory / "blind_index.key").unlink()
+    (directory / "blind_index.key").mkdir(mode=0o700)
+    with pytest.raises(UnsafeKey, match=r"blind_index\.key"):
+        KeyRing.load(directory)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"planted-secret",
+        b"\xff\xfe",
+        encode_base64url(bytes(31)).encode(),
+        encode_base64url(bytes(33)).encode(),
+    ],
+)
+def test_a_file_that_holds_no_such_key_is_named_and_never_shown(
+    directory: Path, name: str, content: bytes
+) -> None:
+    (directory / name).write_bytes(content)
+    with pytest.raises(UnsafeKey, match=name) as refusal:
+        KeyRing.load(directory)
+    assert "planted-secret" not in str(refusal.value)
+
+
+def test_a_key_of_another_kind_in_a_file_is_refused(directory: Path) -> None:
+    for name, pem in (
+        ("token_signing.pem", SigningKey.generate("P-384").to_pem()),
+        ("notification_signing.pem", (directory / "log_signing.pem").read_bytes()),
+        ("log_signing.pem", (directory / "token_signing.pem").read_bytes()),
+    ):
+        before = (directory / name).read_bytes()
+        (directory / name).write_bytes(pem)
+        with pytest.raises(UnsafeKey, match=name):
+            KeyRing.load(directory)
+        (directory / name).write_bytes(before)
+    KeyRing.load(directory)
+
+
+def test_a_symmetric_key_may_end_with_a_line_break(directory: Path) -> None:
+    path = directory / "data_encryption.key"
+    before = KeyRing.load(directory)
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert KeyRing.load(directory).data_encryption == before.data_encryption
+
+
+def test_a_ring_never_shows_its_secrets_when_printed(directory: Path) -> None:
+    assert repr(KeyRing.load(directory)) == "KeyRing()"
+
+
+def test_the_id_of_a_key_is_stable_and_tells_nothing_of_it(tmp_path: Path) -> None:
+    ring = KeyRing.create(tmp_path / "keys", random=bytes)
+    assert ring.data_encryption == bytes(32)
+    assert ring.data_encryption_id == "9bf8d7c05d37502b"
+    other = KeyRing.create(tmp_path / "other", random=os.urandom)
+    assert other.data_encryption_id != ring.data_encryption_id

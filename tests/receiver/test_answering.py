@@ -1,0 +1,219 @@
+"""What is stored is told to the service, whatever comes between."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.crypto.sealing_keys import DecryptionKey
+from app.receiver import answering
+from app.receiver.answering import AnsweringWorker, Backoff, Endpoint
+from app.receiver.client import AgencyClient
+from app.receiver.clock import utc_now
+from app.receiver.configuration import AgencyConfiguration
+from app.receiver.notification import Notification, Sequence
+from app.receiver.statements import Acknowledgement
+from app.receiver.store import GIVEN_UP, TAKEN, NotificationStore
+from tests.receiver.service_stand_in import ServiceStandIn, served, wait_until
+
+AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+NOTICE = Notification(
+    jti="n-1",
+    txn="txn-1",
+    issued_at=AT,
+    reference="ref-1",
+    event_type="release_planned",
+    event={"planned_release_date": "2027-01-15"},
+    sequence=Sequence(subscriber=1, person=1),
+)
+VERIFICATION = replace(
+    NOTICE,
+    jti="v-1",
+    reference=None,
+    sequence=None,
+    event_type="verification",
+    event={"subscription_id": "sub-1", "nonce": "nonce-1"},
+)
+
+Working = Callable[..., AbstractContextManager[AnsweringWorker]]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits double as ever, from hundredths of a second."""
+    monkeypatch.setattr(answering, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(answering, "LONGEST_WAIT_SECONDS", 0.1)
+
+
+@pytest.fixture
+def working(store: NotificationStore, client: AgencyClient) -> Working:
+    @contextmanager
+    def run(endpoint: Endpoint | None = None) -> Iterator[AnsweringWorker]:
+        worker = AnsweringWorker(
+            store, client, kind=Acknowledgement.ACCEPTED, clock=utc_now, endpoint=endpoint
+        )
+        worker.start()
+        try:
+            yield worker
+        finally:
+            worker.stop()
+
+    return run
+
+
+def _is_empty(store: NotificationStore) -> Callable[[], bool]:
+    return lambda: not store.waiting()
+
+
+def test_what_comes_in_is_acknowledged(
+    working: Working, store: NotificationStore, service: ServiceStandIn
+) -> None:
+    with working() as worker:
+        store.add(NOTICE, at=AT)
+        worker.wake()
+        wait_until(_is_empty(store))
+    assert service.acknowledgements["n-1"]["kind"] == "accepted"
+    assert store.get("n-1").answer_state == TAKEN
+
+
+def test_what_waited_from_before_is_acknowledged_at_the_start(
+    working: Working, store: NotificationStore, service: ServiceStandIn
+) -> None:
+    store.add(NOTICE, at=AT)
+    with working():
+        wait_until(_is_empty(store))
+    assert list(service.acknowledgements) == ["n-1"]
+
+
+def test_a_verification_is_answered_with_its_nonce(
+    working: Working, store: NotificationStore, service: ServiceStandIn
+) -> None:
+    store.add(VERIFICATION, at=AT)
+    with working():
+        wait_until(_is_empty(store))
+    assert service.verifications["sub-1"]["nonce"] == "nonce-1"
+    assert service.acknowledgements == {}
+
+
+def test_a_refusal_is_tried_again_and_holds_up_nothing_else(
+    working: Working, store: NotificationStore, service: ServiceStandIn
+) -> None:
+    service.refusals["/v1/notifications/n-1/"] = [404, 409, 500, 503]
+    store.add(NOTICE, at=AT)
+    store.add(replace(NOTICE, jti="n-2"), at=AT)
+    with working():
+        wait_until(_is_empty(store))
+    assert list(service.acknowledgements) == ["n-2", "n-1"]
+
+
+def test_what_the_service_will_never_take_is_given_up(
+    working: Working, store: NotificationStore, service: ServiceStandIn
+) -> None:
+    service.refusals["/v1/notifications/n-1/"] = [410]
+    store.add(NOTICE, at=AT)
+    with working():
+        wait_until(_is_empty(store))
+    assert store.get("n-1").answer_state == GIVEN_UP
+    assert service.acknowledgements == {}
+
+
+def test_an_outage_is_outlived(
+    configuration: AgencyConfiguration, store: NotificationStore, service: ServiceStandIn
+) -> None:
+    later = ServiceStandIn(
+        sender=service.sender, client_id=service.client_id, client_jwks=service.client_jwks
+    )
+    with served(later.app()) as address:
+        port = int(address.rpartition(":")[2])
+    later.issuer = address
+    with AgencyClient(replace(configuration, issuer=address)) as client:
+        worker = AnsweringWorker(store, client, kind=Acknowledgement.ACCEPTED, clock=utc_now)
+        store.add(NOTICE, at=AT)
+        worker.start()
+        wait_until(lambda: worker._outage._failures > 2)  # noqa: SLF001 - nobody else sees an attempt that reaches nobody
+        with served(later.app(), port=port):
+            wait_until(_is_empty(store))
+        worker.stop()
+    assert list(later.acknowledgements) == ["n-1"]
+
+
+def test_an_unexpected_error_does_not_end_the_work(
+    working: Working,
+    store: NotificationStore,
+    service: ServiceStandIn,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # A row that only another program can have written: the event of a verification without nonce.
+    store.add(replace(VERIFICATION, event={}), at=AT)
+    with working() as worker:
+        wait_until(lambda: "answering failed" in caplog.text)
+        store.mark_answered("v-1", state=GIVEN_UP, at=AT)
+        store.add(NOTICE, at=AT)
+        worker.wake()
+        wait_until(_is_empty(store))
+    assert list(service.acknowledgements) == ["n-1"]
+
+
+def test_an_endpoint_is_subscribed_once(
+    working: Working,
+    store: NotificationStore,
+    service: ServiceStandIn,
+    decryption_key: DecryptionKey,
+) -> None:
+    endpoint = Endpoint(
+        address="https://agency.example/notifications",
+        encryption_key=decryption_key.encryption_key,
+    )
+    kid = decryption_key.kid
+    for _ in range(2):
+        with working(endpoint) as worker:
+            wait_until(
+                lambda: (
+                    store.subscription(endpoint=endpoint.address, encryption_kid=kid) is not None
+                )
+            )
+            worker.wake()
+    assert [body["endpoint"] for body in service.subscriptions] == [endpoint.address]
+
+
+def test_a_refused_subscription_is_tried_again_and_holds_up_no_answer(
+    working: Working,
+    store: NotificationStore,
+    service: ServiceStandIn,
+    decryption_key: DecryptionKey,
+) -> None:
+    service.refusals["/v1/subscriptions"] = [403, 503]
+    store.add(NOTICE, at=AT)
+    endpoint = Endpoint(
+        address="https://agency.example/notifications",
+        encryption_key=decryption_key.encryption_key,
+    )
+    with working(endpoint):
+        wait_until(lambda: bool(service.subscriptions and service.acknowledgements))
+
+
+def test_waits_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "FIRST_WAIT_SECONDS", 10.0)
+    monkeypatch.setattr(answering, "LONGEST_WAIT_SECONDS", 100.0)
+    backoff = Backoff()
+    assert backoff.remaining() == 0
+    waits = []
+    for _ in range(40):
+        backoff.failed()
+        waits.append(backoff.remaining())
+    assert 4 < waits[0] <= 10
+    assert all(44 < wait <= 100 for wait in waits[4:])
+
+
+def test_stopping_leaves_what_waits(
+    working: Working, store: NotificationStore, service: ServiceStandIn, tmp_path: Path
+) -> None:
+    service.refusals["/v1/notifications"] = [503] * 10_000
+    store.add(NOTICE, at=AT)
+    with working():
+        wait_until(lambda: len(service.refusals["/v1/notifications"]) < 10_000)
+    with NotificationStore.open(tmp_path / "store") as after:
+        assert after.waiting() == ("n-1",)

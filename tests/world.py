@@ -1,0 +1,184 @@
+"""A running service with its agencies, for tests that go through its face.
+
+The service is the real one, on a real socket of the loopback address, with its dispatcher
+and sequencer at work; only the clock can be set. Agencies speak to it as they would.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from sqlalchemy import Connection
+
+from app.administration import registry
+from app.agencies.registry import AgencyRecord, ClientRecord
+from app.api.service import Service
+from app.cli.installation import prepare
+from app.crypto.key_ring import KeyRing
+from app.demo.stage import free_port
+from app.main import create_app
+from app.policy.roles import ROLE_PURPOSES
+from app.receiver.client import AgencyClient
+from app.receiver.configuration import AgencyConfiguration
+from app.receiver.new_agency import NewAgency, write_configuration
+from app.settings import Settings
+
+START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
+POLICIES = Path(__file__).parent.parent / "policies"
+
+
+@dataclass
+class Clock:
+    """A clock that tests set. Starts on a Wednesday morning."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        """The present moment."""
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        """Let time pass: `advance(days=3)`."""
+        self.now += timedelta(**by)
+
+
+@dataclass
+class World:
+    """The service and everybody who was registered."""
+
+    folder: Path
+    settings: Settings
+    clock: Clock
+    service: Service
+    agencies: dict[str, NewAgency] = field(default_factory=dict)
+    _clients: list[AgencyClient] = field(default_factory=list)
+
+    def agency(
+        self,
+        agency_id: str,
+        role: str,
+        *,
+        purpose: str | None = None,
+        municipalities: tuple[str, ...] = ("XK-GJILAN",),
+        standing_acceptance: bool = False,
+    ) -> AgencyClient:
+        """Register an agency with one client and one officer; a client that speaks for it."""
+        chosen = purpose or ROLE_PURPOSES[role][0]
+        equipment = write_configuration(
+            self.folder / agency_id,
+            issuer=self.settings.issuer,
+            client_id=f"{agency_id}-1",
+            officer=f"{agency_id}-officer",
+            purpose=chosen,
+            legal_basis=f"illustrative:{role}",
+        )
+        self.agencies[agency_id] = equipment
+        record = AgencyRecord(
+            agency_id=agency_id,
+            name=agency_id,
+            role=role,
+            country="XK",
+            municipalities=frozenset(municipalities),
+            standing_acceptance=standing_acceptance,
+        )
+        client = ClientRecord(
+            client_id=f"{agency_id}-1",
+            agency_id=agency_id,
+            jwks=equipment.jwks,
+            purposes=ROLE_PURPOSES[role],
+            legal_bases=(f"illustrative:{role}",),
+        )
+
+        def work(connection: Connection) -> None:
+            house, at = self.service.house, self.clock()
+            registry.register_agency(connection, house, record, at=at)
+            registry.register_client(connection, house, client, at=at)
+            registry.register_officer(
+                connection,
+                house,
+                agency_id=agency_id,
+                officer_id=f"{agency_id}-officer",
+                function="officer",
+                at=at,
+            )
+
+        self.service.database.run_blocking(work)
+        return self.client(equipment.configuration)
+
+    def client(self, configuration: AgencyConfiguration) -> AgencyClient:
+        """A client of this configuration, closed with the world."""
+        client = AgencyClient(configuration, clock=self.clock)
+        self._clients.append(client)
+        return client
+
+    def raw(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - as httpx takes them
+        """A request as it stands, with no client in between."""
+        return httpx.request(
+            method, f"{self.settings.issuer}{path}", trust_env=False, timeout=10, **options
+        )
+
+    def bearer(self, agency_id: str) -> dict[str, str]:
+        """An Authorization header with a fresh token of an agency."""
+        client = self.client(self.agencies[agency_id].configuration)
+        return {"Authorization": f"Bearer {client._tokens.current()}"}  # noqa: SLF001 - a test looks inside
+
+    def close(self) -> None:
+        """Close every client."""
+        for client in self._clients:
+            client.close()
+
+
+@contextmanager
+def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  # noqa: ANN401 - settings
+    """A fresh installation on an empty database, served until the block ends."""
+    port = free_port()
+    values: Mapping[str, Any] = {
+        "database_url": url,
+        "key_directory": folder / "keys",
+        "checkpoint_file": folder / "checkpoint",
+        "policies_directory": POLICIES,
+        "issuer": f"http://127.0.0.1:{port}",
+        "port": port,
+        "allow_illustrative": True,
+        "allow_loopback_delivery": True,
+        "dispatch_interval": 0.05,
+        "checkpoint_interval": 0.05,
+        "retry_base_seconds": 0.1,
+        **options,
+    }
+    settings = Settings(**values)
+    clock = Clock()
+    prepare(settings, at=clock())
+    with _served(settings, clock) as service:
+        world = World(folder=folder, settings=settings, clock=clock, service=service)
+        yield world
+        world.close()
+
+
+@contextmanager
+def _served(settings: Settings, clock: Clock) -> Iterator[Service]:
+    """The application on a real server in a thread of its own."""
+    app = create_app(settings, clock=clock)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="on")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        if not thread.is_alive():
+            raise RuntimeError("the service did not start")
+        thread.join(0.01)
+    yield app.state.service
+    server.should_exit = True
+    thread.join()
+
+
+def ring(world: World) -> KeyRing:
+    """The keys of the service."""
+    return world.service.house.ring
