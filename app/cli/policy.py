@@ -1,38 +1,342 @@
-"""Commands around the policy bundle."""
+"""Commands around the policy bundle: check it, prove it, compare it, read it, ask it why.
+
+The solver (z3) is loaded by the commands that need it, when they run.
+"""
 
 import json
-from datetime import UTC, datetime
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.output import Json, screen
+from app.cli.output import Json, errors, screen
+from app.policy.bundle import Bundle
+from app.policy.errors import PolicyError
 from app.policy.loader import load_bundle
+from app.policy.request_json import request_from_json
+from app.problems import FieldError, InvalidInput
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.policy.diff import Difference
+    from app.policy.explain import FieldExplanation
+    from app.policy.prove import Proof
 
 policy = typer.Typer(help="The data-sharing policy.", no_args_is_help=True)
 
+Policies = Annotated[Path, typer.Option(help="Folder of the bundle.")]
+Country = Annotated[
+    str | None, typer.Option(help="With the overlay of this country, for example xk.")
+]
+Day = Annotated[
+    datetime | None, typer.Option("--day", formats=["%Y-%m-%d"], help="Legal day; today if not.")
+]
+DEFAULT = Path("policies")
 
-@policy.callback()
-def commands() -> None:
-    """Keeps `check` a command of its own, beside those to come."""
+
+class Format(StrEnum):
+    """How the matrix is written."""
+
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
 
 
 @policy.command()
-def check(
-    *,
-    policies: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("policies"),
-    as_json: Json = False,
-) -> None:
-    """Load a bundle with every check, and print its digest."""
-    bundle = load_bundle(
-        policies,
-        at=datetime.now(UTC).date(),
-        allow_illustrative=Settings.from_environment().allow_illustrative,
-    )
+def check(*, policies: Policies = DEFAULT, country: Country = None, as_json: Json = False) -> None:
+    """Load a bundle with every check, and print its digest; a policy that is dead fails it."""
+    with _refusals(as_json=as_json):
+        # Here the setting counts: this says whether the service would load it.
+        allowed = Settings.from_environment().allow_illustrative
+        bundle = _bundle(policies, country, _today(), allow_illustrative=allowed)
+        from app.policy.prove import dead_policies  # noqa: PLC0415 - loads the solver
+
+        dead = list(dead_policies(bundle))
+    due = [a.id for a in bundle.register.agreements.values() if a.review_date < _today()]
     result = {"digest": bundle.digest, "policies": len(bundle.policies)}
     if as_json:
-        print(json.dumps(result))  # noqa: T201 - the result
+        _print({**result, "dead_policies": [p.id for p in dead], "reviews_due": sorted(due)})
     else:
-        screen.print(f"{result['policies']} policies, digest {result['digest']}")
+        _say(f"{result['policies']} policies, digest {result['digest']}")
+        for id_ in sorted(due):
+            _say(f"the review of the agreement {id_} is due", style="yellow")
+        for one in dead:
+            errors.print(str(one.finding("can never match")), markup=False, highlight=False)
+    raise typer.Exit(1 if dead else 0)
+
+
+@policy.command()
+def prove(*, policies: Policies = DEFAULT, as_json: Json = False) -> None:
+    """Prove the invariants over every possible request; exit status 1 if one is refuted."""
+    from app.policy.invariants import read_invariants  # noqa: PLC0415 - loads the solver
+    from app.policy.overlays import countries, read_overlay  # noqa: PLC0415 - the same
+    from app.policy.prove import prove as prove_bundle  # noqa: PLC0415 - the same
+    from app.policy.prove_overlays import prove_overlay  # noqa: PLC0415 - the same
+
+    at = _today()
+    with _refusals(as_json=as_json):
+        bundle = load_bundle(policies, at=at, allow_illustrative=True)
+        invariants = read_invariants(policies, bundle.vocabulary)
+        overlays = [
+            read_overlay(policies, country, bundle, at=at, allow_illustrative=True)
+            for country in countries(policies)
+        ]
+    report = prove_bundle(bundle, invariants)
+    for overlay in overlays:
+        report = report.with_more(prove_overlay(overlay, invariants, at=at))
+    if as_json:
+        _print(report.to_json())
+    else:
+        for proof in report.proofs:
+            _show_proof(proof)
+        for one in report.dead:
+            _say(f"can never match: {one.id}", style="yellow")
+        _say(f"{len(report.proofs)} claims about the bundle {report.digest}")
+    raise typer.Exit(0 if report.holds else 1)
+
+
+@policy.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="Folder of the bundle in force.")],
+    new: Annotated[Path, typer.Argument(help="Folder of the bundle that is proposed.")],
+    *,
+    country: Country = None,
+    as_json: Json = False,
+) -> None:
+    """Who gains and who loses which field, in which situation, between two bundles."""
+    from app.policy.diff import compare, report  # noqa: PLC0415 - loads the solver
+
+    with _refusals(as_json=as_json):
+        before, after = (
+            _bundle(folder, country, _today(), allow_illustrative=True) for folder in (old, new)
+        )
+    found = compare(before, after)
+    if as_json:
+        _print(report(before, after, found))
+    else:
+        _show_differences(found)
+
+
+@policy.command()
+def matrix(
+    *,
+    policies: Policies = DEFAULT,
+    country: Country = None,
+    day: Day = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.MARKDOWN,
+    as_json: Json = False,
+) -> None:
+    """Who may receive which field, in which form and when: for a lawyer to read."""
+    from app.policy.matrix import matrix as matrix_of  # noqa: PLC0415 - only here
+    from app.policy.matrix_pages import to_html, to_markdown  # noqa: PLC0415 - only here
+
+    at = _day(day)
+    with _refusals(as_json=as_json):
+        bundle = _bundle(policies, country, at, allow_illustrative=True)
+    made = matrix_of(bundle, at=at)
+    if as_json or form is Format.JSON:
+        _print(made.to_json())
+    else:
+        sys.stdout.write(to_html(made) if form is Format.HTML else to_markdown(made))
+
+
+@policy.command()
+def timeline(
+    *,
+    policies: Policies = DEFAULT,
+    country: Country = None,
+    day: Day = None,
+    as_json: Json = False,
+) -> None:
+    """For each role the day before a release at which fields open."""
+    from app.policy.timeline import timelines  # noqa: PLC0415 - only here
+
+    at = _day(day)
+    with _refusals(as_json=as_json):
+        bundle = _bundle(policies, country, at, allow_illustrative=True)
+    lines = timelines(bundle, at=at)
+    if as_json:
+        roles = [line.to_json() for line in lines]
+        _print({"digest": bundle.digest, "day": at.isoformat(), "roles": roles})
+        return
+    for line in lines:
+        _say(f"{line.role}: {len(line.always)} fields at any time", style="bold")
+        for step in line.to_json()["steps"]:
+            for word in ("opens", "closes"):
+                for field in step[word]:
+                    text = f"  {step['words']}: {word} {field['field']} ({field['form']})"
+                    _say(text)
+
+
+@policy.command()
+def explain(  # noqa: PLR0913 - each is an option of the command
+    request: Annotated[
+        Path | None, typer.Argument(help="File with the request as JSON; - is standard input.")
+    ] = None,
+    *,
+    role: Annotated[str | None, typer.Option(help="Role of the recipient.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Purpose of the request.")] = None,
+    fact: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A fact: assigned, days_to_release=30, consents=FIELD,FIELD; repeatable."
+        ),
+    ] = None,
+    field: Annotated[list[str] | None, typer.Option(help="Only this field; repeatable.")] = None,
+    policies: Policies = DEFAULT,
+    country: Country = None,
+    day: Day = None,
+    as_json: Json = False,
+) -> None:
+    """Why each field is released or withheld for a request, and which facts would open it."""
+    from app.policy.explain import explain as explain_request  # noqa: PLC0415 - only here
+
+    asked = request_from_json(
+        {
+            "agency": "agency",
+            "client": "client",
+            "custodian": "custodian",
+            **_read(request),
+            **{name: text for name, text in (("role", role), ("purpose", purpose)) if text},
+            **dict(map(_fact, fact or ())),
+        }
+    )
+    at = _day(day)
+    with _refusals(as_json=as_json):
+        bundle = _bundle(policies, country, at, allow_illustrative=True)
+    _check_fields(bundle, field)
+    explanation = explain_request(bundle, asked, at=at).only(field)
+    if as_json:
+        _print(explanation.to_json())
+    else:
+        for one in explanation.fields:
+            _show_field(one)
+
+
+# -- reading ------------------------------------------------------------------------------------
+
+
+def _bundle(folder: Path, country: str | None, at: date, *, allow_illustrative: bool) -> Bundle:
+    if country is None:
+        return load_bundle(folder, at=at, allow_illustrative=allow_illustrative)
+    from app.policy.overlays import load_country_bundle  # noqa: PLC0415 - loads the solver
+
+    return load_country_bundle(folder, country, at=at, allow_illustrative=allow_illustrative)
+
+
+@contextmanager
+def _refusals(*, as_json: bool) -> Iterator[None]:
+    """A bundle that is refused: every finding with file, line and policy; exit status 1."""
+    try:
+        yield
+    except PolicyError as error:
+        if as_json:
+            names = ("file", "line", "policy", "message")
+            _print({"findings": [{n: getattr(f, n) for n in names} for f in error.findings]})
+        for finding in error.findings:
+            errors.print(str(finding), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _day(day: datetime | None) -> date:
+    return _today() if day is None else day.date()
+
+
+def _read(file: Path | None) -> Mapping[str, Any]:
+    if file is None:
+        return {}
+    try:
+        content = json.loads(sys.stdin.read() if str(file) == "-" else file.read_text("utf-8"))
+    except ValueError:
+        raise InvalidInput(f"{file}: expected JSON") from None
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{file}: expected a JSON object")
+    return content
+
+
+def _fact(text: str) -> tuple[str, Any]:
+    """`assigned`, `days_to_release=30` or `consents=a,b` as a member of the request's JSON."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        return name, True
+    if value.removeprefix("-").isdecimal():
+        return name, int(value)
+    return name, value.split(",") if name in _SETS else value
+
+
+_SETS = frozenset(
+    {
+        "municipalities",
+        "consents",
+        "relative_consents",
+        "vital_interest",
+        "court_orders",
+        "legal_authorities",
+    }
+)
+
+
+def _check_fields(bundle: Bundle, fields: list[str] | None) -> None:
+    unknown = sorted(set(fields or ()) - set(bundle.vocabulary.fields))
+    if unknown:
+        found = tuple(FieldError(path, "is no field of the catalogue") for path in unknown)
+        raise InvalidInput("unknown fields", errors=found)
+
+
+# -- showing ------------------------------------------------------------------------------------
+
+
+def _say(text: str, *, style: str | None = None) -> None:
+    """A line of its own, however long: nothing in it is markup."""
+    screen.print(text, style=style, markup=False, soft_wrap=True)
+
+
+def _print(content: Mapping[str, Any]) -> None:
+    print(json.dumps(content, ensure_ascii=False))  # noqa: T201 - the result itself
+
+
+def _show_proof(proof: "Proof") -> None:
+    style = "green" if proof.witness is None else "red"
+    line = f"{proof.status:8} {proof.id}: {proof.title} ({proof.milliseconds:.0f} ms)"
+    _say(line, style=style)
+    if proof.witness is not None:
+        screen.print_json(json.dumps(proof.witness.to_json()))
+
+
+def _show_differences(found: "tuple[Difference, ...]") -> None:
+    """One paragraph for each cause, with all fields that it concerns."""
+    causes: dict[object, list[Difference]] = {}
+    for one in found:
+        causes.setdefault(one.cause, []).append(one)
+    for group in causes.values():
+        first = group[0]
+        style = "red" if first.change == "gains" else "yellow"
+        by = ", ".join(first.policies)
+        _say(f"{first.role} {first.change} (by {by})", style=style)
+        _say(f"  when {first.situation.words}")
+        for one in group:
+            _say(f"    {one.subject} {one.step}")
+    _say(f"{len(found)} differences, {len(causes)} causes")
+
+
+def _show_field(field: "FieldExplanation") -> None:
+    decision = field.decision
+    by = f" by {', '.join(decision.policies)}" if decision.policies else ""
+    _say(f"{field.path}: {decision.form.code}{by}", style="bold")
+    if decision.reason:
+        _say(f"  {decision.reason}")
+    if decision.cut_by:
+        _say(f"  cut by {', '.join(decision.cut_by)}")
+    for opening in field.openings:
+        _say(f"  {opening.form.code} by {opening.policy.id} would need")
+        for clause in opening.unmet:
+            _say(f"    {clause.words}")

@@ -7,11 +7,15 @@ from datetime import date, timedelta
 
 from app.policy.actions import Vocabulary
 from app.policy.agreements import Register
+from app.policy.compiled import Compiled, compile_table
+from app.policy.cross_check import CrossCheck
 from app.policy.decision import Decision
+from app.policy.facts import read_facts
 from app.policy.policies import Policy
 from app.policy.probe import Probe
 from app.policy.request import Request
-from app.policy.table import Table
+from app.policy.schema import probe_schema_text
+from app.policy.table import REMEMBERED, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Span:
 
     start: date
     table: Table
+    compiled: Compiled
     probe: Probe
 
 
@@ -28,7 +33,7 @@ class Bundle:
     """Policies, agreements and the digest of the exact files that they came from.
 
     `digest` is SHA-256 in hexadecimal over all files of the bundle. `policies` holds every
-    policy by id, in force or not.
+    policy by id, in force or not. `starts` are the first days of the spans.
     """
 
     digest: str
@@ -36,35 +41,63 @@ class Bundle:
     register: Register
     policies: Mapping[str, Policy]
     spans: tuple[Span, ...]
+    starts: tuple[date, ...]
+    cross_check: CrossCheck
 
     def decide(self, request: Request, *, at: date) -> Decision:
         """What this request may have of the file on this legal day.
 
         Raises:
-            DecisionFailed: the engine gave no clean answer; everything is to be withheld.
+            DecisionFailed: a fact does not fit; everything is to be withheld.
+            Disagreement: (a `DecisionFailed`) the reference engine does not confirm the
+                decision; everything is to be withheld, and the alarm to be raised.
         """
         span = self.span(at)
-        satisfied = span.probe.satisfied(request)
-        return span.table.decide(satisfied, role=request.role, purpose=request.purpose)
+        decision = span.compiled.decide(request)
+        self.cross_check.confirm(decision, request, at=at, probe=span.probe)
+        return decision
 
     def span(self, at: date) -> Span:
         """The policies in force on this day."""
-        return self.spans[bisect_right(self.spans, at, key=lambda span: span.start) - 1]
+        return self.spans[bisect_right(self.starts, at) - 1]
 
 
 def make_bundle(
-    policies: Iterable[Policy], register: Register, vocabulary: Vocabulary, *, digest: str
+    policies: Iterable[Policy],
+    register: Register,
+    vocabulary: Vocabulary,
+    *,
+    digest: str,
+    cross_check: CrossCheck | None = None,
+    remembered: int = REMEMBERED,
 ) -> Bundle:
-    """A bundle of checked policies whose masks are known."""
+    """A bundle of checked policies whose masks are known.
+
+    Args:
+        policies: each with its mask.
+        register: says which of them are in force on which days.
+        vocabulary: the actions of the masks.
+        digest: of the files that the policies came from.
+        cross_check: how decisions are held against the engine; always, if not given.
+        remembered: decisions that are kept for each role.
+
+    Raises:
+        PolicyError: a policy is outside the subset that is compiled.
+    """
     by_id = {policy.id: policy for policy in policies}
+    facts = read_facts(probe_schema_text(vocabulary))
     spans = []
     for start in _starts(register):
         in_force = {
             id_: policy for id_, policy in by_id.items() if policy.in_force(register, start)
         }
-        table = Table(digest=digest, vocabulary=vocabulary, policies=in_force)
-        spans.append(Span(start, table, Probe(tuple(in_force.values()), vocabulary)))
-    return Bundle(digest, vocabulary, register, by_id, tuple(spans))
+        table = Table(digest, vocabulary, in_force, remembered)
+        probe = Probe(tuple(in_force.values()), vocabulary)
+        spans.append(Span(start, table, compile_table(table, facts), probe))
+    starts = tuple(span.start for span in spans)
+    return Bundle(
+        digest, vocabulary, register, by_id, tuple(spans), starts, cross_check or CrossCheck()
+    )
 
 
 def _starts(register: Register) -> list[date]:

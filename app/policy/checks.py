@@ -6,7 +6,7 @@ not see, permits that hold because a fact is missing, windows without an end.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from app.policy import agreements, expressions
@@ -14,10 +14,18 @@ from app.policy.actions import READ_ACCESS_LOG, Vocabulary
 from app.policy.agreements import Register
 from app.policy.errors import Finding
 from app.policy.policies import Policy
-from app.policy.roles import CONSENT_ROLES, ROLE_PURPOSES
+from app.policy.roles import (
+    FACT_ROLES,
+    RELATIVES_FIELDS,
+    RESERVED_FIELDS,
+    ROLE_PURPOSES,
+    VITAL_FIELDS,
+)
 
 _NEEDED = ("id", "agreement", "legal_basis")
 _OTHER = frozenset({"contribute", READ_ACCESS_LOG})
+_NAMING_FIELDS = frozenset({"consents", "relative_consents", "vital_interest"})
+_NAMING_PARTS = frozenset({"court_orders", "legal_authorities"})
 
 
 def check(
@@ -88,15 +96,13 @@ def condition_messages(policy: Policy) -> Iterator[str]:
     elif policy.is_forbid:
         yield from facts_of_a_forbid(policy)
     else:
-        yield from purposes_of_a_permit(policy)
-        yield from facts_of_a_permit(policy)
-        yield from window(policy)
-        yield from consent(policy)
+        for check_of_a_permit in _OF_A_PERMIT:
+            yield from check_of_a_permit(policy)
 
 
 def facts_of_a_forbid(policy: Policy) -> Iterator[str]:
     """A forbid that rests on a fact that can be missing would not apply when it is."""
-    for name in sorted(expressions.attributes(policy.conjuncts) & expressions.DECIDING_FACTS):
+    for name in sorted(policy.attributes & expressions.DECIDING_FACTS):
         yield f"a forbid may not rest on `{name}`, which can be missing"
 
 
@@ -124,12 +130,23 @@ def window(policy: Policy) -> Iterator[str]:
     """A window of days has two ends, the later one on or after the release.
 
     `days <= 90` alone would also hold for those released years ago; a window that closes
-    before the release would disclose less as the release comes nearer.
+    before the release would disclose less as the release comes nearer. Only an incident may
+    stand beside a window.
     """
+    if "days_to_release" not in policy.attributes:
+        return
     naming = [n for n in policy.conjuncts if "days_to_release" in expressions.attributes(n)]
-    bounds = [expressions.day_bound(node) for node in naming if "has" not in node]
+    yield from _window([node for node in naming if "||" not in node])
+    for node in naming:
+        for alternative in expressions.alternatives(node) if "||" in node else ():
+            if expressions.attribute(alternative) != "context.incident":
+                yield from _window(list(expressions.parts(alternative)))
+
+
+def _window(nodes: Sequence[expressions.Node]) -> Iterator[str]:
+    bounds = [expressions.day_bound(node) for node in nodes if "has" not in node]
     if None in bounds:
-        yield "days_to_release must be compared in conditions of their own"
+        yield "days_to_release must be compared in conditions of their own or beside an incident"
         return
     upper = [days for kind, days in filter(None, bounds) if kind == "at most"]
     lower = [days for kind, days in filter(None, bounds) if kind == "at least"]
@@ -141,16 +158,83 @@ def window(policy: Policy) -> Iterator[str]:
         yield "the window of days is empty"
 
 
-def consent(policy: Policy) -> Iterator[str]:
-    """A consent opens exactly the field that it was given for, and only for help."""
-    fields = expressions.consented_fields(policy.conjuncts)
-    if "consents" not in expressions.attributes(policy.conjuncts):
+def grounds(policy: Policy) -> Iterator[str]:
+    """A fact that speaks for some roles only is no ground for another."""
+    for name in sorted(policy.attributes & FACT_ROLES.keys()):
+        if policy.role not in FACT_ROLES[name]:
+            yield f"`{name}` is no ground for this role"
+
+
+def exact_grants(policy: Policy) -> Iterator[str]:
+    """A consent and a vital interest open exactly the field that they name."""
+    for name in _NAMING_FIELDS & policy.attributes:
+        named = expressions.members_tested(policy.conjuncts, name)
+        if named is None or len(named) != 1 or policy.granted_fields != named:
+            yield f"a permit on `{name}` must grant the very field that it names and nothing else"
+
+
+def covered_grants(policy: Policy) -> Iterator[str]:
+    """An order or an authority opens only the part of the file that it names.
+
+    One condition must name that part and no other; conditions beside it narrow further.
+    """
+    for name in _NAMING_PARTS & policy.attributes:
+        named = [expressions.members_tested(node, name) for node in policy.conjuncts]
+        for path in sorted(policy.granted_fields):
+            cover = {path, path.partition(".")[0]}
+            if not any(parts and parts <= cover for parts in named):
+                yield f"a permit on `{name}` must name the part that holds `{path}`"
+
+
+def vital_interest(policy: Policy) -> Iterator[str]:
+    """Vital interest opens a few fields, and which ones depends on who helps."""
+    if "vital_interest" in policy.attributes:
+        for path in sorted(policy.granted_fields):
+            if policy.role not in VITAL_FIELDS.get(path, ()):
+                yield f"vital interest does not open `{path}` to this role"
+
+
+def reserved_fields(policy: Policy) -> Iterator[str]:
+    """Some fields are for a few roles, whatever the condition."""
+    for path in sorted(policy.granted_fields & RESERVED_FIELDS.keys()):
+        if policy.role not in RESERVED_FIELDS[path]:
+            yield f"`{path}` is not for this role"
+
+
+def relatives(policy: Policy) -> Iterator[str]:
+    """Of a relative nothing without that relative's word, but for the prison that took it down."""
+    if policy.role == "correctional_service" or _demands(policy, _is_word_of_the_relative):
         return
-    granted = {name.split(":")[1] for name in policy.action_names if name.startswith("grant:")}
-    if len(fields) != 1 or granted != fields:
-        yield "a permit on consent must grant the very field of the consent and nothing else"
-    if policy.role not in CONSENT_ROLES:
-        yield "consent is no ground for this role"
+    for path in sorted(policy.granted_fields & RELATIVES_FIELDS):
+        yield f"`{path}` needs the relative's own consent or a vital interest"
+
+
+def demands_of_a_role(policy: Policy) -> Iterator[str]:
+    """Local police need their territory; nothing goes abroad without the two approvals."""
+    if policy.role == "police_local" and not _demands(policy, _is_territory):
+        yield "a permit for local police must demand that the person comes to its territory"
+    if policy.role == "international_gateway" and not _demands(policy, _is_approval):
+        yield "a permit for the international gateway must demand an approved transfer"
+
+
+def _demands(policy: Policy, test: Callable[[expressions.Node], bool]) -> bool:
+    return any(expressions.demands(node, test) for node in policy.conjuncts)
+
+
+def _is_word_of_the_relative(node: expressions.Node) -> bool:
+    return bool(expressions.attributes(node) & {"relative_consents", "vital_interest"})
+
+
+def _is_approval(node: expressions.Node) -> bool:
+    return expressions.attribute(node) == "context.transfer_approved"
+
+
+def _is_territory(node: expressions.Node) -> bool:
+    sides = node.get("contains", {}).values()
+    return [expressions.attribute(side) for side in sides] in (
+        ["principal.municipalities", "resource.return_municipality"],
+        ["principal.municipalities", "resource.leave_municipality"],
+    )
 
 
 def contributions(policy: Policy, vocabulary: Vocabulary) -> Iterator[str]:
@@ -161,3 +245,17 @@ def contributions(policy: Policy, vocabulary: Vocabulary) -> Iterator[str]:
         kind, _, section = name.partition(":")
         if kind == "contribute" and vocabulary.owners.get(section, policy.role) != policy.role:
             yield f"its role does not own the section `{section}`"
+
+
+_OF_A_PERMIT = (
+    purposes_of_a_permit,
+    facts_of_a_permit,
+    window,
+    grounds,
+    exact_grants,
+    covered_grants,
+    vital_interest,
+    reserved_fields,
+    relatives,
+    demands_of_a_role,
+)

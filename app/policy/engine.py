@@ -14,6 +14,7 @@ import cedarpy
 import orjson
 
 from app.policy.errors import DecisionFailed
+from app.policy.narrowing import members_asked, narrowed
 from app.policy.request import Request, context, principal, resource
 
 Rule = Mapping[str, Any]  # one policy in Cedar's JSON format
@@ -89,6 +90,7 @@ class Authorizer:
         self._policies = policy_set(rules)
         self._schema = schema
         self._fields = frozenset(fields)
+        self._asked = members_asked(rule["conditions"] for rule in rules.values())
 
     def reasons(self, actions: Iterable[str], request: Request) -> list[frozenset[str] | None]:
         """For each action the satisfied permits, or None where a forbid decided.
@@ -97,7 +99,8 @@ class Authorizer:
             DecisionFailed: the engine answered anything but Allow or a clean Deny.
         """
         client, file = principal(request), resource(request)
-        circumstances = orjson.dumps(context(request, fields=self._fields)).decode()
+        told = narrowed(context(request, fields=self._fields), self._asked)
+        circumstances = orjson.dumps(told).decode()
         requests = [
             {
                 "principal": client["uid"],

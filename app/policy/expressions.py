@@ -9,7 +9,8 @@ a mapping with one member, the operator.
 """
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 Node = Mapping[str, Any]
@@ -21,27 +22,37 @@ DECIDING_FACTS = frozenset(
         "return_municipality",
         "leave_municipality",
         "days_to_release",
+        "incident",
         "assigned",
+        "designated",
+        "child_linked",
+        "victim_registered",
+        "transfer_approved",
         "consents",
+        "relative_consents",
+        "vital_interest",
+        "court_orders",
+        "legal_authorities",
     }
 )
 _VARIABLES = frozenset({"principal", "resource", "context"})
 _ORDERINGS = frozenset({"<", "<=", ">", ">="})
 _SET_TESTS = frozenset({"contains", "containsAll", "containsAny"})
-_ENTITIES = frozenset({"Role", "Purpose", "Field", "OfficerAssurance"})
+_ENTITIES = frozenset({"Role", "Purpose", "Field", "Part", "OfficerAssurance"})
 
 
 def conjuncts(conditions: list[Mapping[str, Any]]) -> Iterator[Node]:
     """What must hold, each part on its own: `when` bodies cut at `&&`, `unless` bodies negated."""
     for condition in conditions:
         body: Node = condition["body"]
-        yield from _parts(body) if condition["kind"] == "when" else ({"!": {"arg": body}},)
+        yield from parts(body) if condition["kind"] == "when" else ({"!": {"arg": body}},)
 
 
-def _parts(node: Node) -> Iterator[Node]:
+def parts(node: Node) -> Iterator[Node]:
+    """A condition cut at `&&`."""
     if "&&" in node:
-        yield from _parts(node["&&"]["left"])
-        yield from _parts(node["&&"]["right"])
+        yield from parts(node["&&"]["left"])
+        yield from parts(node["&&"]["right"])
     else:
         yield node
 
@@ -114,7 +125,7 @@ def _literal_problems(node: Node) -> Iterator[str]:
     if isinstance(value, bool):
         yield "a comparison with true or false: write the condition itself or its negation"
     if isinstance(value, dict) and value.get("__entity", {}).get("type") not in _ENTITIES:
-        yield "a condition names an entity that is no role, purpose, field or assurance"
+        yield "a condition names an entity of a type that is not one of ours"
 
 
 def resting_on_absence(node: Node, *, negated: bool = False) -> Iterator[str]:
@@ -148,9 +159,43 @@ def tests_membership(node: Any) -> bool:  # noqa: ANN401 - any JSON
     return any("in" in part for part in walk(node))
 
 
-def consented_fields(node: Any) -> frozenset[str]:  # noqa: ANN401 - any JSON
-    """The fields that a condition names: those of `context.consents.contains(Field::"...")`."""
-    return frozenset(name for part in walk(node) if (name := entity(part, "Field")))
+def members_tested(node: Any, fact: str) -> frozenset[str] | None:  # noqa: ANN401 - any JSON
+    """What conditions ask a set of the circumstances for: `context.FACT.contains(Field::"...")`.
+
+    None if the fact is mentioned in any other way.
+    """
+    tests = [test for part in walk(node) if (test := _membership_test(part, fact))]
+    mentions = sum(part.get("attr") == fact for part in walk(node))
+    return frozenset(chain.from_iterable(tests)) if len(tests) == mentions else None
+
+
+def _membership_test(node: Node, fact: str) -> tuple[str, ...]:
+    """The ids that a set test of this fact names, else none."""
+    argument = next((node[operator] for operator in _SET_TESTS if operator in node), None)
+    if argument is None or attribute(argument["left"]) != f"context.{fact}":
+        return ()
+    listed = argument["right"].get("Set", [argument["right"]])
+    values = [literal(member) for member in listed]
+    entities = [value["__entity"] for value in values if isinstance(value, Mapping)]
+    return tuple(str(found["id"]) for found in entities)
+
+
+def demands(node: Node, test: Callable[[Node], bool]) -> bool:
+    """Whether a condition cannot hold where the test does not (negations are for other checks)."""
+    if "||" in node:
+        return demands(node["||"]["left"], test) and demands(node["||"]["right"], test)
+    if "&&" in node:
+        return demands(node["&&"]["left"], test) or demands(node["&&"]["right"], test)
+    return test(node)
+
+
+def alternatives(node: Node) -> Iterator[Node]:
+    """A condition cut at `||`."""
+    if "||" in node:
+        yield from alternatives(node["||"]["left"])
+        yield from alternatives(node["||"]["right"])
+    else:
+        yield node
 
 
 def attribute(node: Node) -> str | None:

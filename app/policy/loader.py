@@ -19,11 +19,13 @@ import cedarpy
 from app.policy import agreements, checks, engine, self_test
 from app.policy.actions import Vocabulary, of_the_catalogue
 from app.policy.bundle import Bundle, make_bundle
+from app.policy.cross_check import CrossCheck, Mode
 from app.policy.errors import Finding, PolicyError, refuse
 from app.policy.masks import with_masks
 from app.policy.policies import Policy
 from app.policy.schema import schema_text
 from app.policy.statements import cut, unreadable_characters
+from app.policy.validation import validation_schema_text
 
 SCHEMA_FILE = "schema.cedarschema"
 BASE = "base"
@@ -36,6 +38,7 @@ def load_bundle(
     at: date,
     allow_illustrative: bool,
     vocabulary: Vocabulary | None = None,
+    cross_check: Mode = "always",
 ) -> Bundle:
     """The bundle of a directory, checked, with the masks as the engine derives them.
 
@@ -44,6 +47,7 @@ def load_bundle(
         at: the legal day of loading; a bundle with no permit in force on it is refused.
         allow_illustrative: whether placeholders for national law may be used.
         vocabulary: sections and fields; those of the catalogue if not given.
+        cross_check: which decisions are held against the reference engine.
 
     Raises:
         PolicyError: with every finding: file, line where there is one, policy id.
@@ -56,10 +60,12 @@ def load_bundle(
     )
     policies = _parse((name, text) for name, text in files.items() if name.endswith(POLICY_SUFFIX))
     refuse(checks.check(policies, register, vocabulary))
+    refuse(_invalid(policies, cedarpy.Schema.from_str(validation_schema_text(vocabulary))))
     schema = cedarpy.Schema.from_str(files[SCHEMA_FILE])
-    refuse(_invalid(policies, schema))
     policies = with_masks(policies, vocabulary, schema)
-    bundle = make_bundle(policies, register, vocabulary, digest=digest(files))
+    bundle = make_bundle(
+        policies, register, vocabulary, digest=digest(files), cross_check=CrossCheck(cross_check)
+    )
     refuse(_nothing_in_force(bundle, at))
     refuse(self_test.failures(bundle, schema))
     return bundle

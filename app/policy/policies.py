@@ -45,9 +45,20 @@ class Policy:
         return tuple(entity["id"] for entity in entities)
 
     @cached_property
+    def granted_fields(self) -> frozenset[str]:
+        """The paths of the fields that it grants in some form, as its scope names them."""
+        groups = [name.split(":") for name in self.action_names if name.startswith("grant:")]
+        return frozenset(group[1] for group in groups)
+
+    @cached_property
     def conjuncts(self) -> tuple[expressions.Node, ...]:
         """The conditions that must all hold."""
         return tuple(expressions.conjuncts(self.rule["conditions"]))
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """The names of all facts that its conditions mention."""
+        return expressions.attributes(self.conjuncts)
 
     @cached_property
     def purposes(self) -> tuple[str, ...]:

@@ -19,15 +19,13 @@ from app.policy.schema import PROBE, probe_schema_text
 
 
 class Probe:
-    """The rewritten policies of each role."""
+    """The rewritten policies of each role, made when the role first asks."""
 
     def __init__(self, policies: Iterable[Policy], vocabulary: Vocabulary) -> None:
-        schema = cedarpy.Schema.from_str(probe_schema_text(vocabulary))
-        policies = tuple(policies)
-        self._by_role = {
-            role: engine.Authorizer(_rules(policies, role), schema, vocabulary.fields)
-            for role in ROLE_PURPOSES
-        }
+        self._schema = cedarpy.Schema.from_str(probe_schema_text(vocabulary))
+        self._policies = tuple(policies)
+        self._fields = vocabulary.fields
+        self._by_role: dict[str, engine.Authorizer] = {}
 
     def satisfied(self, request: Request) -> frozenset[str]:
         """The ids of the policies whose scope and conditions hold.
@@ -35,11 +33,17 @@ class Probe:
         Raises:
             DecisionFailed: an unknown role or purpose, or any error of the engine.
         """
-        authorizer = self._by_role.get(request.role)
-        if authorizer is None:
+        if request.role not in ROLE_PURPOSES:
             raise DecisionFailed(engine.UNDECIDED)
+        authorizer = self._by_role.get(request.role) or self._make(request.role)
         # A probe set has no forbids, so there is always a set of reasons.
         return authorizer.reasons([PROBE], request)[0] or frozenset()
+
+    def _make(self, role: str) -> engine.Authorizer:
+        # Two threads may both make it; the two are alike.
+        rules = _rules(self._policies, role)
+        authorizer = engine.Authorizer(rules, self._schema, self._fields)
+        return self._by_role.setdefault(role, authorizer)
 
 
 def _rules(policies: Iterable[Policy], role: str) -> Mapping[str, engine.Rule]:

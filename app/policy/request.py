@@ -5,8 +5,9 @@ left out, and a policy is so written that what is left out can only narrow the a
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 OfficerAssurance = Literal["asserted", "proven"]
@@ -27,8 +28,20 @@ class Request:
         return_municipality: where the person will live, if known.
         leave_municipality: where a granted leave is spent, only while it concerns somebody.
         days_to_release: whole days in the legal time zone, negative after the release.
-        assigned: whether this agency accepted a referral of this person.
-        consents: paths of the fields with a valid consent to this agency and purpose.
+        incident: whether an escape, a failed return or a granted leave in the agency's
+            territory concerns it now.
+        assigned: whether this agency accepted a referral of this person (N).
+        designated: whether it is a designated, trained recipient (D).
+        child_linked: whether a child of its care is linked to the case (K).
+        victim_registered: whether a registered victim opted in, or a danger was assessed (V).
+        transfer_approved: whether two people approved this transfer after its test (X).
+        consents: paths of the fields with a valid consent to this agency and purpose (C).
+        relative_consents: paths of the fields about a relative with that relative's own
+            consent to this agency and purpose.
+        vital_interest: paths of the fields that a recorded grant opens to this agency now (W).
+        court_orders: sections that a case-specific order covers for this agency (O).
+        legal_authorities: sections, or paths of single fields, that a named legal authority
+            of the national registry opens to this agency (L).
     """
 
     role: str
@@ -41,8 +54,17 @@ class Request:
     return_municipality: str | None = None
     leave_municipality: str | None = None
     days_to_release: int | None = None
+    incident: bool = False
     assigned: bool = False
+    designated: bool = False
+    child_linked: bool = False
+    victim_registered: bool = False
+    transfer_approved: bool = False
     consents: frozenset[str] = frozenset()
+    relative_consents: frozenset[str] = frozenset()
+    vital_interest: frozenset[str] = frozenset()
+    court_orders: frozenset[str] = frozenset()
+    legal_authorities: frozenset[str] = frozenset()
 
 
 def principal(request: Request) -> Mapping[str, Any]:
@@ -69,16 +91,36 @@ def resource(request: Request) -> Mapping[str, Any]:
 
 
 def context(request: Request, *, fields: frozenset[str]) -> Mapping[str, Any]:
-    """The circumstances. A consent to a field that the catalogue does not have says nothing."""
+    """The circumstances. What is said of a field that the catalogue does not have says nothing."""
+    parts = parts_of(fields)
     circumstances: dict[str, Any] = {
         "purpose": _uid("Purpose", request.purpose),
         "officer_assurance": _uid("OfficerAssurance", request.officer_assurance),
+        "incident": request.incident,
         "assigned": request.assigned,
-        "consents": [_uid("Field", path) for path in sorted(request.consents & fields)],
+        "designated": request.designated,
+        "child_linked": request.child_linked,
+        "victim_registered": request.victim_registered,
+        "transfer_approved": request.transfer_approved,
+        "consents": _uids("Field", request.consents & fields),
+        "relative_consents": _uids("Field", request.relative_consents & fields),
+        "vital_interest": _uids("Field", request.vital_interest & fields),
+        "court_orders": _uids("Part", request.court_orders & parts),
+        "legal_authorities": _uids("Part", request.legal_authorities & parts),
     }
     if request.days_to_release is not None:
         circumstances["days_to_release"] = request.days_to_release
     return circumstances
+
+
+@lru_cache(maxsize=8)  # one catalogue at work, and those that tests plant
+def parts_of(fields: frozenset[str]) -> frozenset[str]:
+    """What an order or an authority can name: each section, and each field by its path."""
+    return fields | {path.partition(".")[0] for path in fields}
+
+
+def _uids(kind: str, identifiers: Iterable[str]) -> list[Mapping[str, str]]:
+    return [_uid(kind, identifier) for identifier in sorted(identifiers)]
 
 
 def _uid(kind: str, identifier: str) -> Mapping[str, str]:

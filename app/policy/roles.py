@@ -54,3 +54,53 @@ CONSENT_ROLES = frozenset(
         "religious_counsellor",
     }
 )
+
+# Whom a relative may allow to have the relative's own data. Courts and probation have their duty
+# towards the person, and may still not have a relative's data without that relative.
+RELATIVE_CONSENT_ROLES = frozenset(
+    {
+        "probation_service",
+        "court_panel",
+        "reintegration_unit",
+        "social_welfare_centre",
+        "child_protection_authority",
+        "health_provider",
+        "ngo_mentor",
+    }
+)
+
+# Facts that speak for some roles only: for any other they are no ground.
+FACT_ROLES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "incident": frozenset({"police_local"}),
+        "child_linked": frozenset(
+            {"child_protection_authority", "social_welfare_centre", "health_provider"}
+        ),
+        "victim_registered": frozenset({"victim_support_service"}),
+        "transfer_approved": frozenset({"international_gateway"}),
+        "consents": CONSENT_ROLES,
+        "relative_consents": RELATIVE_CONSENT_ROLES,
+        "vital_interest": frozenset(
+            {"probation_service", "social_welfare_centre", "health_provider"}
+        ),
+    }
+)
+
+# Vital interest opens these fields and no other, some of them to health alone (27).
+VITAL_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "health.self_harm_alert": FACT_ROLES["vital_interest"],
+        "custody.emergency_contact": FACT_ROLES["vital_interest"],
+        "health.medication_continuity_need": FACT_ROLES["vital_interest"],
+        "identity.full_name": frozenset({"health_provider"}),
+        "release.planned_release_date": frozenset({"health_provider"}),
+    }
+)
+
+# Religion is for the counsellor whom the person chose, and for the person (2).
+RESERVED_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"belief_pastoral.religion_belief": frozenset({"religious_counsellor", "data_subject"})}
+)
+
+# Of relatives: the person's own consent says nothing about them.
+RELATIVES_FIELDS = frozenset({"custody.emergency_contact", "family.family_contact_person"})

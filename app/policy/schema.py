@@ -1,8 +1,8 @@
 """The Cedar schema, generated from the catalogue: `python -m app.policy.schema PATH`.
 
-Roles, purposes, fields and assurances are enumerated entities, so a misspelt one fails
-validation. Facts that may be missing are optional attributes or may be empty; the file's
-values are not in it at all, so that no rule can depend on them.
+Roles, purposes, assurances, fields and parts (a section, or one of its fields) are enumerated
+entities, so a misspelt one fails validation. Facts that may be missing are optional attributes,
+or false, or empty; the file's values are not in it at all, so that no rule can depend on them.
 """
 
 import sys
@@ -43,15 +43,35 @@ entity InmateFile {
   leave_municipality?: String,
 };
 
+// What is known of this client's agency and this person at the moment of asking. A fact that is
+// not recorded is false or empty.
+//
 // `days_to_release` is counted once, in the legal time zone; negative after the release.
-// `consents` holds the fields for which this person's consent to this recipient and purpose
-// is valid; `assigned` says that a referral to this agency was accepted.
+// T `incident`: an escape, a failed return or a granted leave in its territory concerns it.
+// N `assigned`: it accepted a referral.           D `designated`: it is a trained, named unit.
+// K `child_linked`: a child of its care is linked to the case.
+// V `victim_registered`: a victim opted in, or a danger was assessed.
+// X `transfer_approved`: two people approved this transfer after its test.
+// C `consents`: fields that the person consented to, for it and this purpose;
+//   `relative_consents`: fields about a relative that the relative consented to.
+// W `vital_interest`: fields that a recorded grant opens to it now.
+// O `court_orders`: parts of the file that a case-specific order covers.
+// L `legal_authorities`: parts of the file that a named legal authority opens to it.
 type Circumstances = {
   purpose: Purpose,
   officer_assurance: OfficerAssurance,
   days_to_release?: Long,
+  incident: Bool,
   assigned: Bool,
+  designated: Bool,
+  child_linked: Bool,
+  victim_registered: Bool,
+  transfer_approved: Bool,
   consents: Set<Field>,
+  relative_consents: Set<Field>,
+  vital_interest: Set<Field>,
+  court_orders: Set<Part>,
+  legal_authorities: Set<Part>,
 };
 """
 
@@ -74,6 +94,7 @@ def _entities(vocabulary: Vocabulary) -> str:
         + _enumeration("Purpose", PURPOSES)
         + _enumeration("OfficerAssurance", ("asserted", "proven"))
         + _enumeration("Field", vocabulary.fields)
+        + _enumeration("Part", (*vocabulary.owners, *vocabulary.fields))
         + _SHAPES
     )
 

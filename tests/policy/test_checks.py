@@ -17,6 +17,16 @@ CENTRE = 'principal in Role::"social_welfare_centre"'
 SUPPORT = 'context.purpose == Purpose::"social_support"'
 CONSENT = 'context.consents.contains(Field::"identity.full_name")'
 
+POLICE = 'principal in Role::"police_local"'
+WELFARE_CHECK = 'context.purpose == Purpose::"welfare_check"'
+RETURN = (
+    "resource has return_municipality && "
+    "principal.municipalities.contains(resource.return_municipality)"
+)
+GATEWAY = 'principal in Role::"international_gateway"'
+ABROAD = 'context.purpose == Purpose::"international_obligation"'
+CHILD = 'principal in Role::"child_protection_authority"'
+
 
 def annotated(id_: str = "X", agreement: str = "A", legal_basis: str = "L") -> str:
     return f'@id("{id_}") @agreement("{agreement}") @legal_basis("{legal_basis}")\n'
@@ -220,6 +230,24 @@ TRAPS = {
         permit(PURPOSE, DAYS, "context.days_to_release <= 90 || context.assigned"),
         "days_to_release must be compared in conditions of their own",
     ),
+    "a window beside an incident, without an end": (
+        permit(
+            WELFARE_CHECK,
+            RETURN,
+            f"context.incident || ({DAYS} && context.days_to_release <= 30)",
+            scope=POLICE,
+        ),
+        "days_to_release has no lower end",
+    ),
+    "a window with a referral beside an incident": (
+        permit(
+            WELFARE_CHECK,
+            RETURN,
+            f"context.incident || ({DAYS} && context.days_to_release >= 0 && context.assigned)",
+            scope=POLICE,
+        ),
+        "days_to_release must be compared in conditions of their own",
+    ),
     # Purposes.
     "no purpose": (permit("context.assigned"), "a permit must name its purposes"),
     "a purpose beside something else": (
@@ -242,11 +270,150 @@ TRAPS = {
             scope=CENTRE,
             action='action in Action::"grant:identity.date_of_birth:full"',
         ),
-        "must grant the very field of the consent",
+        "must grant the very field that it names",
+    ),
+    "two consents for one field": (
+        permit(
+            SUPPORT,
+            "context.consents.containsAny("
+            '[Field::"identity.full_name", Field::"identity.person_ref"])',
+            scope=CENTRE,
+        ),
+        "must grant the very field that it names",
     ),
     "a consent before probation": (
         permit(PURPOSE, CONSENT),
-        "consent is no ground for this role",
+        "`consents` is no ground for this role",
+    ),
+    # Facts that speak for some roles, fields or parts only.
+    "an incident for help": (
+        permit(SUPPORT, "context.incident", scope=CENTRE),
+        "`incident` is no ground for this role",
+    ),
+    "an approved transfer for another role": (
+        permit(PURPOSE, "context.transfer_approved"),
+        "`transfer_approved` is no ground for this role",
+    ),
+    "a transfer without approval": (
+        permit(ABROAD, "context.designated", scope=GATEWAY),
+        "a permit for the international gateway must demand an approved transfer",
+    ),
+    "a transfer that approval is one way to": (
+        permit(ABROAD, "context.transfer_approved || context.designated", scope=GATEWAY),
+        "a permit for the international gateway must demand an approved transfer",
+    ),
+    "police without their territory": (
+        permit(WELFARE_CHECK, "context.assigned", scope=POLICE),
+        "a permit for local police must demand that the person comes to its territory",
+    ),
+    "police of a municipality that is written down": (
+        permit(WELFARE_CHECK, 'principal.municipalities.contains("peja")', scope=POLICE),
+        "a permit for local police must demand that the person comes to its territory",
+    ),
+    "a registered victim for the police": (
+        permit(WELFARE_CHECK, RETURN, "context.victim_registered", scope=POLICE),
+        "`victim_registered` is no ground for this role",
+    ),
+    "a vital interest in another field": (
+        permit(
+            SUPPORT,
+            'context.vital_interest.contains(Field::"plan.follow_up_schedule")',
+            scope=CENTRE,
+            action='action in Action::"grant:plan.follow_up_schedule:full"',
+        ),
+        "vital interest does not open `plan.follow_up_schedule` to this role",
+    ),
+    "a vital interest in a name for probation": (
+        permit(PURPOSE, 'context.vital_interest.contains(Field::"identity.full_name")'),
+        "vital interest does not open `identity.full_name` to this role",
+    ),
+    "a vital interest that opens another field": (
+        permit(PURPOSE, 'context.vital_interest.contains(Field::"health.self_harm_alert")'),
+        "must grant the very field that it names",
+    ),
+    "a relative without that relative's consent": (
+        permit(
+            SUPPORT,
+            "context.assigned",
+            scope=CENTRE,
+            action='action in Action::"grant:family.family_contact_person:full"',
+        ),
+        "`family.family_contact_person` needs the relative's own consent",
+    ),
+    "a relative by the person's consent": (
+        permit(
+            SUPPORT,
+            'context.consents.contains(Field::"family.family_contact_person")',
+            scope=CENTRE,
+            action='action in Action::"grant:family.family_contact_person:full"',
+        ),
+        "`family.family_contact_person` needs the relative's own consent",
+    ),
+    "religion for a mentor": (
+        permit(
+            'context.purpose == Purpose::"mentoring"',
+            'context.consents.contains(Field::"belief_pastoral.religion_belief")',
+            scope='principal in Role::"ngo_mentor"',
+            action='action in Action::"grant:belief_pastoral.religion_belief:existence"',
+        ),
+        "`belief_pastoral.religion_belief` is not for this role",
+    ),
+    "an order for another section": (
+        permit(PURPOSE, 'context.court_orders.contains(Part::"health")'),
+        "a permit on `court_orders` must name the part that holds `identity.full_name`",
+    ),
+    "an authority for another field": (
+        permit(PURPOSE, 'context.legal_authorities.contains(Part::"identity.person_ref")'),
+        "a permit on `legal_authorities` must name the part that holds `identity.full_name`",
+    ),
+    "an authority for one of two sections": (
+        permit(
+            PURPOSE,
+            'context.legal_authorities.contains(Part::"identity") || '
+            'context.legal_authorities.contains(Part::"health")',
+        ),
+        "a permit on `legal_authorities` must name the part that holds `identity.full_name`",
+    ),
+    "an order for any of two sections": (
+        permit(PURPOSE, 'context.court_orders.containsAny([Part::"identity", Part::"health"])'),
+        "a permit on `court_orders` must name the part that holds `identity.full_name`",
+    ),
+    "a relative's consent that is one way among others": (
+        permit(
+            SUPPORT,
+            "context.designated || ((context.assigned || context.relative_consents.contains("
+            'Field::"family.family_contact_person")) && context.relative_consents.contains('
+            'Field::"family.family_contact_person"))',
+            scope=CENTRE,
+            action='action in Action::"grant:family.family_contact_person:full"',
+        ),
+        "`family.family_contact_person` needs the relative's own consent",
+    ),
+    "an authority that is compared": (
+        permit(PURPOSE, 'context.legal_authorities == [Part::"identity"]'),
+        "a permit on `legal_authorities` must name the part",
+    ),
+    "a misspelt part": (
+        permit(
+            PURPOSE,
+            'context.legal_authorities.contains(Part::"identity")',
+            'context.legal_authorities.contains(Part::"identities")',
+        ),
+        "is not declared as a valid eid",
+    ),
+    "a forbid on a fact that may not be recorded": (
+        forbid("context.designated"),
+        "a forbid may not rest on `designated`",
+    ),
+    "a forbid unless an authority is named": (
+        forbid('context.legal_authorities.contains(Part::"identity")', kind="unless"),
+        "a forbid may not rest on `legal_authorities`",
+    ),
+    "a permit without a child": (
+        permit(
+            'context.purpose == Purpose::"child_protection"', "!context.child_linked", scope=CHILD
+        ),
+        "a permit may not hold because `child_linked`",
     ),
     # Contribution.
     "a section of another owner": (
@@ -344,6 +511,42 @@ def test_all_findings_come_at_once(load: Load) -> None:
 )
 def test_what_cannot_err_is_allowed(load: Load, condition: str) -> None:
     assert load(permit(PURPOSE, condition))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        permit(ABROAD, "context.transfer_approved", scope=GATEWAY),
+        permit(WELFARE_CHECK, RETURN, "context.incident", scope=POLICE),
+        permit(
+            WELFARE_CHECK,
+            RETURN,
+            f"context.incident || ({DAYS} && context.days_to_release <= 30 && "
+            "context.days_to_release >= -180)",
+            scope=POLICE,
+        ),
+        permit(PURPOSE, 'context.legal_authorities.contains(Part::"identity")'),
+        permit(PURPOSE, 'context.court_orders.contains(Part::"identity.full_name")'),
+        permit(
+            PURPOSE,
+            'context.legal_authorities.contains(Part::"identity")',
+            'context.legal_authorities.contains(Part::"supervision")',
+        ),
+        permit(
+            PURPOSE,
+            'context.vital_interest.contains(Field::"health.self_harm_alert")',
+            action='action in Action::"grant:health.self_harm_alert:existence"',
+        ),
+        permit(
+            SUPPORT,
+            'context.relative_consents.contains(Field::"family.family_contact_person")',
+            scope=CENTRE,
+            action='action in Action::"grant:family.family_contact_person:full"',
+        ),
+    ],
+)
+def test_a_fact_is_a_ground_where_it_speaks_for_the_role(load: Load, text: str) -> None:
+    assert load(text)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ overrides expects. Letters: F full, S summary, G generalised, E existence, - wit
     CSN   the same without an accepted referral
     EMP   employment service where the person consented to the field
     CUS   the prison service that keeps the file
+
+What every recipient gets at most, and what closes when a condition is missing, stands in
+`test_conditions_of_cells.py`.
 """
 
 from collections.abc import Mapping
@@ -19,10 +22,10 @@ from datetime import date
 import pytest
 
 from app.files.catalogue import FIELDS, SECTIONS
-from app.files.forms import Form
 from app.policy.bundle import Bundle
-from app.policy.decision import Decision, Reason
+from app.policy.decision import Reason
 from app.policy.request import Request
+from tests.policy.by_hand import letters, nothing
 
 DAY = date(2027, 3, 3)
 
@@ -119,26 +122,11 @@ victim_protection.victim_safety_concern                S   -   -   -   -   -   -
 """
 
 HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
-LETTERS = {
-    Form.NONE: "-",
-    Form.EXISTENCE: "E",
-    Form.GENERALISED: "G",
-    Form.SUMMARY: "S",
-    Form.FULL: "F",
-}
 
 
 def column(name: str) -> dict[str, str]:
     place = HEADER.index(name)
     return {row[0]: row[place] for row in ROWS}
-
-
-def letters(decision: Decision) -> dict[str, str]:
-    return {path: LETTERS[field.form] for path, field in decision.fields.items()}
-
-
-def nothing() -> dict[str, str]:
-    return dict.fromkeys(FIELDS, "-")
 
 
 PRB = Request(
@@ -214,6 +202,24 @@ def test_every_field_comes_in_the_form_of_the_matrix(
     bundle: Bundle, name: str, request_: Request
 ) -> None:
     assert letters(bundle.decide(request_, at=DAY)) == column(name)
+
+
+@pytest.mark.parametrize("days", [31, 90, 500, None, -181])
+def test_an_incident_opens_the_window_of_local_police_at_any_time(
+    bundle: Bundle, days: int | None
+) -> None:
+    escaped = replace(PLO, days_to_release=days, incident=True)
+    assert letters(bundle.decide(escaped, at=DAY)) == column("PLO")
+
+
+def test_an_incident_elsewhere_is_no_matter_of_this_police(bundle: Bundle) -> None:
+    elsewhere = replace(PLO, return_municipality="prishtina", incident=True)
+    assert letters(bundle.decide(elsewhere, at=DAY)) == nothing()
+
+
+def test_an_incident_opens_nothing_to_a_welfare_centre(bundle: Bundle) -> None:
+    early = replace(CSW, days_to_release=500)
+    assert bundle.decide(replace(early, incident=True), at=DAY) == bundle.decide(early, at=DAY)
 
 
 @pytest.mark.parametrize("days", [31, 500, -181, None])
@@ -373,7 +379,7 @@ WRITERS: Mapping[str, tuple[Request, set[str], str]] = {
 }
 
 
-# Given to nobody before the relative's own consent can be recorded.
+# Of the relative in it not even the owner reads anything without the relative's own consent.
 OF_RELATIVES = {"family.family_contact_person"}
 
 
@@ -396,15 +402,9 @@ def test_a_writer_contributes_its_own_sections_and_reads_them_in_full(
 
 @pytest.mark.parametrize(
     "role",
-    [
-        "court_panel",
-        "child_protection_authority",
-        "health_provider",
-        "data_subject",
-        "victim_support_service",
-    ],
+    ["child_protection_authority", "health_provider", "data_subject", "victim_support_service"],
 )
-def test_a_writer_that_is_no_recipient_yet_reads_its_own_section_only(
+def test_a_writer_whose_other_conditions_are_not_met_reads_its_own_section_only(
     bundle: Bundle, role: str
 ) -> None:
     request, sections, _ = WRITERS[role]

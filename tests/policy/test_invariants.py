@@ -93,12 +93,16 @@ def test_5_an_intelligence_marker_is_at_most_known_to_exist(reach: Reach) -> Non
     marker = "security_intelligence.intelligence_marker"
     assert reach["police_ct"][marker] <= Form.EXISTENCE
     # The prison service wrote it and keeps it.
-    assert_none(reach, EVERYBODY - {"police_ct", "correctional_service"}, [marker])
+    notice = "security_intelligence.international_notice_ref"
+    assert reach["police_ct"][notice] <= Form.EXISTENCE
+    assert_none(reach, EVERYBODY - {"police_ct", "correctional_service"}, [marker, notice])
 
 
 def test_6_children_are_named_to_child_protection_alone(reach: Reach) -> None:
-    named = EVERYBODY - {"child_protection_authority"}
+    named = EVERYBODY - {"child_protection_authority", "social_welfare_centre"}
     assert_none(reach, named, ["children.child_identities"])
+    # A centre that is a child's guardian: that there are some, until each is decided alone.
+    assert reach["social_welfare_centre"]["children.child_identities"] is Form.EXISTENCE
 
 
 def test_8_nothing_of_victims_reaches_support(reach: Reach) -> None:
@@ -173,30 +177,57 @@ def test_22_the_auditor_receives_no_value(reach: Reach) -> None:
     assert_none(reach, {"oversight_auditor"}, FIELDS)
 
 
-def test_a_role_without_policies_receives_nothing(reach: Reach) -> None:
-    not_yet = {
-        "police_ct",
-        "international_gateway",
+def test_19_that_somebody_came_back_as_a_dependant_is_for_care_alone(reach: Reach) -> None:
+    allowed = {
+        "correctional_service",
+        "child_protection_authority",
+        "social_welfare_centre",
         "reintegration_unit",
-        "municipal_team",
-        "ngo_mentor",
-        "religious_counsellor",
+        "probation_service",
     }
-    assert_none(reach, not_yet, FIELDS)
+    # Below full the value is folded.
+    others = EVERYBODY - allowed
+    assert all(reach[r]["extremism_status.ftf_return_status"] < Form.FULL for r in others)
 
 
-def test_no_form_exceeds_the_raised_safety_arrangement(reach: Reach) -> None:
+def test_levels_of_violent_extremism_stay_with_those_who_decide_or_supervise(reach: Reach) -> None:
+    paths = [
+        "risk_assessment.risk_level_ve",
+        "risk_assessment.risk_narrative",
+        "extremism_status.radicalisation_screening_outcome",
+    ]
+    allowed = {"correctional_service", "probation_service", "court_panel", "police_ct"}
+    assert_none(reach, EVERYBODY - allowed, paths)
+
+
+def test_every_receiving_role_but_the_coordinator_receives_something(reach: Reach) -> None:
+    nothing = {role for role in ROLE_PURPOSES if not any(reach[role].values())}
+    assert nothing == {"national_coordinator", "oversight_auditor"}
+
+
+def test_the_safety_arrangement_reaches_whoever_may_have_anything_of_its_section(
+    reach: Reach,
+) -> None:
     arrangement = "security_intelligence.staff_safety_arrangement"
-    assert reach["social_welfare_centre"][arrangement] is Form.SUMMARY
-    assert reach["probation_service"][arrangement] is Form.SUMMARY
-    assert reach["police_local"][arrangement] is Form.NONE
-    assert reach["employment_service"][arrangement] is Form.NONE
+    met = {role for role in ROLE_PURPOSES if reach[role][arrangement] is Form.SUMMARY}
+    assert met == {
+        "probation_service",
+        "court_panel",
+        "police_local",
+        "police_ct",
+        "reintegration_unit",
+        "social_welfare_centre",
+        "child_protection_authority",
+        "health_provider",
+        "ngo_mentor",
+    }
 
 
 # -- over random requests ---------------------------------------------------------------------
 
 MUNICIPALITIES = st.sampled_from(["gjilan", "vitia", "prishtina"])
-CONSENTS = st.frozensets(st.sampled_from(sorted(FIELDS)))
+PATHS = st.frozensets(st.sampled_from(sorted(FIELDS)))
+PARTS = st.frozensets(st.sampled_from([*SECTIONS, *FIELDS]))
 WHOLE = settings(max_examples=150, deadline=None)
 
 
@@ -213,8 +244,17 @@ def requests(draw: st.DrawFn, roles: Iterable[str] = ROLE_PURPOSES) -> Request:
         return_municipality=draw(st.none() | MUNICIPALITIES),
         leave_municipality=draw(st.none() | MUNICIPALITIES),
         days_to_release=draw(st.none() | st.integers(-200, 200)),
+        incident=draw(st.booleans()),
         assigned=draw(st.booleans()),
-        consents=draw(CONSENTS),
+        designated=draw(st.booleans()),
+        child_linked=draw(st.booleans()),
+        victim_registered=draw(st.booleans()),
+        transfer_approved=draw(st.booleans()),
+        consents=draw(PATHS),
+        relative_consents=draw(PATHS),
+        vital_interest=draw(PATHS),
+        court_orders=draw(PARTS),
+        legal_authorities=draw(PARTS),
     )
 
 
@@ -247,19 +287,21 @@ def test_12_police_of_another_municipality_get_nothing(bundle: Bundle, request: 
 
 
 @WHOLE
-@given(request=requests(), withdrawn=CONSENTS)
+@given(request=requests(), withdrawn=PATHS, name=st.sampled_from(["consents", "relative_consents"]))
 def test_13_withdrawing_consent_never_gives_more(
-    bundle: Bundle, request: Request, withdrawn: frozenset[str]
+    bundle: Bundle, request: Request, withdrawn: frozenset[str], name: str
 ) -> None:
-    after = forms(bundle, request, consents=request.consents - withdrawn)
+    after = forms(bundle, request, **{name: getattr(request, name) - withdrawn})
     assert_no_more(after, forms(bundle, request))
 
 
 @WHOLE
-@given(request=requests({"employment_service"}))
+@given(request=requests({"employment_service", "religious_counsellor", "ngo_mentor"}))
 def test_13_without_consent_a_consented_cell_is_shut(bundle: Bundle, request: Request) -> None:
-    released = bundle.decide(request, at=DAY).released
-    assert set(released) <= request.consents
+    released = set(bundle.decide(request, at=DAY).released)
+    # One arrangement rests on the referral, and the relative consents alone.
+    other = {"security_intelligence.staff_safety_arrangement", "family.family_contact_person"}
+    assert released - other <= request.consents
 
 
 @WHOLE
@@ -267,9 +309,24 @@ def test_13_without_consent_a_consented_cell_is_shut(bundle: Bundle, request: Re
 def test_13_a_consent_opens_at_most_its_own_field(
     bundle: Bundle, request: Request, path: str
 ) -> None:
-    before = forms(bundle, request, consents=request.consents - {path})
-    after = forms(bundle, request, consents=request.consents | {path})
-    assert {other for other in FIELDS if before[other] != after[other]} <= {path}
+    for name in ("consents", "relative_consents"):
+        given_ = getattr(request, name)
+        before = forms(bundle, request, **{name: given_ - {path}})
+        after = forms(bundle, request, **{name: given_ | {path}})
+        assert {other for other in FIELDS if before[other] != after[other]} <= {path}
+
+
+OF_RELATIVES = ("custody.emergency_contact", "family.family_contact_person")
+
+
+@WHOLE
+@given(request=requests(EVERYBODY - {"correctional_service"}))
+def test_13_of_a_relative_nothing_without_that_relatives_word(
+    bundle: Bundle, request: Request
+) -> None:
+    for path in OF_RELATIVES:
+        if path not in request.relative_consents | request.vital_interest:
+            assert forms(bundle, request)[path] is Form.NONE
 
 
 @WHOLE
@@ -291,13 +348,13 @@ def test_14_before_the_release_more_days_never_disclose_more(
 def test_14_outside_the_window_every_windowed_cell_is_shut(
     bundle: Bundle, request: Request, days: int | None
 ) -> None:
-    shut = forms(bundle, request, days_to_release=days, leave_municipality=None)
-    windowed = [
-        path
-        for path in FIELDS
-        if request.role == "police_local"
-        or path.startswith(("identity.", "residence_contact.", "release."))
-    ]
+    changes: dict[str, Any] = {"leave_municipality": None, "incident": False}
+    shut = forms(bundle, request, days_to_release=days, **changes)
+    # A named legal authority opens other sections to the police at any time.
+    names = ("identity.", "residence_contact.", "release.")
+    windowed = [path for path in FIELDS if path.startswith(names)]
+    if request.role == "police_local":
+        windowed += section("sentence")
     assert {shut[path] for path in windowed} == {Form.NONE}
 
 
@@ -310,8 +367,17 @@ def test_14_outside_the_window_every_windowed_cell_is_shut(
             {"return_municipality": None},
             {"leave_municipality": None},
             {"days_to_release": None},
+            {"incident": False},
             {"assigned": False},
+            {"designated": False},
+            {"child_linked": False},
+            {"victim_registered": False},
+            {"transfer_approved": False},
             {"consents": frozenset()},
+            {"relative_consents": frozenset()},
+            {"vital_interest": frozenset()},
+            {"court_orders": frozenset()},
+            {"legal_authorities": frozenset()},
         ]
     ),
 )
@@ -319,6 +385,57 @@ def test_a_missing_fact_never_gives_more(
     bundle: Bundle, request: Request, missing: Mapping[str, Any]
 ) -> None:
     assert_no_more(forms(bundle, request, **missing), forms(bundle, request))
+
+
+@WHOLE
+@given(
+    request=requests(),
+    part=st.sampled_from([*SECTIONS, *FIELDS]),
+    name=st.sampled_from(["court_orders", "legal_authorities"]),
+)
+def test_an_order_or_an_authority_opens_at_most_the_part_that_it_names(
+    bundle: Bundle, request: Request, part: str, name: str
+) -> None:
+    given_ = getattr(request, name)
+    before = forms(bundle, request, **{name: given_ - {part}})
+    after = forms(bundle, request, **{name: given_ | {part}})
+    changed = {path for path in FIELDS if before[path] != after[path]}
+    # Conditions of supervision to enforce are what the police need the civil number for.
+    enforced = {"identity.national_id_number"} if part == "supervision" else set()
+    assert changed - enforced <= {path for path in FIELDS if part in (path, path.split(".")[0])}
+
+
+@WHOLE
+@given(request=requests({"international_gateway"}))
+def test_21_nothing_goes_abroad_without_two_approvals(bundle: Bundle, request: Request) -> None:
+    assert set(forms(bundle, request, transfer_approved=False).values()) == {Form.NONE}
+
+
+@WHOLE
+@given(request=requests(), granted=PATHS)
+def test_27_a_vital_interest_opens_five_fields_at_most_and_only_those_of_its_grant(
+    bundle: Bundle, request: Request, granted: frozenset[str]
+) -> None:
+    before = forms(bundle, request, vital_interest=frozenset())
+    after = forms(bundle, request, vital_interest=granted)
+    opened = {path for path in FIELDS if before[path] != after[path]}
+    vital = {
+        "health.self_harm_alert",
+        "custody.emergency_contact",
+        "health.medication_continuity_need",
+    }
+    if request.role == "health_provider":
+        vital |= {"identity.full_name", "release.planned_release_date"}
+    assert opened <= vital & granted
+
+
+@WHOLE
+@given(request=requests({"victim_support_service"}))
+def test_without_a_registered_victim_its_service_reads_its_own_section_only(
+    bundle: Bundle, request: Request
+) -> None:
+    released = bundle.decide(replace(request, victim_registered=False), at=DAY).released
+    assert set(released) == set(section("victim_protection"))
 
 
 @WHOLE

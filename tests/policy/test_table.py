@@ -70,7 +70,9 @@ def test_the_highest_form_of_several_permits_is_released(load: Load, probation: 
         ("police_local", "welfare_check", "health.self_harm_alert", "role"),
         ("police_local", "welfare_check", "identity.full_name", "conditions"),
         ("oversight_auditor", "self_monitoring", "identity.full_name", "role"),
-        ("ngo_mentor", "mentoring", "identity.full_name", "role"),
+        ("ngo_mentor", "mentoring", "identity.full_name", "conditions"),
+        ("ngo_mentor", "mentoring", "sentence.legal_status", "role"),
+        ("national_coordinator", "policy_monitoring", "identity.full_name", "role"),
     ],
 )
 def test_reasons_of_the_shipped_bundle(

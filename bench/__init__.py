@@ -1,0 +1,1 @@
+"""Measurements beside a peer, in one run: `python -m bench.policy`. Nothing here is a promise."""
