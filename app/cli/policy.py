@@ -320,9 +320,9 @@ def _show_differences(found: "tuple[Difference, ...]") -> None:
     for group in causes.values():
         first = group[0]
         style = "red" if first.change == "gains" else "yellow"
-        by = ", ".join(first.policies)
+        by = ", ".join(dict.fromkeys(id_ for one in group for id_ in one.policies))
         _say(f"{first.role} {first.change} (by {by})", style=style)
-        _say(f"  when {first.situation.words}")
+        _say(f"  when {first.words}")
         for one in group:
             _say(f"    {one.subject} {one.step}")
     _say(f"{len(found)} differences, {len(causes)} causes")

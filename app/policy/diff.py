@@ -6,7 +6,7 @@ policies to which it is owed, and with the least request that shows it, tried wi
 bundles on the reference engine. This is what people read before they sign a bundle.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal, NamedTuple
@@ -25,7 +25,7 @@ from app.policy.roles import ROLE_PURPOSES
 from app.policy.schema import probe_schema_text
 from app.policy.situations import Situation, situation
 from app.policy.solver import can_be
-from app.policy.symbolic import every, negation, some
+from app.policy.symbolic import negation, some
 from app.policy.witness import Witness
 
 Direction = Literal["gains", "loses"]
@@ -53,9 +53,14 @@ class Difference:
     periods: tuple[tuple[date, date], ...]
 
     @property
-    def cause(self) -> tuple[str, Direction, tuple[str, ...], str]:
-        """What merges differences: the same policies change the same situation of a role."""
-        return self.role, self.change, self.policies, self.situation.words
+    def words(self) -> str:
+        """The situation in words."""
+        return self.situation.words(self.subject)
+
+    @property
+    def cause(self) -> tuple[str, Direction, str]:
+        """What merges differences for a reader: a role gains or loses in one situation."""
+        return self.role, self.change, self.words
 
     @property
     def step(self) -> str:
@@ -71,7 +76,7 @@ class Difference:
             "field": self.subject,
             "form": self.form and self.form.code,
             "change": self.change,
-            "situation": self.situation.words,
+            "situation": self.words,
             "policies": list(self.policies),
             "witness": self.witness.to_json(),
             "replayed": True,  # a witness exists only once both engines confirmed it
@@ -95,7 +100,7 @@ def compare(old: Bundle, new: Bundle) -> tuple[Difference, ...]:
     for before, after in _periods(old, new):
         period = (before.first_day, before.last_day)
         for one in differences(before, after):
-            key = (*one.cause, one.subject, one.form)
+            key = (*one.cause, one.subject, one.form, one.policies)
             earlier = found[key].periods if key in found else ()
             found[key] = replace(found.get(key, one), periods=_joined((*earlier, period)))
     return tuple(sorted(found.values(), key=_order(new.vocabulary)))
@@ -116,10 +121,17 @@ def _joined(periods: Sequence[tuple[date, date]]) -> tuple[tuple[date, date], ..
     return tuple(periods)
 
 
-def _order(vocabulary: Vocabulary) -> Any:  # noqa: ANN401 - a key for sorting
-    roles = list(ROLE_PURPOSES)
+def _order(vocabulary: Vocabulary) -> Callable[[Difference], tuple[object, ...]]:
+    """By role, gains first, then as the catalogue has the fields."""
+    roles = {role: place for place, role in enumerate(ROLE_PURPOSES)}
     subjects = {subject: place for place, subject in enumerate(_subjects(vocabulary))}
-    return lambda one: (roles.index(one.role), one.change, one.policies, subjects[one.subject])
+    return lambda one: (
+        roles[one.role],
+        one.change,
+        subjects[one.subject],
+        -(one.form or 0),
+        one.policies,
+    )
 
 
 def _periods(old: Bundle, new: Bundle) -> Iterator[tuple[Subject, Subject]]:
@@ -209,26 +221,29 @@ class _Comparison:
     def _situation(
         self, place: int, higher: Sequence[int], cause: _Cause, found: Sequence[_Cause]
     ) -> Situation | None:
+        """Where a cause makes a difference that none found before makes, None if nowhere."""
         key = (cause, *found, *map(self._class, [place, *higher]))
         if key not in self._known:
-            parts = [*self._constraints(place, cause, found), *map(self._same_at, higher)]
+            # It is told as wide as it is, also where an earlier cause makes the same difference.
+            parts = [*self._constraints(place, cause), *map(self._same_at, higher)]
             constraints = [*self._limits, *parts]
-            possible = can_be(constraints)
+            possible = can_be([*constraints, *self._not_by(cause, found)])
             examples = Examples([self.giving.request], self._naming([place, *higher]))
             self._known[key] = situation(examples, constraints) if possible else None
         return self._known[key]
 
-    def _constraints(
-        self, place: int, cause: _Cause, found: Sequence[_Cause]
-    ) -> Iterator[z3.BoolRef]:
-        """Released here, withheld there, because of this cause and of none found before."""
+    def _constraints(self, place: int, cause: _Cause) -> Iterator[z3.BoolRef]:
+        """Released here, withheld there, because of this cause."""
         offered = self.other.any_holds(self.other.classes[place].permits)
         yield self.giving.released(place)
         yield negation(self.other.released(place))
         yield offered if cause.is_forbid else negation(offered)
         yield self._holds(cause)
+
+    def _not_by(self, cause: _Cause, found: Iterable[_Cause]) -> Iterator[z3.BoolRef]:
+        """None of the causes of the same kind that were found before."""
         same_kind = [earlier for earlier in found if earlier.is_forbid == cause.is_forbid]
-        yield every(negation(self._holds(earlier)) for earlier in same_kind)
+        yield from (negation(self._holds(earlier)) for earlier in same_kind)
 
     def _same_at(self, place: int) -> z3.BoolRef:
         return some([negation(self.giving.released(place)), self.other.released(place)])

@@ -19,14 +19,7 @@ from app.policy.request import Request
 from app.policy.roles import ROLE_PURPOSES
 from app.policy.solver import least_model
 from app.policy.symbolic import SymbolicRequest, enumeration, literal_texts
-
-# Names for texts of which only matters which are the same.
-_NAMES: Mapping[str, str] = {
-    "principal.agency": "agency",
-    "resource.custodian": "custodian",
-    "resource.return_municipality": "municipality-of-return",
-    "resource.leave_municipality": "municipality-of-leave",
-}
+from app.policy.wording import STAND_INS
 
 
 class Pin(NamedTuple):
@@ -192,7 +185,7 @@ class _Writer:
         for path, term in request.terms.items():
             there = z3.is_true(self._value(request.present(path)))
             if there and request.facts.by_path[path].kind == STRING:
-                self._text(term, _NAMES.get(path, "text"))
+                self._text(term, STAND_INS.get(path, "text"))
 
     def request(self, symbolic: SymbolicRequest) -> Request:
         """The request, with what the model leaves open absent."""

@@ -145,7 +145,7 @@ def too_wide(overlay: Overlay, *, at: date) -> Iterator[Finding]:
             form = f" in form {one.form.code}" if one.form else ""
             yield overlay.own[id_].finding(
                 f"widens the base without a cited statute: {one.role} gains {one.subject}{form}: "
-                f"{one.situation.words}"
+                f"{one.words}"
             )
 
 

@@ -26,23 +26,25 @@ PURPOSE = "context.purpose"
 class Situation:
     """The least request, and the purposes and days for which the same holds.
 
-    `missing` are facts, in words, that must not be there: with any of them it would not be so.
+    `missing` are facts (with the member, for a set) that must not be there: with any of them it
+    would not be so.
     `first` and `last` are days to the release, the earlier day first; None: without an end.
     """
 
     request: Request
     purposes: tuple[str, ...]
-    missing: tuple[str, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
     first: int | None = None
     last: int | None = None
 
-    @property
-    def words(self) -> str:
-        """In words, the purposes last."""
-        parts = list(facts_in_words(self.request))
+    def words(self, subject: str) -> str:
+        """In words, the purposes last, for a field or another action."""
+        parts = list(facts_in_words(self.request, subject=subject))
         if self.request.days_to_release is not None:
             parts.append(window_in_words(self.first, self.last))
-        parts += [f"although not: {fact}" for fact in self.missing]
+        for name, member in self.missing:
+            lacking = fact_in_words(name, [member] if member else [], subject=subject)
+            parts.append(f"although not: {lacking}")
         always = "whatever else is known"
         return f"{'; '.join(parts) or always}; for {', '.join(self.purposes)}"
 
@@ -61,7 +63,7 @@ def situation(examples: Examples, constraints: Sequence[z3.BoolRef]) -> Situatio
 
 def _missing(
     examples: Examples, constraints: Sequence[z3.BoolRef], model: z3.ModelRef
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
     """The facts that are not there, and could not be there with the rest as it is."""
     facts = examples.requests[0].facts.by_path
     pins = examples.pins(model)
@@ -70,7 +72,7 @@ def _missing(
         if fact is not None and z3.is_not(truth) and _is_listed(fact):
             rest = [other for name, other in pins.items() if name != pin]
             if not can_be([*constraints, *rest, negation(truth)]):
-                yield fact_in_words(fact.name, pin.part)
+                yield fact.name, pin.part
 
 
 def _is_listed(fact: Fact) -> bool:

@@ -4,6 +4,7 @@ What has no words of its own is shown as Cedar writes it, so nothing is ever lef
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from app.policy import expressions
@@ -46,6 +47,14 @@ _TERRITORY: Mapping[str, str] = {
     "leave_municipality": "a granted leave is spent in its territory",
 }
 _KEEPS = "it keeps the file"
+_PARTIES: Mapping[str, str] = {"agency": "it is", "custodian": "the file is kept by"}
+# Names for texts of which only matters which are the same.
+STAND_INS: Mapping[str, str] = {
+    "principal.agency": "agency",
+    "resource.custodian": "custodian",
+    "resource.return_municipality": "municipality-of-return",
+    "resource.leave_municipality": "municipality-of-leave",
+}
 _KNOWN: Mapping[str, str] = {
     "days_to_release": "the day of the release is known",
     "return_municipality": "the municipality of return is known",
@@ -175,30 +184,46 @@ def day_in_words(days: int) -> str:
     return f"{abs(days)} {unit} {'before' if days > 0 else 'after'} the release"
 
 
-def fact_in_words(name: str, member: str = "") -> str:
-    """A flag, or that something is a member of a set of the circumstances."""
-    if name in _SETS:
-        return _SETS[name][1].format(listed([member]))
-    return _FLAGS[name][1] if name in _FLAGS else f"`{name}`"
+def fact_in_words(name: str, members: Iterable[str] = (), *, subject: str = "") -> str:
+    """A flag, or that these are members of a set of the circumstances.
+
+    `subject` is the field that is spoken of: it need not be named again.
+    """
+    if name in _FLAGS:
+        return _FLAGS[name][1]
+    named = listed(members)
+    words = _SETS[name][1] if name in _SETS else f"`{name}` has {{}}" if named else f"`{name}`"
+    return words.format("this field" if named == f"`{subject}`" else named)
 
 
-def facts_in_words(request: Request) -> Iterator[str]:
+def facts_in_words(request: Request, *, subject: str = "") -> Iterator[str]:
     """The facts that are there, but for purpose and days: for a situation in words."""
+    yield from _parties(request)
+    for fact in fields(request):
+        value = getattr(request, fact.name)
+        if value is True:
+            yield fact_in_words(fact.name)
+        elif isinstance(value, frozenset) and value and fact.name != "municipalities":
+            yield fact_in_words(fact.name, value, subject=subject)
+    if request.officer_assurance == "proven":
+        yield "the officer is proven"
+
+
+def _parties(request: Request) -> Iterator[str]:
+    """Who asks, who keeps the file, and whose territory it is about."""
     if request.agency == request.custodian:
         yield _KEEPS
+    for name, words in _PARTIES.items():
+        if getattr(request, name) not in STAND_INS.values():
+            yield f"{words} `{getattr(request, name)}`"
+    elsewhere = set(request.municipalities)
     for name, words in _TERRITORY.items():
         municipality = getattr(request, name)
         if municipality is not None:
             yield words if municipality in request.municipalities else _KNOWN[name]
-    for name, (_, words) in _FLAGS.items():
-        if getattr(request, name, False):
-            yield words
-    for name, (_, words) in _SETS.items():
-        members: frozenset[str] = getattr(request, name, frozenset())
-        if members:
-            yield words.format(listed(members))
-    if request.officer_assurance == "proven":
-        yield "the officer is proven"
+            elsewhere.discard(municipality)
+    if elsewhere:
+        yield f"its territory has {listed(elsewhere)}"
 
 
 def cedar(node: Node) -> str:

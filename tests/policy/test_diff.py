@@ -95,7 +95,7 @@ def test_a_wider_window_is_a_gain_on_the_days_between() -> None:
     (one,) = differences(bundle_of(POLICE), wider)
     assert short([one]) == [("police_local", "identity.full_name", "full", "gains")]
     assert one.policies == ("P",)
-    assert one.situation.words == (
+    assert one.words == (
         "the person returns to its territory; from 60 to 31 days before the release; "
         "for public_protection_local"
     )
@@ -107,20 +107,20 @@ def test_the_other_way_round_it_is_a_loss() -> None:
     wider = bundle_of(POLICE.replace("<= 30", "<= 60"))
     (one,) = differences(wider, bundle_of(POLICE))
     assert (one.change, one.step) == ("loses", "full -> none")
-    assert "from 60 to 31 days before" in one.situation.words
+    assert "from 60 to 31 days before" in one.words
 
 
 def test_a_window_without_an_end_is_said_so() -> None:
     endless = permit("police_local", NAME, *TERRITORY, f"{DAYS} <= 30")
     (one,) = differences(bundle_of(POLICE), bundle_of(endless))
-    assert "from 181 days after the release on" in one.situation.words
+    assert "from 181 days after the release on" in one.words
 
 
 def test_a_dropped_condition_is_a_gain_without_it() -> None:
     strict = permit("ngo_mentor", NAME, CONSENT, "context.assigned")
     (one,) = differences(bundle_of(strict), bundle_of(permit("ngo_mentor", NAME, CONSENT)))
-    assert one.situation.words == (
-        "the person consented to it having `identity.full_name`; "
+    assert one.words == (
+        "the person consented to it having this field; "
         "although not: it accepted a referral of the person; for mentoring"
     )
 
@@ -282,4 +282,4 @@ def test_an_edit_of_the_shipped_policies_is_told_and_nothing_else(
     found = differences(bundle, changed)
     assert found
     assert {(one.role, one.change) for one in found} == {("police_local", "gains")}
-    assert all("from 45 to 31 days before the release" in one.situation.words for one in found)
+    assert all("from 45 to 31 days before the release" in one.words for one in found)

@@ -105,14 +105,18 @@ def test_no_request_gets_more_than_its_cell_says(shipped: Matrix, bundle: Bundle
         ("!context.assigned", [("N", "not: it accepted a referral of the person")]),
         ("principal.agency == resource.custodian", [("own", "it keeps the file")]),
         (
-            "resource has return_municipality && "
-            "principal.municipalities.contains(resource.return_municipality)",
+            (
+                "resource has return_municipality && "
+                "principal.municipalities.contains(resource.return_municipality)"
+            ),
             [("J", "the person returns to its territory")],
         ),
         ("resource has leave_municipality", [("", "a granted leave concerns a municipality")]),
         (
-            "context has days_to_release && context.days_to_release <= 30 && "
-            "context.days_to_release > -181",
+            (
+                "context has days_to_release && context.days_to_release <= 30 && "
+                "context.days_to_release > -181"
+            ),
             [("T", "from 30 days before the release to 180 days after the release")],
         ),
         (CONSENT, [("C", "the person consented to it having `identity.full_name`")]),
@@ -125,8 +129,10 @@ def test_no_request_gets_more_than_its_cell_says(shipped: Matrix, bundle: Bundle
             [
                 (
                     "N/D,T",
-                    "either it accepted a referral of the person, or it is a designated, trained "
-                    "unit and an escape, a failed return or a granted leave concerns it",
+                    (
+                        "either it accepted a referral of the person, or it is a designated, "
+                        "trained unit and an escape, a failed return or a granted leave concerns it"
+                    ),
                 )
             ],
         ),
@@ -189,9 +195,7 @@ def test_the_json_has_every_role_and_field(shipped: Matrix, bundle: Bundle) -> N
     assert content["roles"] == list(ROLE_PURPOSES)
     assert content["fields"] == list(FIELDS)
     for found in content["cells"]:
-        assert found["form"] == max(
-            (way["form"] for way in found["ways"]), key=lambda code: Form.from_code(code)
-        )
+        assert found["form"] == max((way["form"] for way in found["ways"]), key=Form.from_code)
 
 
 def test_markdown_has_a_row_for_each_field_and_whole_tables(shipped: Matrix) -> None:

@@ -371,3 +371,15 @@ def test_invariants_come_by_number() -> None:
     numbers = [invariant.number for invariant in INVARIANTS]
     assert numbers == sorted(numbers)
     assert len(set(ids(INVARIANTS))) == len(INVARIANTS)
+
+
+# -- the table in the documentation -----------------------------------------------------------
+
+
+def test_the_table_says_of_each_invariant_how_it_is_held(report: Report) -> None:
+    table = (SHIPPED.parent / "docs" / "policy-invariants.md").read_text()
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    assert [int(row[0].strip("| ")) for row in rows] == list(range(1, 29))
+    for proof in report.proofs:
+        if proof.number in range(1, 28):
+            assert f"`{proof.id}`" in rows[proof.number - 1][2]

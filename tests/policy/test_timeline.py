@@ -50,8 +50,9 @@ def test_a_form_that_rises_and_falls_is_told_in_steps() -> None:
 
 def test_a_window_without_a_beginning_opens_once_the_day_is_known() -> None:
     line = of("court_panel", permit("court_panel", NAME, f"{DAYS} >= -180"))
-    assert [(step.day, dict(step.opens)) for step in line.steps][0][1] == {PATH: Form.FULL}
-    assert line.steps[-1].day == -181
+    first, last = line.steps
+    assert first.opens == {PATH: Form.FULL}
+    assert last.day == -181
 
 
 def test_an_incident_is_no_ordinary_day() -> None:
