@@ -24,7 +24,7 @@ layers:
 	$(BIN)/lint-imports
 
 unit:
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=term
 
 openapi: $(VENV)/checks  ## Write the contract anew from the code
 	$(BIN)/python -m app.api.contract openapi/openapi.json

@@ -1,13 +1,13 @@
 """Commands around the policy bundle."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.cli.output import Json, screen
+from app.main import make_clock
 from app.policy.loader import load_bundle
 from app.settings import Settings
 
@@ -22,14 +22,17 @@ def commands() -> None:
 @policy.command()
 def check(
     *,
-    policies: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("policies"),
+    policies: Annotated[
+        Path | None, typer.Option(help="Folder of the bundle; that of the settings if not given.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Load a bundle with every check, and print its digest."""
+    settings = Settings.from_environment()
     bundle = load_bundle(
-        policies,
-        at=datetime.now(UTC).date(),
-        allow_illustrative=Settings.from_environment().allow_illustrative,
+        policies or settings.policies_directory,
+        at=make_clock(settings)().date(),
+        allow_illustrative=settings.allow_illustrative,
     )
     result = {"digest": bundle.digest, "policies": len(bundle.policies)}
     if as_json:
