@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from app.access_log.vocabulary import Outcome
 from app.database import table_of
@@ -18,7 +18,7 @@ from app.notifications.deliver import conclude, prepare
 from app.notifications.dispatcher import LEASE
 from app.notifications.transport import Sent
 from app.outbox import deliveries
-from app.outbox.deliveries import ATTEMPT, DELIVERY
+from app.outbox.deliveries import ATTEMPT, DELIVERY, Try
 from app.outbox.planning import tell_due
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
@@ -233,6 +233,31 @@ def test_an_odd_endpoint_holds_up_nobody_else(town: Town, prison: Prison, endpoi
     [attempt] = town.look(lambda c: deliveries.attempts_of(c, row.jti))
     assert attempt.problem
     assert endpoint not in attempt.problem or not endpoint
+
+
+def test_an_outcome_that_cannot_be_written_down_means_the_same_again(
+    town: Town, prison: Prison, caplog: pytest.LogCaptureFixture
+) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+
+    def take_the_place(letter: Letter) -> None:
+        """The row of the first attempt stands already: the outcome will not find its place."""
+        jti = probation.open(letter).jti
+        row = Try(jti=jti, number=1, started_at=town.world.clock(), milliseconds=0)
+        town.work(lambda c: deliveries.log_attempt(c, row))
+
+    probation.box.reading = take_the_place
+    town.settle()
+    assert "the end of delivery" in caplog.text
+    assert statuses(town, probation) == ["queued"]
+    probation.box.reading = lambda _: None
+    of_first = delete(ATTEMPT).where(ATTEMPT.c.jti == probation.notices()[0].jti)
+    town.work(lambda c: c.execute(of_first))
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    assert statuses(town, probation) == ["sent"]
+    first, second = probation.notices()
+    assert (first.jti, first.sequence) == (second.jti, second.sequence)
 
 
 def test_it_goes_on_after_a_round_that_failed(
