@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types layers unit openapi schema lock clean
+.PHONY: demo test check lint types layers unit fuzz faults bench openapi schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
@@ -24,7 +24,17 @@ layers:
 	$(BIN)/lint-imports
 
 unit:
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=term
+
+fuzz: $(VENV)/checks  ## The long comparison of the compiled policy with the reference engine
+	$(BIN)/python -m tests.policy.fuzz
+	$(BIN)/python -m tests.policy.mutants
+
+faults: $(VENV)/checks  ## The long run of kills
+	THROUGHCARE_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
+
+bench: $(VENV)/checks  ## Speed, as a ratio to a peer in the same run
+	$(BIN)/python -m bench.policy
 
 openapi: $(VENV)/checks  ## Write the contract anew from the code
 	$(BIN)/python -m app.api.contract openapi/openapi.json

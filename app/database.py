@@ -15,6 +15,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -22,7 +23,8 @@ from sqlalchemy import BigInteger, Connection, Dialect, Engine, Table, create_en
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
@@ -31,6 +33,9 @@ from app.problems import Unavailable
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 Hook = Callable[[Connection], Any]
+# Work and the future that waits for its result; and how it ended: result, or problem.
+Piece = tuple[Work[Any], Future[Any]]
+Outcome = tuple[Future[Any], Any, Exception | None]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -45,6 +50,10 @@ _SNAPSHOT: Mapping[str, dict[str, Any]] = {
 BUSY_SECONDS = 30
 POOL_THREADS = 8
 STATEMENT_MILLISECONDS = 30_000
+# What says that the database, and not the work, has failed.
+FAILURES = (DBAPIError, PoolTimeout)
+NOT_DURABLE = "the record could not be made durable"
+STOPPING = "the service is stopping"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -75,10 +84,21 @@ class Database(ABC):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._closed = False
+        # Nothing is queued behind the end: nobody would ever answer it.
+        self._gate = threading.Lock()
 
-    @abstractmethod
     def submit(self, work: Work[T]) -> Future[T]:
-        """Queue work; the future holds its result once it is committed."""
+        """Queue work; the future holds its result once it is committed.
+
+        A failing database is DatabaseUnavailable; what the work itself raises comes as it is.
+        """
+        with self._gate:
+            if not self._closed:
+                return self._queue(work)
+        refused: Future[T] = Future()
+        refused.set_exception(DatabaseUnavailable(STOPPING))
+        return refused
 
     async def run(self, work: Work[T]) -> T:
         """Run work in a transaction and wait until it is durable."""
@@ -94,12 +114,27 @@ class Database(ABC):
 
     def read_blocking(self, work: Work[T]) -> T:
         """The same without an event loop. What `work` writes is rolled back."""
-        with self.engine.connect() as connection:
-            return work(connection.execution_options(**_SNAPSHOT[connection.dialect.name]))
+        if self._closed:
+            raise DatabaseUnavailable(STOPPING)
+        try:
+            with self.engine.connect() as connection:
+                return work(connection.execution_options(**_SNAPSHOT[connection.dialect.name]))
+        except FAILURES as error:
+            raise DatabaseUnavailable("the database cannot be read now") from error
+
+    def close(self) -> None:
+        """Finish what waits, then let go of every connection. A second call does nothing."""
+        with self._gate:
+            closed_before, self._closed = self._closed, True
+        if not closed_before:
+            self._finish()
+            self.engine.dispose()
 
     @abstractmethod
-    def close(self) -> None:
-        """Finish what waits, then let go of every connection."""
+    def _queue(self, work: Work[T]) -> Future[T]: ...
+
+    @abstractmethod
+    def _finish(self) -> None: ...
 
 
 class PooledDatabase(Database):
@@ -109,21 +144,21 @@ class PooledDatabase(Database):
         super().__init__(engine)
         self._threads = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="database")
 
-    def submit(self, work: Work[T]) -> Future[T]:
-        """Run work on a thread of the pool, in a transaction of its own."""
+    def _queue(self, work: Work[T]) -> Future[T]:
         return self._threads.submit(self._transact, work)
 
     def _transact(self, work: Work[T]) -> T:
         try:
             with self.engine.begin() as connection:
                 return work(connection)
-        except DBAPIError as error:
-            raise DatabaseUnavailable("the record could not be made durable") from error
+        except BaseException as error:
+            problem = _as_answer(error)
+            if problem is error:
+                raise
+            raise problem from error
 
-    def close(self) -> None:
-        """Wait for running work, then close the pool."""
+    def _finish(self) -> None:
         self._threads.shutdown(wait=True)
-        self.engine.dispose()
 
 
 class GroupCommitDatabase(Database):
@@ -136,80 +171,74 @@ class GroupCommitDatabase(Database):
     def __init__(self, engine: Engine, *, before_commit: Hook | None = None) -> None:
         super().__init__(engine)
         self._before_commit = before_commit
-        self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._closed = False
+        self._waiting: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work[T]) -> Future[T]:
-        """Hand work to the writer thread."""
+    def _queue(self, work: Work[T]) -> Future[T]:
         future: Future[T] = Future()
-        if self._closed:
-            future.set_exception(DatabaseUnavailable("the service is stopping"))
-        else:
-            self._waiting.put((work, future))
+        self._waiting.put((work, future))
         return future
 
-    def close(self) -> None:
-        """Commit what waits, then stop the writer."""
-        if not self._closed:
-            self._closed = True
-            self._waiting.put(None)
-            self._thread.join()
-            self.engine.dispose()
+    def _finish(self) -> None:
+        self._waiting.put(None)
+        self._thread.join()
 
     def _serve(self) -> None:
-        with self.engine.connect() as connection:
-            while (first := self._waiting.get()) is not None:
-                batch, stop = self._gather(first)
-                self._commit(connection, batch)
-                if stop:
-                    return
+        """Commit batch after batch. What breaks a batch takes its connection, not this thread."""
+        connection: Connection | None = None
+        stop = False
+        while not stop:
+            batch, stop = self._gather()
+            if not batch:
+                break
+            try:
+                connection = connection or self.engine.connect()
+                outcomes = self._commit(connection, batch)
+            except BaseException as error:  # noqa: BLE001 - whatever broke the commit, no caller may believe it held
+                outcomes = _all_failed(batch, error)
+                _let_go(connection)
+                connection = None
+            for future, result, problem in outcomes:
+                if problem is None:
+                    future.set_result(result)
+                else:
+                    future.set_exception(problem)
+        _let_go(connection)
 
-    def _gather(
-        self, first: tuple[Work[Any], Future[Any]]
-    ) -> tuple[list[tuple[Work[Any], Future[Any]]], bool]:
+    def _gather(self) -> tuple[list[Piece], bool]:
         """What waits now, up to BATCH, and whether the writer is asked to stop after it."""
-        batch = [first]
+        batch: list[Piece] = []
         while len(batch) < BATCH:
             try:
-                item = self._waiting.get_nowait()
+                item = self._waiting.get(block=not batch)
             except queue.Empty:
                 return batch, False
             if item is None:
                 return batch, True
-            batch.append(item)
+            # A caller that has gone away meanwhile cancelled its future: nothing is done for it.
+            # From here on it cannot be cancelled, so that it can be answered.
+            if item[1].set_running_or_notify_cancel():
+                batch.append(item)
         return batch, False
 
-    def _commit(self, connection: Connection, batch: list[tuple[Work[Any], Future[Any]]]) -> None:
-        """Run a batch, commit it, then answer. A batch that cannot commit fails as a whole."""
-        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
-        try:
-            with connection.begin():
-                outcomes.extend(self._attempt(connection, work, future) for work, future in batch)
-                if self._before_commit is not None:
-                    self._before_commit(connection)
-        except Exception as error:  # noqa: BLE001 - whatever broke the commit, no caller may believe it held
-            failure = DatabaseUnavailable("the record could not be made durable")
-            failure.__cause__ = error
-            for _, future in batch:
-                future.set_exception(failure)
-            return
-        for future, result, problem in outcomes:
-            if problem is None:
-                future.set_result(result)
-            else:
-                future.set_exception(problem)
+    def _commit(self, connection: Connection, batch: list[Piece]) -> list[Outcome]:
+        """Run a batch and commit it. It raises where the batch cannot be committed as a whole."""
+        with connection.begin():
+            outcomes = [self._attempt(connection, work, future) for work, future in batch]
+            # Where no piece survived there is nothing to commit, so the hook cannot hide why.
+            survived = any(problem is None for _, _, problem in outcomes)
+            if self._before_commit is not None and survived:
+                self._before_commit(connection)
+        return outcomes
 
     @staticmethod
-    def _attempt(
-        connection: Connection, work: Work[Any], future: Future[Any]
-    ) -> tuple[Future[Any], Any, BaseException | None]:
+    def _attempt(connection: Connection, work: Work[Any], future: Future[Any]) -> Outcome:
         """One piece in its SAVEPOINT: if it fails, it is rolled back alone."""
         connection.exec_driver_sql("SAVEPOINT piece")
         try:
             result = work(connection)
-        except Exception as error:
+        except BaseException as error:
             # INVARIANT: SQLite gives up the whole transaction on some errors (a full disk);
             # then no piece of the batch stands, and none may be answered as if it did.
             if not cast(
@@ -218,9 +247,38 @@ class GroupCommitDatabase(Database):
                 raise
             connection.exec_driver_sql("ROLLBACK TO piece")
             connection.exec_driver_sql("RELEASE piece")
-            return future, None, error
+            return future, None, _as_answer(error)
         connection.exec_driver_sql("RELEASE piece")
         return future, result, None
+
+
+def _as_answer(error: BaseException) -> Exception:
+    """What a caller is told of an error in its work, on both databases alike."""
+    if isinstance(error, FAILURES):
+        return _caused(DatabaseUnavailable(NOT_DURABLE), error)
+    # A future cannot carry a StopIteration into a coroutine, and what is no Exception (a
+    # panic of the policy engine) would end the thread or the loop that meets it.
+    if isinstance(error, StopIteration) or not isinstance(error, Exception):
+        return _caused(RuntimeError("the work broke off"), error)
+    return error
+
+
+def _all_failed(batch: list[Piece], error: BaseException) -> list[Outcome]:
+    # An error for each: two callers must not share one traceback.
+    return [(future, None, _caused(DatabaseUnavailable(NOT_DURABLE), error)) for _, future in batch]
+
+
+def _caused(problem: Exception, cause: BaseException) -> Exception:
+    problem.__cause__ = cause
+    return problem
+
+
+def _let_go(connection: Connection | None) -> None:
+    """Close a connection for good, whatever state it is in."""
+    if connection is not None:
+        with suppress(SQLAlchemyError):
+            connection.invalidate()
+        connection.close()
 
 
 def open_database(url: str, *, before_commit: Hook | None = None) -> Database:
@@ -235,14 +293,20 @@ def make_engine(url: str) -> Engine:
     """An engine whose transactions mean the same on both databases."""
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(
-            url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+            url,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+            hide_parameters=True,  # an error is logged, and they may be personal data
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
     options = f"-c statement_timeout={STATEMENT_MILLISECONDS}"
     return create_engine(
-        url, pool_size=POOL_THREADS, pool_pre_ping=True, connect_args={"options": options}
+        url,
+        pool_size=POOL_THREADS,
+        pool_pre_ping=True,
+        connect_args={"options": options},
+        hide_parameters=True,  # as above
     )
 
 

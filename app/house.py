@@ -65,7 +65,8 @@ class Refusal:
 class Act:
     """One act that goes on record: what was done, through which channel, how it ended.
 
-    `fields`, `payload` and `inputs` are as the access log keeps them: never a field value.
+    `fields` and `payload` are as the access log shows them: never a field value. `inputs` is
+    what a decision was made from; the log keeps it and shows it to nobody.
     """
 
     operation: Operation

@@ -2,8 +2,9 @@
 
 import asyncio
 import fcntl
+import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +15,12 @@ from alembic.script import ScriptDirectory
 from fastapi import FastAPI
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from app.access_log import checkpoints, ledger
-from app.access_log.note import Verifier
+from app.access_log.checkpoint import CheckpointRefused
+from app.access_log.checkpoints import LogContradicted
+from app.access_log.note import NoteRefused, Verifier
 from app.api.application import make_application
 from app.api.service import Service
 from app.audit.sequencer import Sequencer
@@ -32,6 +36,8 @@ from app.problems import ThroughcareError
 from app.releases.profile import Profile
 from app.settings import Settings
 
+log = logging.getLogger("throughcare.main")
+
 PROJECT = Path(__file__).parent.parent
 
 Clock = Callable[[], datetime]
@@ -46,31 +52,46 @@ def make_clock(settings: Settings) -> Clock:
     file = settings.clock_file
     if file is None:
         return lambda: datetime.now(UTC)
-    return lambda: datetime.fromisoformat(file.read_text().strip()).astimezone(UTC)
+    return lambda: _read_clock(file)
 
 
 def make_house(settings: Settings, *, at: datetime) -> House:
     """Everything that doors are handed: policy, keys, profile, randomness."""
     folder = settings.policies_directory
-    profile = folder / settings.profile / "profile.toml"
+    profile = _read_profile(folder / settings.profile / "profile.toml")
     return House(
-        bundle=load_bundle(folder, at=at.date(), allow_illustrative=settings.allow_illustrative),
+        bundle=load_bundle(
+            folder,
+            at=profile.local_date(at),
+            allow_illustrative=settings.allow_illustrative,
+            cross_check=settings.cross_check,
+        ),
         ring=KeyRing.load(settings.key_directory),
-        profile=Profile.from_toml(profile.read_text(encoding="utf-8")),
+        profile=profile,
         issuer=settings.issuer,
         log_origin=settings.log_origin,
         random=secrets.token_bytes,
     )
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+def check_installation(settings: Settings, clock: Clock) -> House:
+    """The house of an installation that can start; raises what speaks against starting it."""
+    house = make_house(settings, at=clock())
+    with opened(settings) as database:
+        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+    return house
+
+
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, house: House | None = None
+) -> FastAPI:
     """The service as an ASGI application; it opens its database when it starts."""
     app = make_application()
     now = clock or make_clock(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(settings, now) as service:
+        async with running(settings, now, house) as service:
             app.state.service = service
             yield
 
@@ -79,26 +100,33 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def running(settings: Settings, clock: Clock) -> AsyncIterator[Service]:
+async def running(
+    settings: Settings, clock: Clock, house: House | None = None
+) -> AsyncIterator[Service]:
     """A service with its dispatcher and sequencer at work; all of it ends with the block."""
-    house = make_house(settings, at=clock())
+    house = house or make_house(settings, at=clock())
     with opened(settings) as database:
         database.run_blocking(lambda connection: check_ready(connection, settings, house))
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
             for work in (_dispatcher(service), _sequencer(service)):
-                stack.push_async_callback(_ended, asyncio.create_task(work.run(stop)))
+                task = asyncio.create_task(_watched(type(work).__name__, work.run(stop)))
+                stack.push_async_callback(_ended, task)
             stack.callback(stop.set)
             yield service
 
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
-    """The database, held by this process alone where it is a file."""
+    """The database, held by this process alone where it is a file.
+
+    NotReady: it cannot be opened, or somebody else holds it.
+    """
     with _alone(settings):
         database = open_database(settings.database_url, before_commit=ledger.integrate)
         try:
+            _check_reachable(database)
             yield database
         finally:
             database.close()
@@ -127,12 +155,19 @@ def check_ready(connection: Connection, settings: Settings, house: House) -> Non
     wanted = ScriptDirectory.from_config(alembic_config()).get_current_head()
     if present != wanted:
         raise NotReady("the tables are not of this version: run `throughcare init`")
-    checkpoints.check_at_start(
-        connection,
-        settings.checkpoint_file,
-        verifiers=[log_verifier(settings, house.ring)],
-        origin=settings.log_origin,
-    )
+    check_log(connection, settings, house.ring)
+
+
+def check_log(connection: Connection, settings: Settings, ring: KeyRing) -> None:
+    """Refuse a log that the checkpoint outside the database disowns, or that lost it."""
+    file = settings.checkpoint_file
+    try:
+        checkpoints.check_at_start(
+            connection, file, verifiers=[log_verifier(settings, ring)], origin=settings.log_origin
+        )
+    except (LogContradicted, NoteRefused, CheckpointRefused, UnicodeDecodeError) as error:
+        reason = "not text" if isinstance(error, UnicodeDecodeError) else error
+        raise NotReady(f"the access log and its checkpoint {file} disagree: {reason}") from error
 
 
 def alembic_config() -> Config:
@@ -147,12 +182,42 @@ def _alone(settings: Settings) -> Iterator[None]:
     if url.get_backend_name() != "sqlite" or not url.database:
         yield
         return
-    with Path(f"{url.database}.lock").open("w") as file:
+    # Resolved, so that two ways to one file meet at one lock.
+    lock = Path(f"{Path(url.database).resolve()}.lock")
+    try:
+        file = lock.open("w")
+    except OSError as error:
+        raise NotReady(f"{lock}: {error.strerror}") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise NotReady("another process of Throughcare works on this database") from None
         yield
+
+
+def _check_reachable(database: Database) -> None:
+    try:
+        database.engine.connect().close()
+    except DBAPIError as error:
+        raise NotReady(f"the database cannot be opened: {error.orig}") from error
+
+
+def _read_clock(file: Path) -> datetime:
+    try:
+        at = datetime.fromisoformat(file.read_text(encoding="utf-8").strip())
+    except (OSError, ValueError) as error:
+        raise NotReady("the clock file cannot be read: expected an RFC 3339 time") from error
+    if at.tzinfo is None:
+        raise NotReady("the time in the clock file needs its offset from UTC")
+    return at.astimezone(UTC)
+
+
+def _read_profile(file: Path) -> Profile:
+    try:
+        return Profile.from_toml(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotReady(f"{file}: this country profile cannot be read") from error
 
 
 def _dispatcher(service: Service) -> Dispatcher:
@@ -175,6 +240,15 @@ def _sequencer(service: Service) -> Sequencer:
         clock=service.clock,
         interval=service.settings.checkpoint_interval,
     )
+
+
+async def _watched(name: str, work: Coroutine[None, None, None]) -> None:
+    """Say it when something ends that should go on as long as the service runs."""
+    try:
+        await work
+    except Exception:
+        log.critical("%s has ended by an error; restart the service", name, exc_info=True)
+        raise
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -1,17 +1,41 @@
 """Settings: one frozen value, read from `THROUGHCARE_*` variables. Secrets come as file paths.
 
-Each field's comment is its documentation; `throughcare serve --help` points here.
+Each field's comment is its documentation.
 """
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import Literal, Self
 
 from app.problems import FieldError, InvalidInput
 
 PREFIX = "THROUGHCARE_"
+# Variables that are no settings: they belong to the demo and to the tests.
+OTHERS = (f"{PREFIX}DEMO_", f"{PREFIX}TEST_")
+LARGEST_PORT = 65_535
+# Which decisions are held against the reference engine.
+Mode = Literal["always", "sampled", "off"]
+# What a text must look like: pattern, and what to say of another one.
+SHAPES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        # In memory every thread would have a database of its own.
+        "database_url": (
+            r"sqlite:///(?!:memory:).+|postgresql(\+psycopg)?://.+",
+            "sqlite:///FILE or postgresql+psycopg://...",
+        ),
+        # Compared character by character, and paths are put behind it.
+        "issuer": (r"https?://[^\s?#]*[^\s?#/]", "an http address without a slash at the end"),
+        # A key name of signed notes: verifiers cut their lines at spaces and pluses.
+        "log_origin": (r"[^\s+]+", "a name without spaces and without +"),
+        "cross_check": (r"always|sampled|off", "always, sampled or off"),
+        "profile": (r"\w+", "the name of a folder below the policies"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +65,8 @@ class Settings:
     import_limit: int = 268_435_456
     # Legal bases without a citation by a national lawyer load only with this.
     allow_illustrative: bool = False
+    # Which decisions are held against the reference engine: always, sampled or off.
+    cross_check: Mode = "always"
     # Deliver to http:// on the loopback address: for trying out on one machine, nothing else.
     allow_loopback_delivery: bool = False
     # Seconds between two looks of the dispatcher at what is due.
@@ -58,15 +84,15 @@ class Settings:
 
         `THROUGHCARE_DEMO_*` and `THROUGHCARE_TEST_*` belong to the demo and the tests.
         """
-        known = {field.name: str(field.type) for field in fields(cls)}
+        known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
         values: dict[str, object] = {}
         findings: list[FieldError] = []
         for variable, text in environment.items():
-            name = variable.removeprefix(PREFIX).lower()
-            if not variable.startswith(PREFIX) or name.startswith(("demo_", "test_")):
+            if not variable.startswith(PREFIX) or variable.startswith(OTHERS):
                 continue
             try:
-                values[name] = _parse(known[name], text)
+                field = known[variable]
+                values[field.name] = _parse(field.name, str(field.type), text)
             except KeyError:
                 findings.append(FieldError(variable, "no such setting"))
             except ValueError as error:
@@ -77,14 +103,20 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]  # each value was parsed by its field's own type
 
 
-def _parse(kind: str, text: str) -> object:
-    """The value of a setting from its text, by the name of the field's type."""
+def _parse(name: str, kind: str, text: str) -> object:
+    """The value of a setting from its text, by the name of the field's type.
+
+    ValueError says what was expected and never repeats the text: a URL may hold a password.
+    """
     if "bool" in kind:
         return _parse_bool(text)
     if "int" in kind:
-        return _parse_number(text, int)
+        return _parse_number(text, int, most=LARGEST_PORT if name == "port" else math.inf)
     if "float" in kind:
         return _parse_number(text, float)
+    pattern, expected = SHAPES.get(name, (r".*\S.*", "a value that is not empty"))
+    if not re.fullmatch(pattern, text):
+        raise ValueError(f"expected {expected}")
     return Path(text) if "Path" in kind else text
 
 
@@ -95,8 +127,14 @@ def _parse_bool(text: str) -> bool:
         raise ValueError("expected true or false") from None
 
 
-def _parse_number(text: str, kind: type[int] | type[float]) -> float:
+def _parse_number(text: str, kind: type[int] | type[float], *, most: float = math.inf) -> float:
+    """A size, a port or a time: each is more than nothing, and finite."""
     try:
-        return kind(text)
+        number = kind(text)
     except ValueError:
         raise ValueError("expected a number") from None
+    # Not a number fails every comparison.
+    if not 0 < number <= most or number == math.inf:
+        bound = "" if most == math.inf else f" and at most {most}"
+        raise ValueError(f"expected a number above 0{bound}")
+    return number

@@ -29,7 +29,9 @@ def migrate(connection: Connection) -> None:
 
 given: Connection | None = context.config.attributes.get("connection")
 if given is None:
-    with make_engine(Settings.from_environment().database_url).begin() as own:
+    engine = make_engine(Settings.from_environment().database_url)
+    with engine.begin() as own:
         migrate(own)
+    engine.dispose()
 else:
     migrate(given)

@@ -1,12 +1,14 @@
 """Both databases, real: a fresh SQLite file, and a PostgreSQL server that the tests start."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
 
 from app.access_log.ledger import integrate
 from app.database import Database, make_engine, open_database
@@ -14,6 +16,8 @@ from app.tables import METADATA
 from tests.world import World, running_world
 
 BOTH = ("sqlite", "postgresql")
+# Marks a schema whose tables were made from the models: it need only be emptied.
+FROM_MODELS = "tables of the models"
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +39,19 @@ def postgresql_url() -> Iterator[str]:
     server.cleanup()
 
 
-def empty_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
-    """The URL of a database without tables: a new file, or the server's, emptied."""
-    if kind == "sqlite":
-        return f"sqlite:///{folder}/throughcare.db"
-    url = str(request.getfixturevalue("postgresql_url"))
+def in_database(url: str, name: str) -> str:
+    """The same server, another database; it is made if it is not there."""
+    engine = make_engine(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        known = text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if connection.execute(known, {"name": name}).first() is None:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def without_tables(url: str) -> str:
+    """A PostgreSQL database as it is when new."""
     engine = make_engine(url)
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
@@ -48,14 +60,50 @@ def empty_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> s
     return url
 
 
+def with_empty_tables(url: str) -> str:
+    """A PostgreSQL database with the tables of the models and nothing in them."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        made = text("SELECT obj_description('public'::regnamespace)")
+        if connection.scalar(made) == FROM_MODELS:
+            # Deleting from tables that are nearly empty costs less than TRUNCATE's new files.
+            for table in reversed(METADATA.sorted_tables):
+                connection.execute(table.delete())
+        else:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+            METADATA.create_all(connection)
+            connection.execute(text(f"COMMENT ON SCHEMA public IS '{FROM_MODELS}'"))
+    engine.dispose()
+    return url
+
+
+def empty_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """A database without tables: a new file, or one of the server that is used for nothing else."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/throughcare.db"
+    server = str(request.getfixturevalue("postgresql_url"))
+    return without_tables(in_database(server, "world"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "throughcare.db"
+    engine = make_engine(f"sqlite:///{path}")
+    METADATA.create_all(engine)
+    engine.dispose()  # the last connection takes the journal into the file
+    return path
+
+
 @pytest.fixture(params=BOTH)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database with all tables and nothing in them."""
-    url = empty_database(request.param, request, tmp_path)
-    engine = make_engine(url)
-    METADATA.create_all(engine)
-    engine.dispose()
-    return url
+    if request.param == "postgresql":
+        return with_empty_tables(str(request.getfixturevalue("postgresql_url")))
+    file = tmp_path / "throughcare.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), file)
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture(scope="module", params=BOTH)
@@ -64,8 +112,7 @@ def world(
 ) -> Iterator[World]:
     """A running service for the tests of one module. Use persons and agencies of your own."""
     folder = tmp_path_factory.mktemp("world")
-    url = empty_database(request.param, request, folder)
-    with running_world(url, folder) as world:
+    with running_world(empty_database(request.param, request, folder), folder) as world:
         yield world
 
 

@@ -6,8 +6,9 @@
 
 Every line is canonical JSON and a newline, so that each byte counts. The leaf is text: its bytes
 are hashed as they stand. Sections hold `content` (text, committed to as it stands) and `salt`.
-`missing` says why sections that the leaf commits to do not show: {"personal": "erased"}, or
-"damaged", for what should open and does not.
+`missing` says why sections that the leaf commits to do not show: {"personal": "erased"},
+{"inputs": "withheld"} (what a decision was made from holds values of the file), or "damaged", for
+what should open and does not.
 """
 
 from base64 import b64encode

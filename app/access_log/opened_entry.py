@@ -17,14 +17,18 @@ from app.database import table_of
 ENTRY = table_of(AccessLogEntry)
 LOOKUP = table_of(AccessLogLookup)
 
-# Why a group of sections does not open.
+# Why a group of sections does not open, or a section does not show.
 ERASED = "erased"
 DAMAGED = "damaged"
+WITHHELD = "withheld"
+# What a decision was made from: a municipality, days to a release. It is kept to explain and to
+# replay decisions; an auditor gets no field value (invariant 22), so it does not show.
+INPUTS = "inputs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedEntry:
-    """An entry in its place. `missing` says for a group of sections why it does not open."""
+    """An entry in its place. `missing` says why a section, or a group of them, is not here."""
 
     index: int
     id: str
@@ -67,6 +71,8 @@ class EntryOpener:
         # An erasure destroys key and ciphertext; a ciphertext that stands has to open.
         if not missing and _committed(row["leaf"]) - openings.keys():
             missing[PERSONAL] = ERASED
+        if openings.pop(INPUTS, None) is not None:
+            missing[INPUTS] = WITHHELD
         return OpenedEntry(
             index=row["log_index"],
             id=row["entry_id"],

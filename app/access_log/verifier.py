@@ -20,6 +20,12 @@ from app.access_log.note import NoteRefused, Verifier, decode_base64
 LEAF_VERSION = 1
 # What an erasure takes away; every other section must show for as long as the log stands.
 PERSONAL_SECTIONS = frozenset({"subject", "fields", "payload", "inputs"})
+# Which sections a row may leave out, by what it says of them.
+_ABSENCES: Mapping[tuple[tuple[str, str], ...], frozenset[str]] = {
+    (): frozenset(),
+    (("personal", "erased"),): PERSONAL_SECTIONS,
+    (("inputs", "withheld"),): frozenset({"inputs"}),
+}
 
 
 def verify_export(
@@ -188,13 +194,14 @@ def _check_missing(row: Row, index: int, absent: set[str]) -> int:
         raise ExportRefused(
             Finding.DAMAGED_SECTION, "sections in the log do not open any more", index=index
         )
-    if row.missing not in ({}, {"personal": "erased"}):
+    reasons = tuple(row.missing.items())
+    if reasons not in _ABSENCES:
         raise ExportRefused(
             Finding.MALFORMED_LINE, "the reason for missing sections is unknown", index=index
         )
-    erased = PERSONAL_SECTIONS if row.missing else frozenset()
-    if bool(erased) != bool(absent) or absent - erased or row.sections.keys() & erased:
+    excused = _ABSENCES[reasons]
+    if bool(excused) != bool(absent) or absent - excused or row.sections.keys() & excused:
         raise ExportRefused(
             Finding.MISSING_SECTION, "sections that must show are missing", index=index
         )
-    return int(bool(erased))
+    return int(excused == PERSONAL_SECTIONS)

@@ -16,17 +16,18 @@ from app.agencies import registry
 from app.agencies.tokens import Caller
 from app.cases import consents
 from app.cases.consents import NewConsent
-from app.files.catalogue import FIELDS
+from app.files.catalogue import FIELDS, Field
+from app.files.vocabulary import DataClass
 from app.house import Act, House, Refusal, record
 from app.outbox.planning import catch_up
-from app.policy.roles import CONSENT_ROLES
+from app.policy.roles import CONSENT_ROLES, ROLE_PURPOSES
 from app.problems import FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
 
 # A consent ends at most six months after the release (domain: safeguards).
 DAYS_AFTER_RELEASE = 184
 DAYS_WITHOUT_RELEASE = 365
-# About a relative only the relative can consent.
-NOT_THE_PERSONS_OWN = frozenset({"family.family_contact_person", "children.child_identities"})
+# About another person only that person can consent; about a victim nobody else, either.
+OTHER_PERSONS = frozenset({"person", "person[]"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,9 @@ def take(
         require_consent_taker(place, caller)
         if statement.recipient_agency == caller.agency_id:
             raise Forbidden("nobody takes a consent in its own favour")
+        _check(connection, house, statement, place, at=at)
     except ThroughcareError as problem:
         return _refuse(connection, house, caller, problem, at=at)
-    _check(connection, house, statement, place, at=at)
     new = NewConsent(
         consent_id=house.new_id(),
         person_id=place.file.person_id,
@@ -74,32 +75,47 @@ def take(
 
 def withdraw(
     connection: Connection, house: House, caller: Caller, consent_id: str, *, at: datetime
-) -> None:
+) -> Refusal | None:
     """End a consent. It counts no more at the next decision and the next attempt."""
-    row = consents.get(connection, consent_id)
-    place = standing_towards(connection, house, caller, row.person_id)
     try:
-        require_consent_taker(place, caller)
-    except Forbidden:
-        raise NotFound("no such consent") from None
-    consents.withdraw(
-        connection, consent_id, agency=caller.agency_id, officer=caller.officer_id, at=at
-    )
+        row = consents.get(connection, consent_id)
+        _require_withdrawer(connection, house, caller, row.person_id)
+        consents.withdraw(
+            connection, consent_id, agency=caller.agency_id, officer=caller.officer_id, at=at
+        )
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
     _record(connection, house, caller, row.person_id, consent_id, "withdrawn", at=at)
+    return None
+
+
+def _require_withdrawer(
+    connection: Connection, house: House, caller: Caller, person_id: str
+) -> None:
+    """Whoever may take a consent may pass on its withdrawal; to all others it is unknown."""
+    try:
+        require_consent_taker(standing_towards(connection, house, caller, person_id), caller)
+    except (Forbidden, NotFound):
+        raise NotFound("no such consent") from None
 
 
 def _check(
     connection: Connection, house: House, statement: Statement, place: Standing, *, at: datetime
 ) -> None:
-    recipient = registry.agency(connection, statement.recipient_agency)
+    role = _role(connection, statement.recipient_agency)
     today = house.legal_date(at)
-    latest = _latest_expiry(place, today)
+    latest = _latest_expiry(house, place, today)
     findings = [
         *_unknown_fields(statement.fields),
         *_finding(
-            recipient.role in CONSENT_ROLES,
+            role in CONSENT_ROLES,
             "/recipient_agency",
             "expected an agency that may act on consent",
+        ),
+        *_finding(
+            statement.purpose in ROLE_PURPOSES.get(role, ()),
+            "/purpose",
+            "expected a purpose of that agency's role",
         ),
         *_finding(
             today <= statement.expires_on <= latest,
@@ -111,10 +127,22 @@ def _check(
         raise InvalidInput("the consent cannot be recorded so", errors=tuple(findings))
 
 
+def _role(connection: Connection, agency_id: str) -> str:
+    """The role of a registered agency; that of an unknown one is none."""
+    try:
+        return registry.agency(connection, agency_id).role
+    except InvalidInput:
+        return ""
+
+
 def _unknown_fields(paths: tuple[str, ...]) -> Iterator[FieldError]:
     for place, path in enumerate(paths):
-        known = path in FIELDS and path not in NOT_THE_PERSONS_OWN
-        yield from _finding(known, f"/fields/{place}", "expected a field the person can consent to")
+        own = path in FIELDS and _is_the_persons_own(FIELDS[path])
+        yield from _finding(own, f"/fields/{place}", "expected a field the person can consent to")
+
+
+def _is_the_persons_own(field: Field) -> bool:
+    return field.kind.name not in OTHER_PERSONS and field.data_class is not DataClass.VICTIM
 
 
 def _finding(holds: bool, pointer: str, message: str) -> Iterator[FieldError]:  # noqa: FBT001 - a predicate's outcome
@@ -122,9 +150,10 @@ def _finding(holds: bool, pointer: str, message: str) -> Iterator[FieldError]:  
         yield FieldError(pointer, message)
 
 
-def _latest_expiry(place: Standing, today: date) -> date:
-    release = place.file.planned_release_date
-    if release is None or release < today:
+def _latest_expiry(house: House, place: Standing, today: date) -> date:
+    left = place.file.actual_release_datetime
+    release = place.file.planned_release_date if left is None else house.legal_date(left)
+    if release is None:
         return today + timedelta(days=DAYS_WITHOUT_RELEASE)
     return release + timedelta(days=DAYS_AFTER_RELEASE)
 

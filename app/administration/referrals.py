@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.standing import require_custodian, standing
 from app.agencies import registry
+from app.agencies.registry import AgencyRecord
 from app.agencies.tokens import Caller
 from app.cases import assignments, references
 from app.cases.assignments import ACCEPTED, DECLINED, Offer
@@ -41,24 +42,19 @@ def offer(
     try:
         place = standing(connection, house, caller, reference)
         require_custodian(place)
+        agency = _another(connection, caller, agency_id)
+        new = Offer(
+            assignment_id=house.new_id(),
+            person_id=place.file.person_id,
+            agency_id=agency_id,
+            by_agency=caller.agency_id,
+            by_officer=caller.officer_id,
+        )
+        status = assignments.offer(
+            connection, new, standing_acceptance=agency.standing_acceptance, at=at
+        )
     except ThroughcareError as problem:
         return _refuse(connection, house, caller, problem, at=at)
-    agency = registry.agency(connection, agency_id)
-    if agency_id == caller.agency_id:
-        raise InvalidInput(
-            "a case is not referred to oneself",
-            errors=(FieldError("/agency", "expected another agency"),),
-        )
-    new = Offer(
-        assignment_id=house.new_id(),
-        person_id=place.file.person_id,
-        agency_id=agency_id,
-        by_agency=caller.agency_id,
-        by_officer=caller.officer_id,
-    )
-    status = assignments.offer(
-        connection, new, standing_acceptance=agency.standing_acceptance, at=at
-    )
     if status == ACCEPTED:
         _open_case(connection, house, agency_id, place.file.person_id, at=at)
     _record(connection, house, caller, place.file.person_id, new.assignment_id, status, at=at)
@@ -73,13 +69,17 @@ def answer(
     *,
     accept: bool,
     at: datetime,
-) -> Referral:
+) -> Referral | Refusal:
     """The receiving agency accepts or declines an offer made to it."""
-    row = assignments.get(connection, assignment_id)
-    if row.agency_id != caller.agency_id:
-        raise NotFound("no such case assignment")
     status = ACCEPTED if accept else DECLINED
-    assignments.decide(connection, assignment_id, status=status, officer=caller.officer_id, at=at)
+    try:
+        row = assignments.get(connection, assignment_id)
+        _require_party(caller, row.agency_id)
+        assignments.decide(
+            connection, assignment_id, status=status, officer=caller.officer_id, at=at
+        )
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
     reference = (
         _open_case(connection, house, caller.agency_id, row.person_id, at=at) if accept else None
     )
@@ -89,12 +89,14 @@ def answer(
 
 def end(
     connection: Connection, house: House, caller: Caller, assignment_id: str, *, at: datetime
-) -> Referral:
+) -> Referral | Refusal:
     """Custodian or agency ends an accepted assignment; it stops counting at once."""
-    row = assignments.get(connection, assignment_id)
-    if caller.agency_id not in (row.agency_id, row.offered_by_agency):
-        raise NotFound("no such case assignment")
-    assignments.end(connection, assignment_id, officer=caller.officer_id, at=at)
+    try:
+        row = assignments.get(connection, assignment_id)
+        _require_party(caller, row.agency_id, row.offered_by_agency)
+        assignments.end(connection, assignment_id, officer=caller.officer_id, at=at)
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
     _record(connection, house, caller, row.person_id, assignment_id, assignments.ENDED, at=at)
     return Referral(assignment_id=assignment_id, status=assignments.ENDED)
 
@@ -105,6 +107,24 @@ def offers(connection: Connection, caller: Caller) -> list[Referral]:
         Referral(assignment_id=row.assignment_id, status=row.status)
         for row in assignments.open_offers(connection, caller.agency_id)
     ]
+
+
+def _another(connection: Connection, caller: Caller, agency_id: str) -> AgencyRecord:
+    """The agency that a case is offered to."""
+    try:
+        found = registry.agency(connection, agency_id)
+    except InvalidInput:
+        found = None
+    if found is None or found.agency_id == caller.agency_id:
+        finding = FieldError("/agency", "expected another agency, registered and active")
+        raise InvalidInput("the case cannot be offered there", errors=(finding,))
+    return found
+
+
+def _require_party(caller: Caller, *parties: str) -> None:
+    """To whoever is no party to it an assignment is unknown."""
+    if caller.agency_id not in parties:
+        raise NotFound("no such case assignment")
 
 
 def _open_case(

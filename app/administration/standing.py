@@ -55,11 +55,18 @@ def standing_towards(
 def require_custodian(place: Standing) -> None:
     """Only the custodian of the file may go on."""
     if not place.is_custodian:
-        raise Forbidden("only the custodian of the file may state this")
+        raise _refusal(place, "only the custodian of the file may state this")
 
 
 def require_consent_taker(place: Standing, caller: Caller) -> None:
     """Only the custodian, or a welfare centre that has the case, may go on."""
     takes = caller.role == WELFARE_CENTRE and place.has_case
     if not place.is_custodian and not takes:
-        raise Forbidden("a consent is taken by the custodian or by a welfare centre with the case")
+        raise _refusal(
+            place, "a consent is taken by the custodian or by a welfare centre with the case"
+        )
+
+
+def _refusal(place: Standing, rule: str) -> Forbidden | NotFound:
+    """The rule, to whoever has the case; to all others the person is unknown by any reference."""
+    return Forbidden(rule) if place.has_case else UNKNOWN_PERSON

@@ -1,5 +1,6 @@
 """The registry: who exists, and whether it is active now."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from app.agencies.tables import Agency, AgencyMunicipality, Client, Officer
 from app.database import insert_new, table_of
-from app.problems import Conflict, FieldError, InvalidInput
+from app.problems import Conflict, FieldError, InvalidInput, NotFound
 
 AGENCY = table_of(Agency)
 COMPETENCE = table_of(AgencyMunicipality)
@@ -17,6 +18,9 @@ OFFICER = table_of(Officer)
 
 ACTIVE = "active"
 REVOKED = "revoked"
+# Ids stand in tokens, in the access log and in its filters.
+MAX_ID = 64
+COUNTRY = re.compile("[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,12 @@ class ClientRecord:
 
 def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) -> None:
     """Register an agency; a second one of the same id is a Conflict."""
+    _check_id(agency.agency_id)
+    if not COUNTRY.fullmatch(agency.country):
+        raise InvalidInput(
+            "expected two capital letters as the country",
+            errors=(FieldError("country", "not a code of ISO 3166-1"),),
+        )
     added = insert_new(
         connection,
         Agency,
@@ -65,6 +75,7 @@ def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) ->
 
 def add_client(connection: Connection, client: ClientRecord, *, at: datetime) -> None:
     """Register a system of a known agency; a second one of the same id is a Conflict."""
+    _check_id(client.client_id)
     agency(connection, client.agency_id)
     added = insert_new(
         connection,
@@ -85,6 +96,7 @@ def add_officer(
     connection: Connection, *, agency_id: str, officer_id: str, function: str, at: datetime
 ) -> None:
     """Register an officer of a known agency; a second one of the same id is a Conflict."""
+    _check_id(officer_id)
     agency(connection, agency_id)
     added = insert_new(
         connection,
@@ -128,14 +140,29 @@ def municipalities(connection: Connection, agency_id: str) -> frozenset[str]:
 
 
 def revoke_client(connection: Connection, client_id: str) -> None:
-    """From the next call on this client is nobody; its tokens work no more."""
-    connection.execute(update(CLIENT).where(CLIENT.c.client_id == client_id).values(status=REVOKED))
+    """From the next call on this client is nobody; its tokens work no more. NotFound."""
+    changed = connection.execute(
+        update(CLIENT).where(CLIENT.c.client_id == client_id).values(status=REVOKED)
+    )
+    # A mistyped id must not be told as revoked.
+    if changed.rowcount != 1:
+        raise NotFound("no client of this id is registered")
 
 
 def revoke_officer(connection: Connection, *, agency_id: str, officer_id: str) -> None:
-    """From the next call on nobody acts as this officer."""
-    connection.execute(
+    """From the next call on nobody acts as this officer. NotFound."""
+    changed = connection.execute(
         update(OFFICER)
         .where(OFFICER.c.agency_id == agency_id, OFFICER.c.officer_id == officer_id)
         .values(status=REVOKED)
     )
+    if changed.rowcount != 1:
+        raise NotFound("no officer of this id is registered in this agency")
+
+
+def _check_id(text: str) -> None:
+    if not 0 < len(text) <= MAX_ID or not text.isprintable() or any(map(str.isspace, text)):
+        raise InvalidInput(
+            f"expected an id of 1 to {MAX_ID} printable characters without spaces",
+            errors=(FieldError("id", "cannot be used as an id"),),
+        )

@@ -9,14 +9,14 @@ holds is asked of the registry at every call.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
 
 from sqlalchemy import Connection, Row, select
 
 from app.agencies.registry import ACTIVE, AGENCY, CLIENT, OFFICER, municipalities
 from app.agencies.tables import UsedAssertion
-from app.crypto.claims import check_claims
+from app.crypto.claims import LEEWAY_SECONDS, check_claims
 from app.crypto.errors import CryptoError
 from app.crypto.signing import sign, unverified_claims, verify
 from app.crypto.signing_keys import KeySet, SigningKey
@@ -29,6 +29,8 @@ ASSERTION_ALGORITHMS: Final = ("ES256", "ES384")
 DETAILS_TYPE: Final = "inmate-file"
 DETAILS_MEMBERS: Final = frozenset({"type", "officer", "purpose", "legal_basis", "case"})
 DETAILS_REQUIRED: Final = frozenset({"type", "officer", "purpose", "legal_basis"})
+# A citation of a law fits; a token with four of them stays far below the longest one accepted.
+MAX_TEXT: Final = 200
 # Short enough that a stolen token is soon worth nothing (security design: 300 s).
 TOKEN_SECONDS: Final = 300
 ASSERTION_SECONDS: Final = 300
@@ -142,9 +144,9 @@ def read(token: str, *, keys: KeySet, issuer: str, at: datetime) -> Grant:
             required={"client_id": str, "jti": str, "authorization_details": list},
             lifetime_s=TOKEN_SECONDS,
         )
-    except CryptoError as error:
+        details = _checked(claims["authorization_details"])
+    except (CryptoError, OAuthError) as error:
         raise Unauthenticated("the access token is not valid") from error
-    details = claims["authorization_details"][0]
     return Grant(
         client_id=claims["client_id"],
         officer_id=details["officer"],
@@ -199,7 +201,13 @@ def identify(connection: Connection, grant: Grant) -> Caller:
 def client_keys(connection: Connection, client_id: str) -> KeySet:
     """The registered public keys of an active client; Unauthenticated where there is none."""
     jwks = connection.scalar(
-        select(CLIENT.c.jwks).where(CLIENT.c.client_id == client_id, CLIENT.c.status == ACTIVE)
+        select(CLIENT.c.jwks)
+        .join(AGENCY, AGENCY.c.agency_id == CLIENT.c.agency_id)
+        .where(
+            CLIENT.c.client_id == client_id,
+            CLIENT.c.status == ACTIVE,
+            AGENCY.c.status == ACTIVE,
+        )
     )
     if jwks is None:
         raise Unauthenticated("the client is not active")
@@ -237,7 +245,9 @@ def _authenticate(connection: Connection, assertion: str, *, issuer: str, at: da
         )
     except CryptoError as error:
         raise refusal from error
-    if claims["sub"] != client.client_id or not _first_use(connection, claims, at=at):
+    if claims["sub"] != client.client_id or not _is_text(claims["jti"]):
+        raise refusal
+    if not _first_use(connection, claims):
         raise refusal
     return client
 
@@ -248,35 +258,56 @@ def _claimed_subject(assertion: str) -> str:
         claims = unverified_claims(assertion, typ="JWT", algorithms=ASSERTION_ALGORITHMS)
     except CryptoError as error:
         raise OAuthError(INVALID_CLIENT, "the client assertion is not valid") from error
-    return str(claims.get("sub", ""))
+    subject = claims.get("sub")
+    # PostgreSQL cannot even look for some texts, such as one with a NUL.
+    return subject if isinstance(subject, str) and _is_text(subject) else ""
 
 
-def _first_use(connection: Connection, claims: Mapping[str, Any], *, at: datetime) -> bool:
+def _first_use(connection: Connection, claims: Mapping[str, Any]) -> bool:
+    """Whether this assertion is new. It is remembered for as long as its time would let it in."""
+    expires_at = datetime.fromtimestamp(claims["exp"], UTC)
     return insert_new(
         connection,
         UsedAssertion,
         client_id=claims["sub"],
         jti=claims["jti"],
-        expires_at=at + timedelta(seconds=ASSERTION_SECONDS),
+        expires_at=expires_at + timedelta(seconds=LEEWAY_SECONDS),
     )
 
 
 def _details(text: str) -> dict[str, str]:
+    """The authorization details of a request, of which no member may be named twice."""
+    try:
+        parsed = json.loads(text, object_pairs_hook=_unique_members)
+    except (ValueError, RecursionError) as error:
+        raise OAuthError(INVALID_DETAILS, "expected a JSON array of one object") from error
+    return _checked(parsed)
+
+
+def _checked(parsed: object) -> dict[str, str]:
     """The one authorization details object: text members only, none unknown, none missing."""
     refusal = OAuthError(INVALID_DETAILS, "expected one object with officer, purpose, legal_basis")
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise refusal from error
     if not isinstance(parsed, list) or len(parsed) != 1 or not isinstance(parsed[0], dict):
         raise refusal
-    details = parsed[0]
+    details: dict[str, str] = parsed[0]
     members = frozenset(details)
     if not DETAILS_REQUIRED <= members <= DETAILS_MEMBERS or details["type"] != DETAILS_TYPE:
         raise refusal
-    if not all(isinstance(value, str) for value in details.values()):
+    if not all(_is_text(value) for value in details.values()):
         raise refusal
     return details
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value can be stored, looked for and logged as it is on both databases."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable()
+
+
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is named twice")
+    return members
 
 
 def _check_registered(connection: Connection, client: Row[Any], details: Mapping[str, str]) -> None:

@@ -9,21 +9,18 @@ from sqlalchemy import Connection
 
 from app.access_log import checkpoints
 from app.access_log.query import EntryFilter
-from app.access_log.vocabulary import Operation, Outcome
 from app.agencies import tokens
 from app.agencies.tokens import Caller
 from app.api.answers import json_answer
 from app.api.body import NDJSON
 from app.api.contract import problems
-from app.api.models import LogPage
+from app.api.models import LogPage, LogQuery
 from app.api.service import Service, grant_of, perform, service_of
 from app.audit.read_log import Page, Search, may_read, permit_and_record, search, whole_log
 from app.house import Refusal
 from app.problems import NotFound
 
 router = APIRouter(tags=["access log"])
-
-Text = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get(
@@ -32,38 +29,10 @@ Text = Annotated[str | None, Query(max_length=64)]
     responses=problems(400, 401, 403, 422, 503),
     response_model=LogPage,
 )
-async def list_entries(  # noqa: PLR0913, PLR0917 - each is a query parameter, named by its caller
-    request: Request,
-    agency: Text = None,
-    client: Text = None,
-    officer: Text = None,
-    person: Text = None,
-    operation: Operation | None = None,
-    outcome: Outcome | None = None,
-    purpose: Text = None,
-    legal_basis: Text = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    after: Annotated[int | None, Query(ge=0)] = None,
-    tree_size: Annotated[int | None, Query(ge=0)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> Response:
+async def list_entries(request: Request, query: Annotated[LogQuery, Query()]) -> Response:
     """Entries in the order of the log, pinned to one tree size. The read is an entry itself."""
     service = service_of(request)
-    keys = service.house.log_keys()
-    filters = EntryFilter(
-        agency_id=agency,
-        client_id=client,
-        officer_id=officer,
-        subject_index=None if person is None else keys.subject_index(person),
-        operation=operation,
-        outcome=outcome,
-        purpose=purpose,
-        legal_basis=legal_basis,
-        since=since,
-        until=until,
-    )
-    asked = Search(filters=filters, person=person, after=after, limit=limit, tree_size=tree_size)
+    asked = _search(service, query)
     await _require_auditor(request, service)
     page = await service.database.read(lambda c: search(c, service.house, asked))
     return json_answer(await _release(request, service, asked, page))
@@ -101,6 +70,28 @@ async def get_checkpoint(request: Request) -> Response:
     if signed is None:
         raise NotFound("the log has no signed checkpoint yet")
     return Response(signed.note, media_type="text/plain; charset=utf-8")
+
+
+def _search(service: Service, query: LogQuery) -> Search:
+    keys = service.house.log_keys()
+    filters = EntryFilter(
+        agency_id=query.agency,
+        client_id=query.client,
+        officer_id=query.officer,
+        subject_index=None if query.person is None else keys.subject_index(query.person),
+        operation=query.operation,
+        outcome=query.outcome,
+        purpose=query.purpose,
+        legal_basis=query.legal_basis,
+        since=query.since,
+        until=query.until,
+    )
+    return Search(
+        filters=filters,
+        after=query.after,
+        limit=query.limit,
+        tree_size=query.tree_size,
+    )
 
 
 async def _require_auditor(request: Request, service: Service) -> None:

@@ -1,13 +1,16 @@
 """Answers: problem documents (RFC 9457), token errors (RFC 6749), and headers for all."""
 
 import logging
+import traceback
 from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.agencies.tokens import OAuthError
@@ -26,8 +29,12 @@ HEADERS = (
 )
 
 
-class HeadersForAll:
-    """Pure ASGI: the same protective headers on every answer, error or not."""
+class Shield:
+    """Pure ASGI around everything: protective headers on every answer, and no error gets out.
+
+    An error that got out would be printed by the server with its words, and those may hold
+    what was sent or stored.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,13 +44,24 @@ class HeadersForAll:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        started = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 _add_headers(message)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            log.info("a client went away before its request was complete")
+        except Exception as error:  # noqa: BLE001 - what nobody expected tells nothing
+            problem = unmapped(error)
+            # An answer that has begun cannot be taken back: the server cuts it off.
+            if not started:
+                await problem_answer(problem)(scope, receive, send_with_headers)
 
 
 class Lines(Response):
@@ -91,13 +109,20 @@ def problem_answer(error: ThroughcareError) -> Response:
     )
 
 
+def unmapped(error: Exception) -> ThroughcareError:
+    """What is told of an error that nobody expected: nothing. Its words are not even logged."""
+    frames = traceback.extract_tb(error.__traceback__)
+    way = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
+    log.error("%s, by way of %s", type(error).__name__, way)
+    return ThroughcareError("the service failed; nothing was released")
+
+
 def install(app: FastAPI) -> None:
     """Register what turns errors into answers. What is unmapped tells nothing."""
     app.add_exception_handler(ThroughcareError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _routing)
-    app.add_exception_handler(Exception, _unknown)
-    app.add_middleware(HeadersForAll)
+    app.add_middleware(Shield)
 
 
 def _known(_: Request, error: Exception) -> Response:
@@ -121,19 +146,26 @@ class _MethodNotAllowed(ThroughcareError):
     slug = "method-not-allowed"
 
 
-def _routing(_: Request, error: Exception) -> Response:
+def _routing(request: Request, error: Exception) -> Response:
     """What the router itself refuses: no such path, or no such method on it."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
     if error.status_code == _MethodNotAllowed.status:
         answer = problem_answer(_MethodNotAllowed("this path takes other methods"))
-        answer.headers.update(error.headers or {})
+        answer.headers["Allow"] = ", ".join(_methods(request))
         return answer
     return problem_answer(NotFound("there is nothing at this address"))
 
 
-def _unknown(_: Request, error: Exception) -> Response:
-    log.error("unmapped error of type %s", type(error).__name__)
-    return problem_answer(ThroughcareError("the service failed; nothing was released"))
+def _methods(request: Request) -> list[str]:
+    """The methods of this path (RFC 9110, section 15.5.6); the router names its first route's."""
+    return sorted(
+        {
+            method
+            for route in iter_route_contexts(request.app.routes)
+            if route.path_regex.match(request.scope["path"])
+            for method in route.methods or ()
+        }
+    )
 
 
 def _add_headers(message: MutableMapping[str, Any]) -> None:

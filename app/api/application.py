@@ -40,6 +40,8 @@ def make_application() -> Application:
         servers=[{"url": "/"}],
         docs_url=None,
         redoc_url=None,
+        # An address with a slash too many is none: no answer repeats it in a Location.
+        redirect_slashes=False,
     )
     for module in (identity, inmate_files, cases, facts, subscriptions, access_log, health):
         app.include_router(module.router)

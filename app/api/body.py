@@ -33,6 +33,8 @@ async def stream(request: Request, *, types: tuple[str, ...], limit: int) -> Asy
     given = request.headers.getlist("content-type")
     if len(given) != 1 or given[0].split(";")[0].strip().lower() not in types:
         raise UnsupportedMediaType(f"expected a body of type {' or '.join(types)}")
+    if "content-encoding" in request.headers:
+        raise UnsupportedMediaType("expected a body without a content coding")
     declared = request.headers.get("content-length", "0")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise BodyTooLarge(f"expected at most {limit} bytes")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from app.agencies.tokens import Caller
 from app.api.answers import json_answer
 from app.api.contract import problems
-from app.api.models import REFERENCE, Cases
+from app.api.models import CaseQuery, Cases
 from app.api.service import perform, service_of
 from app.disclosure.caseload import Caseload, caseload
 
@@ -22,16 +22,12 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
     responses=problems(400, 401, 422, 503),
     response_model=Cases,
 )
-async def list_cases(
-    request: Request,
-    after: Annotated[str | None, Query(pattern=REFERENCE.pattern)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> Response:
+async def list_cases(request: Request, query: Annotated[CaseQuery, Query()]) -> Response:
     """A page of references. There is no search: what is not listed cannot be asked for."""
     house = service_of(request).house
 
     def door(connection: Connection, caller: Caller, at: datetime) -> Caseload:
-        return caseload(connection, house, caller, after=after, limit=limit, at=at)
+        return caseload(connection, house, caller, after=query.after, limit=query.limit, at=at)
 
     page = await perform(request, door)
     cases = [{"reference": reference} for reference in page.references]

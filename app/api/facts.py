@@ -1,7 +1,7 @@
 """The facts that decisions depend on: referrals and consents."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -28,7 +28,7 @@ Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
     summary="Offer a case to an agency",
     status_code=201,
     openapi_extra=accepts(NewAssignment, JSON),
-    responses=problems(400, 401, 403, 404, 413, 415, 422, 503),
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     response_model=Assignment,
 )
 async def offer_assignment(request: Request) -> Response:
@@ -97,7 +97,7 @@ async def end_assignment(request: Request, assignment_id: Id) -> Response:
     """From the next decision on it counts as absent."""
     house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Referral:
+    def door(connection: Connection, caller: Caller, at: datetime) -> Referral | Refusal:
         return referrals.end(connection, house, caller, assignment_id, at=at)
 
     return json_answer(asdict(await perform(request, door)))
@@ -116,7 +116,15 @@ async def take_consent(request: Request) -> Response:
     grant_of(request)
     service = service_of(request)
     asked = await read_model(request, NewConsent, limit=service.settings.body_limit)
-    statement = Statement(**{**asked.model_dump(), "fields": tuple(asked.fields)})
+    statement = Statement(
+        reference=asked.reference,
+        recipient_agency=asked.recipient_agency,
+        purpose=asked.purpose,
+        fields=tuple(asked.fields),
+        text_version=asked.text_version,
+        evidence_sha256=asked.evidence_sha256,
+        expires_on=date.fromisoformat(asked.expires_on),
+    )
 
     def door(connection: Connection, caller: Caller, at: datetime) -> str | Refusal:
         return consents.take(connection, service.house, caller, statement, at=at)
@@ -134,8 +142,8 @@ async def withdraw_consent(request: Request, consent_id: Id) -> Response:
     """It counts no more at the next call and at the next attempt to deliver."""
     house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> None:
-        consents.withdraw(connection, house, caller, consent_id, at=at)
+    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
+        return consents.withdraw(connection, house, caller, consent_id, at=at)
 
     await perform(request, door)
     return Response(status_code=204)
@@ -144,7 +152,7 @@ async def withdraw_consent(request: Request, consent_id: Id) -> Response:
 async def _answer(request: Request, assignment_id: str, *, accept: bool) -> Response:
     house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Referral:
+    def door(connection: Connection, caller: Caller, at: datetime) -> Referral | Refusal:
         return referrals.answer(connection, house, caller, assignment_id, accept=accept, at=at)
 
     return json_answer(asdict(await perform(request, door)))

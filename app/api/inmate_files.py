@@ -23,8 +23,10 @@ from app.files.models import (
     parse_submission,
 )
 from app.house import Refusal
-from app.intake.contribute import Contribution, Precondition, Submission, contribute
+from app.intake.contribute import Contribution, contribute
+from app.intake.submission import Precondition, Submission
 from app.problems import BodyTooLarge, FieldError, InvalidInput, NotFound, ThroughcareError
+from app.settings import Settings
 
 router = APIRouter(prefix="/v1/inmate-files", tags=["inmate files"])
 
@@ -36,7 +38,9 @@ Reference = Annotated[
     ),
 ]
 IfMatch = Annotated[str | None, Header(description="The ETag of the state to change.")]
-IfNoneMatch = Annotated[str | None, Header(description="`*`: only if there is no such file.")]
+IfNoneMatch = Annotated[
+    str | None, Header(description="ETags of states that the caller has; `*`: any state.")
+]
 
 
 @router.put(
@@ -45,7 +49,7 @@ IfNoneMatch = Annotated[str | None, Header(description="`*`: only if there is no
     openapi_extra=accepts(InmateFileSubmission, JSON),
     responses={
         201: {"model": Contributed},
-        **problems(400, 401, 403, 404, 412, 413, 415, 422, 428, 503),
+        **problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503),
     },
     response_model=Contributed,
 )
@@ -137,7 +141,9 @@ async def import_inmate_files(request: Request) -> Response:
     """Each line is `{"reference", "sections"}`; each gets an answer line with its number.
 
     A line stands whole or not at all, and on its own: it replaces what the caller owns of a
-    file that exists, as the newest state of its register.
+    file that exists, as the newest state of its register. The token is read once, at the
+    start; client and officer are checked anew with every line. Answers come while lines are
+    still being sent: whoever sends very many has to read at the same time.
     """
     grant = grant_of(request)
     settings = service_of(request).settings
@@ -148,33 +154,43 @@ async def import_inmate_files(request: Request) -> Response:
 
 
 async def _import(
-    request: Request, grant: Grant, lines: AsyncIterator[bytes]
+    request: Request, grant: Grant, lines: AsyncIterator[bytes | None]
 ) -> AsyncIterator[bytes]:
     number = 0
     try:
         async for line in lines:
             number += 1
-            if line.strip():
+            if line is None or line.strip():
                 yield orjson.dumps(await _import_line(request, grant, number, line)) + b"\n"
     except ThroughcareError as problem:
         yield orjson.dumps(_refused(number + 1, problem)) + b"\n"
 
 
-async def _import_line(request: Request, grant: Grant, number: int, line: bytes) -> dict[str, Any]:
+async def _import_line(
+    request: Request, grant: Grant, number: int, line: bytes | None
+) -> dict[str, Any]:
     try:
-        reference, sections = _read_line(parse_json(line))
-        submission = Submission(
-            reference=reference,
-            sections=sections,
-            complete=True,
-            precondition=Precondition(required=False),
-            channel=Channel.IMPORT,
-        )
-        stored = await _contribute(request, grant, submission)
+        stored = await _contribute(request, grant, _submission(line, service_of(request).settings))
     except ThroughcareError as problem:
         return _refused(number, problem)
+    except Exception as error:  # noqa: BLE001 - the other lines have nothing to do with it
+        return _refused(number, answers.unmapped(error))
     status = "created" if stored.created else "changed" if stored.changed else "unchanged"
     return {"line": number, "status": status}
+
+
+def _submission(line: bytes | None, settings: Settings) -> Submission:
+    """What a line submits; None stands for a line that was too long to keep."""
+    if line is None:
+        raise BodyTooLarge(f"expected lines of at most {settings.body_limit} bytes")
+    reference, sections = _read_line(parse_json(line))
+    return Submission(
+        reference=reference,
+        sections=sections,
+        complete=True,
+        precondition=Precondition(required=False),
+        channel=Channel.IMPORT,
+    )
 
 
 def _read_line(content: Any) -> tuple[str, dict[str, dict[str, Any]]]:  # noqa: ANN401 - JSON can be anything
@@ -199,21 +215,27 @@ def _refused(number: int, problem: ThroughcareError) -> dict[str, Any]:
     }
 
 
-async def _lines(first: bytes, chunks: AsyncIterator[bytes], *, limit: int) -> AsyncIterator[bytes]:
-    """Lines of a streamed body; one that is longer than `limit` ends the import."""
-    rest = first
+async def _lines(
+    first: bytes, chunks: AsyncIterator[bytes], *, limit: int
+) -> AsyncIterator[bytes | None]:
+    """Lines of a streamed body; None in place of one of more than `limit` bytes.
+
+    No more than one chunk and one line is ever held.
+    """
+    rest, too_long = first, False
     while True:
         *whole, rest = rest.split(b"\n")
         for line in whole:
-            yield line
+            yield None if too_long or len(line) > limit else line
+            too_long = False
         if len(rest) > limit:
-            raise BodyTooLarge(f"expected lines of at most {limit} bytes")
+            rest, too_long = b"", True
         chunk = await anext(chunks, None)
         if chunk is None:
             break
         rest += chunk
-    if rest:
-        yield rest
+    if rest or too_long:
+        yield None if too_long else rest
 
 
 async def _contribute(request: Request, grant: Grant, submission: Submission) -> Contribution:
@@ -227,7 +249,7 @@ async def _contribute(request: Request, grant: Grant, submission: Submission) ->
 
 def _contributed(stored: Contribution) -> Response:
     answer = answers.json_answer(
-        {"created": stored.created, "changed": list(stored.changed), "version": stored.version},
+        {"created": stored.created, "changed": list(stored.changed)},
         201 if stored.created else 200,
     )
     answer.headers["ETag"] = stored.etag

@@ -1,12 +1,14 @@
 """What answers and small requests look like, for validation and for the contract."""
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic import Field as Member
 
+from app.access_log.vocabulary import Operation, Outcome
+from app.files.formats import DATE, DATE_TIME, parse_date_time
 from app.files.models import ReleasedSections
 from app.notifications.acknowledge import Kind
 
@@ -14,7 +16,17 @@ from app.notifications.acknowledge import Kind
 REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
 
 Reference = Annotated[str, Member(pattern=REFERENCE.pattern)]
-Identifier = Annotated[str, Member(min_length=1, max_length=64)]
+# Ids of agencies, officers and the like: short, and nothing that a database cannot compare.
+Identifier = Annotated[str, Member(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+# With its offset: a time without one is another moment for every reader.
+Moment = Annotated[
+    datetime,
+    BeforeValidator(lambda text: parse_date_time(DATE_TIME.check(text))),
+    Member(description=DATE_TIME.expected),
+]
+# An index of the log: larger numbers are none, on any database.
+Index = Annotated[int, Member(ge=0, lt=2**53)]
+PageSize = Annotated[int, Member(ge=1, le=200)]
 # A compact JWS with ES256 and a handful of claims is far shorter.
 Signed = Annotated[str, Member(min_length=1, max_length=4096)]
 
@@ -54,11 +66,10 @@ class InmateFileView(Model):
 
 
 class Contributed(Model):
-    """What a submission changed."""
+    """What a submission changed. No count of versions: it would tell of what others write."""
 
     created: bool
     changed: list[str]
-    version: int
 
 
 class ImportedLine(Model):
@@ -69,6 +80,17 @@ class ImportedLine(Model):
     problem: str | None = None
     detail: str | None = None
     errors: list[dict[str, str]] = Member(default_factory=list)
+
+
+class CaseQuery(BaseModel):
+    """Which page of cases. A parameter that does not exist is refused, not overlooked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after: Annotated[str | None, Member(pattern=r"^[0-9a-f]{1,256}$")] = Member(
+        None, description="The `next` of the page before."
+    )
+    limit: PageSize = 50
 
 
 class Case(Model):
@@ -114,7 +136,7 @@ class NewConsent(Model):
     fields: Annotated[list[Identifier], Member(min_length=1, max_length=88)]
     text_version: Identifier
     evidence_sha256: Annotated[str, Member(pattern=r"^[0-9a-f]{64}$")]
-    expires_on: Annotated[date, Member(strict=False)]
+    expires_on: Annotated[str, DATE]
 
 
 class Consent(Model):
@@ -168,7 +190,6 @@ class DeliveryView(Model):
     created_at: datetime
     sequence: int | None
     sent_at: datetime | None
-    lead_days: int | None
     acknowledgement: Kind | None
     attempts: list[Attempt]
 
@@ -177,6 +198,28 @@ class Deliveries(Model):
     """The newest notifications of a subscription."""
 
     deliveries: list[DeliveryView]
+
+
+class LogQuery(BaseModel):
+    """What to look for in the log. A filter that does not exist is refused, not overlooked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    agency: Identifier | None = None
+    client: Identifier | None = None
+    officer: Identifier | None = None
+    person: Identifier | None = Member(
+        None, description="The exchange's own id of a person, as an entry names it."
+    )
+    operation: Operation | None = None
+    outcome: Outcome | None = None
+    purpose: Identifier | None = None
+    legal_basis: Identifier | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    after: Index | None = Member(None, description="The `next` of the page before.")
+    tree_size: Index | None = Member(None, description="That of the first page.")
+    limit: PageSize = 50
 
 
 class LogEntry(Model):

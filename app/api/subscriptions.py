@@ -156,7 +156,6 @@ def _delivery(connection: Connection, row: Row[Any]) -> dict[str, Any]:
         "created_at": row.created_at,
         "sequence": row.sequence,
         "sent_at": row.sent_at,
-        "lead_days": row.lead_days,
         "acknowledgement": row.acknowledgement,
         "attempts": [
             {

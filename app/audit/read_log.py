@@ -32,10 +32,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What an auditor asks. `person` is the exchange's own id, from an entry read before."""
+    """What an auditor asks: which entries, and which page of them."""
 
     filters: EntryFilter
-    person: str | None
     after: int | None
     limit: int
     tree_size: int | None

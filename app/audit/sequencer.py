@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from app.access_log import checkpoints, ledger
-from app.access_log.checkpoints import LogContradicted
+from app.access_log.note import Verifier
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
-from app.problems import Unavailable
 
 log = logging.getLogger("throughcare.sequencer")
 
@@ -41,16 +42,24 @@ class Sequencer:
         """Integrate what is pending; sign the head if it grew; keep the note outside."""
         # On SQLite the writer has integrated already, and this finds nothing to do.
         await self.database.run(ledger.integrate)
-        note = await self.database.run(
-            lambda connection: checkpoints.publish(
-                connection, key=self.key, origin=self.origin, at=self.clock()
-            )
-        )
+        note = await self.database.run(self._sign)
         if note != checkpoints.read_checkpoint_file(self.checkpoint_file):
             checkpoints.write_checkpoint_file(self.checkpoint_file, note)
+
+    def _sign(self, connection: Connection) -> str:
+        # A database that was exchanged for an older copy while we ran would be signed as a
+        # fork, and the one note that shows it be overwritten.
+        checkpoints.check_at_start(
+            connection,
+            self.checkpoint_file,
+            verifiers=[Verifier.of(self.origin, self.key)],
+            origin=self.origin,
+        )
+        return checkpoints.publish(connection, key=self.key, origin=self.origin, at=self.clock())
 
     async def _try(self) -> None:
         try:
             await self.round()
-        except (Unavailable, LogContradicted, OSError):
+        except Exception:
+            # Whatever it was: a sequencer that ends would leave the log unsigned, unnoticed.
             log.exception("the log could not be signed")

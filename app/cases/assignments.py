@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from app.cases.tables import CaseAssignment
-from app.database import table_of
+from app.database import insert_new, table_of
 from app.problems import Conflict, NotFound
 
 ASSIGNMENT = table_of(CaseAssignment)
@@ -30,20 +30,25 @@ class Offer:
 
 
 def offer(connection: Connection, new: Offer, *, standing_acceptance: bool, at: datetime) -> str:
-    """Store an offer; it is accepted at once where the agency has agreed to that beforehand."""
+    """Store an offer; it is accepted at once where the agency has agreed to that beforehand.
+
+    Conflict where the agency has this case, or an offer of it, already.
+    """
     status = ACCEPTED if standing_acceptance else OFFERED
-    connection.execute(
-        insert(ASSIGNMENT).values(
-            assignment_id=new.assignment_id,
-            person_id=new.person_id,
-            agency_id=new.agency_id,
-            offered_by_agency=new.by_agency,
-            offered_by_officer=new.by_officer,
-            offered_at=at,
-            status=status,
-            decided_at=at if standing_acceptance else None,
-        )
+    added = insert_new(
+        connection,
+        CaseAssignment,
+        assignment_id=new.assignment_id,
+        person_id=new.person_id,
+        agency_id=new.agency_id,
+        offered_by_agency=new.by_agency,
+        offered_by_officer=new.by_officer,
+        offered_at=at,
+        status=status,
+        decided_at=at if standing_acceptance else None,
     )
+    if not added:
+        raise Conflict("this case is referred to this agency already")
     return status
 
 

@@ -51,23 +51,21 @@ def name(
     at: datetime,
     random: Random,
 ) -> None:
-    """Give a person this reference in an agency's namespace; a taken one is a Conflict."""
-    added = insert_new(
+    """Give a person this reference in an agency's namespace.
+
+    Conflict: the reference names another person, or the agency has another one for this person.
+    """
+    added = _insert(
         connection,
-        Reference,
+        ring=ring,
         agency_id=agency_id,
-        reference_index=_index(ring, agency_id, reference),
-        reference_sealed=seal(
-            ring.data_encryption,
-            reference.encode(),
-            _associated(agency_id, person_id),
-            nonce=random(NONCE_BYTES),
-        ),
         person_id=person_id,
-        created_at=at,
+        reference=reference,
+        at=at,
+        random=random,
     )
     if not added:
-        raise Conflict("this reference names another person already")
+        raise Conflict("this reference is taken, or the person has another one")
 
 
 def ensure(
@@ -83,17 +81,20 @@ def ensure(
     known = of(connection, ring=ring, agency_id=agency_id, person_id=person_id)
     if known is not None:
         return known
-    reference = random(RANDOM_BYTES).hex()
-    name(
+    made = random(RANDOM_BYTES).hex()
+    added = _insert(
         connection,
         ring=ring,
         agency_id=agency_id,
         person_id=person_id,
-        reference=reference,
+        reference=made,
         at=at,
         random=random,
     )
-    return reference
+    if added:
+        return made
+    # A transaction beside this one was faster: its reference is the one that stands.
+    return of(connection, ring=ring, agency_id=agency_id, person_id=person_id) or made
 
 
 def of(connection: Connection, *, ring: KeyRing, agency_id: str, person_id: str) -> str | None:
@@ -120,6 +121,32 @@ def listing(
         Listed(_open(ring, agency_id, row.person_id, row.reference_sealed), row.person_id)
         for row in rows
     ]
+
+
+def _insert(
+    connection: Connection,
+    *,
+    ring: KeyRing,
+    agency_id: str,
+    person_id: str,
+    reference: str,
+    at: datetime,
+    random: Random,
+) -> bool:
+    return insert_new(
+        connection,
+        Reference,
+        agency_id=agency_id,
+        reference_index=_index(ring, agency_id, reference),
+        reference_sealed=seal(
+            ring.data_encryption,
+            reference.encode(),
+            _associated(agency_id, person_id),
+            nonce=random(NONCE_BYTES),
+        ),
+        person_id=person_id,
+        created_at=at,
+    )
 
 
 def _index(ring: KeyRing, agency_id: str, reference: str) -> str:

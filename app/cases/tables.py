@@ -2,10 +2,12 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import JSON, Column
+from sqlalchemy import JSON, Column, Index, text
 from sqlmodel import Field, SQLModel
 
 from app.database import Instant
+
+OPEN = text("status IN ('offered', 'accepted')")
 
 
 class Reference(SQLModel, table=True):
@@ -17,6 +19,8 @@ class Reference(SQLModel, table=True):
     """
 
     __tablename__ = "reference"
+    # Two transactions at once must not give one person two names.
+    __table_args__ = (Index("ux_reference_person", "agency_id", "person_id", unique=True),)
     agency_id: str = Field(primary_key=True, foreign_key="agency.agency_id")
     reference_index: str = Field(primary_key=True)
     reference_sealed: bytes
@@ -28,6 +32,17 @@ class CaseAssignment(SQLModel, table=True):
     """A referral of a person to an agency: offered by the custodian, accepted by the agency."""
 
     __tablename__ = "case_assignment"
+    # Of one case with one agency at most one referral is open: ending it ends them all.
+    __table_args__ = (
+        Index(
+            "ux_case_assignment_open",
+            "person_id",
+            "agency_id",
+            unique=True,
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
+        ),
+    )
     assignment_id: str = Field(primary_key=True)
     person_id: str = Field(foreign_key="inmate_file.person_id", index=True)
     agency_id: str = Field(foreign_key="agency.agency_id", index=True)

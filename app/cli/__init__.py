@@ -32,8 +32,20 @@ def main() -> None:
     """Run the command; an error that we know is one sentence and exit status 1."""
     try:
         cli()
-    except (ThroughcareError, CryptoError, ReceiverError, FileNotFoundError) as error:
-        errors.print(f"throughcare: {error}", style="red", markup=False, highlight=False)
-        for finding in getattr(error, "errors", ()):
-            errors.print(f"  {finding.pointer}: {finding.message}", markup=False, highlight=False)
-        sys.exit(1)
+    except (ThroughcareError, CryptoError, ReceiverError) as error:
+        _say(str(error), *(f"{one.pointer}: {one.message}" for one in getattr(error, "errors", ())))
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except UnicodeDecodeError:
+        _say("a file is not UTF-8 text")
+    else:
+        return
+    sys.exit(1)
+
+
+def _say(problem: str, *findings: str) -> None:
+    errors.print(
+        f"throughcare: {problem}", style="red", markup=False, highlight=False, soft_wrap=True
+    )
+    for finding in findings:
+        errors.print(f"  {finding}", markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """Commands around the access log: export, checkpoint, and verification without the server."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,9 @@ def verify(
         result = {"finding": finding, "index": report.index, "detail": report.detail}
         print(json.dumps({**result, "size": report.size, "erased": report.erased}))  # noqa: T201 - the result
     elif finding is None:
-        screen.print(f"sound: {report.size} entries of {report.origin}", style="green")
+        screen.print(
+            f"sound: {report.size} entries of {report.origin}", style="green", markup=False
+        )
     else:
         place = "" if report.index is None else f" at entry {report.index}"
         screen.print(f"{finding}{place}: {report.detail}", style="red", markup=False)
@@ -57,5 +60,13 @@ def export(
     """As an auditor: fetch the whole log up to its newest checkpoint."""
     with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:
         answer = client.request("GET", "/v1/access-log/exports", max_bytes=LARGEST_EXPORT)
-    file.write_bytes(answer.content)
+    _write_privately(file, answer.content)
     show({"file": str(file), "bytes": len(answer.content)}, as_json=as_json)
+
+
+def _write_privately(file: Path, content: bytes) -> None:
+    """Write what says who asked about whom: for nobody but its owner."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        os.fchmod(descriptor, 0o600)
+        opened.write(content)

@@ -19,11 +19,15 @@ from app.imports.rows import convert
 from app.imports.shipped import named
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
+from app.receiver.errors import UnexpectedAnswer
 from app.receiver.program import run
 from app.receiver.statements import Acknowledgement
 
 # Rows in one call: small enough for a bar that moves, large enough to cost few calls.
 ROWS = 100
+# Bytes of one row: what the service takes as one body unless it is set otherwise. A longer one
+# would end the call, and leave the rows behind it without an answer.
+LARGEST_ROW = 1_048_576
 
 Configuration = Annotated[
     Path, typer.Option("--as", help="Configuration of the agency's client (agency.toml).")
@@ -99,7 +103,7 @@ def receive(
 def _answers(client: AgencyClient, file: Path, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """An answer for each row, in the order of the file, portion by portion."""
     with file.open("rb") as lines:
-        for portion in _portions(convert(lines, mapping)):
+        for portion in _portions(map(_held_to_size, convert(lines, mapping))):
             good = [row for row in portion if isinstance(row, Converted)]
             sent = _send(client, good)
             given = {row.line: answer for row, answer in zip(good, sent, strict=True)}
@@ -122,7 +126,7 @@ def _send(client: AgencyClient, rows: list[Converted]) -> list[dict[str, Any]]:
     """The service's answers to these rows, with the line numbers of the source."""
     if not rows:
         return []
-    body = b"".join(json.dumps(row.record).encode() + b"\n" for row in rows)
+    body = b"".join(_line(row) for row in rows)
     answer = client.request(
         "POST",
         "/v1/inmate-files/import",
@@ -130,7 +134,19 @@ def _send(client: AgencyClient, rows: list[Converted]) -> list[dict[str, Any]]:
         headers={"Content-Type": "application/x-ndjson"},
     )
     given = [json.loads(line) for line in answer.content.splitlines()]
+    if len(given) != len(rows):
+        raise UnexpectedAnswer(f"the service answered {len(given)} of {len(rows)} rows")
     return [{**one, "line": row.line} for row, one in zip(rows, given, strict=True)]
+
+
+def _line(row: Converted) -> bytes:
+    return json.dumps(row.record).encode() + b"\n"
+
+
+def _held_to_size(row: Converted | RowError) -> Converted | RowError:
+    if isinstance(row, RowError) or len(_line(row)) <= LARGEST_ROW:
+        return row
+    return RowError(row.line, f"Expected a row of at most {LARGEST_ROW} bytes")
 
 
 def _row_refused(row: RowError) -> dict[str, Any]:

@@ -9,11 +9,20 @@ import typer
 import uvicorn
 from alembic import command
 from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
 
 from app.access_log import checkpoints
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
-from app.main import alembic_config, create_app, log_verifier, make_clock, opened
+from app.main import (
+    alembic_config,
+    check_installation,
+    check_log,
+    create_app,
+    log_verifier,
+    make_clock,
+    opened,
+)
 from app.settings import Settings
 
 
@@ -28,7 +37,7 @@ def init(*, as_json: Json = False) -> None:
     settings = Settings.from_environment()
     ring = prepare(settings, at=make_clock(settings)())
     result = {
-        "database": settings.database_url,
+        "database": make_url(settings.database_url).render_as_string(hide_password=True),
         "keys": str(settings.key_directory),
         "log_key": log_verifier(settings, ring).to_vkey(),
     }
@@ -38,12 +47,19 @@ def init(*, as_json: Json = False) -> None:
 
 
 def serve() -> None:
-    """Run the service: interface, dispatcher and sequencer in one process."""
+    """Run the service: interface, dispatcher and sequencer in one process.
+
+    Settings are THROUGHCARE_* variables; app/settings.py explains each.
+    """
     settings = Settings.from_environment()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # It would log the address of every delivery.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    app = create_app(settings)
+    # It would say at every look at the version of the tables how it looks.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    clock = make_clock(settings)
+    # Before anything listens: what speaks against starting is one sentence for the operator.
+    app = create_app(settings, clock=clock, house=check_installation(settings, clock))
     # Full collections over a large heap were the ten-fold p99 of the prototypes.
     gc.collect()
     gc.freeze()
@@ -62,7 +78,7 @@ def serve() -> None:
 
 def prepare(settings: Settings, *, at: datetime) -> KeyRing:
     """Make what is missing: keys, tables, the signature of the empty log and its file."""
-    if not settings.key_directory.exists():
+    if not settings.key_directory.exists() or not any(settings.key_directory.iterdir()):
         KeyRing.create(settings.key_directory, random=secrets.token_bytes)
     ring = KeyRing.load(settings.key_directory)
     with opened(settings) as database:
@@ -78,4 +94,6 @@ def _migrate_and_sign(
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    # An older copy of the database must not be made good again by running this.
+    check_log(connection, settings, ring)
     return checkpoints.publish(connection, key=ring.log_signing, origin=settings.log_origin, at=at)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-screen = Console(highlight=False)
+# A key or an id is copied from here: no line is broken at the width of a window.
+screen = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.output import Json, errors, screen
+from app.main import make_clock
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
 from app.policy.loader import load_bundle
@@ -29,14 +30,25 @@ if TYPE_CHECKING:
 
 policy = typer.Typer(help="The data-sharing policy.", no_args_is_help=True)
 
-Policies = Annotated[Path, typer.Option(help="Folder of the bundle.")]
+
+def _configured() -> Path:
+    return Settings.from_environment().policies_directory
+
+
+Policies = Annotated[
+    Path,
+    typer.Option(
+        help="Folder of the bundle.",
+        default_factory=_configured,
+        show_default="that of the settings",
+    ),
+]
 Country = Annotated[
     str | None, typer.Option(help="With the overlay of this country, for example xk.")
 ]
 Day = Annotated[
     datetime | None, typer.Option("--day", formats=["%Y-%m-%d"], help="Legal day; today if not.")
 ]
-DEFAULT = Path("policies")
 
 
 class Format(StrEnum):
@@ -48,7 +60,7 @@ class Format(StrEnum):
 
 
 @policy.command()
-def check(*, policies: Policies = DEFAULT, country: Country = None, as_json: Json = False) -> None:
+def check(*, policies: Policies, country: Country = None, as_json: Json = False) -> None:
     """Load a bundle with every check, and print its digest; a policy that is dead fails it."""
     with _refusals(as_json=as_json):
         # Here the setting counts: this says whether the service would load it.
@@ -71,7 +83,7 @@ def check(*, policies: Policies = DEFAULT, country: Country = None, as_json: Jso
 
 
 @policy.command()
-def prove(*, policies: Policies = DEFAULT, as_json: Json = False) -> None:
+def prove(*, policies: Policies, as_json: Json = False) -> None:
     """Prove the invariants over every possible request; exit status 1 if one is refuted."""
     from app.policy.invariants import read_invariants  # noqa: PLC0415 - loads the solver
     from app.policy.overlays import countries, read_overlay  # noqa: PLC0415 - the same
@@ -125,7 +137,7 @@ def diff(
 @policy.command()
 def matrix(
     *,
-    policies: Policies = DEFAULT,
+    policies: Policies,
     country: Country = None,
     day: Day = None,
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.MARKDOWN,
@@ -148,7 +160,7 @@ def matrix(
 @policy.command()
 def timeline(
     *,
-    policies: Policies = DEFAULT,
+    policies: Policies,
     country: Country = None,
     day: Day = None,
     as_json: Json = False,
@@ -188,7 +200,7 @@ def explain(  # noqa: PLR0913 - each is an option of the command
         ),
     ] = None,
     field: Annotated[list[str] | None, typer.Option(help="Only this field; repeatable.")] = None,
-    policies: Policies = DEFAULT,
+    policies: Policies,
     country: Country = None,
     day: Day = None,
     as_json: Json = False,
@@ -244,7 +256,7 @@ def _refusals(*, as_json: bool) -> Iterator[None]:
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return make_clock(Settings.from_environment())().date()
 
 
 def _day(day: datetime | None) -> date:
@@ -314,10 +326,10 @@ def _show_proof(proof: "Proof") -> None:
 
 def _show_differences(found: "tuple[Difference, ...]") -> None:
     """One paragraph for each cause, with all fields that it concerns."""
-    causes: dict[object, list[Difference]] = {}
-    for one in found:
-        causes.setdefault(one.cause, []).append(one)
-    for group in causes.values():
+    from app.policy.diff import by_cause  # noqa: PLC0415 - loads the solver
+
+    causes = by_cause(found)
+    for group in causes:
         first = group[0]
         style = "red" if first.change == "gains" else "yellow"
         by = ", ".join(dict.fromkeys(id_ for one in group for id_ in one.policies))

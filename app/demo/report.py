@@ -22,6 +22,8 @@ REASONS = {
     "conditions_not_met": "· condition",
 }
 SHOWN_ROWS = 10
+# The floor of notice (domain: events 4.3).
+CRITICAL_DAYS = 8
 # The longest field name and four columns of forms; a narrower screen wraps lines.
 WIDTH = 96
 
@@ -98,7 +100,9 @@ class Report:
 
 def _table(views: Mapping[str, Mapping[str, Any]], part: str) -> Table:
     """One row for each field of the catalogue, one column for each recipient."""
-    table = Table(title=f"Person {part}: field by recipient", title_justify="left", box=SIMPLE)
+    table = Table(
+        title=f"Person {part}: field by recipient", title_justify="left", box=SIMPLE, pad_edge=False
+    )
     table.add_column("field", no_wrap=True)
     for player in RECIPIENTS:
         table.add_column(player.heading, no_wrap=True)
@@ -125,10 +129,14 @@ def _cells(view: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _lead_table(lead_days: Mapping[str, list[int]]) -> Table:
+    """Days between notice and release; below 0 the release was past when it became known."""
     table = Table(title="Lead time: days from notice to release", title_justify="left", box=SIMPLE)
-    for heading in ("agency", "notices", "median", "shortest", "under 8 days"):
-        table.add_column(heading, justify="left" if heading == "agency" else "right")
+    table.add_column("agency")
+    for heading in ("notices", "median", "shortest", "0 to 7 days", "after release"):
+        table.add_column(heading, justify="right")
     for agency, days in lead_days.items():
-        late = sum(day < 8 for day in days)  # noqa: PLR2004 - the floor of notice (domain: events)
-        table.add_row(agency, str(len(days)), f"{median(days):g}", str(min(days)), str(late))
+        critical = sum(0 <= day < CRITICAL_DAYS for day in days)
+        late = sum(day < 0 for day in days)
+        cells = (len(days), median(days), min(days), critical, late)
+        table.add_row(agency, *(f"{cell:g}" for cell in cells))
     return table

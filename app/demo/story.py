@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from app.audit.read_log import whole_log
 from app.demo import cast, script
 from app.demo.cast import (
@@ -34,6 +36,7 @@ from app.imports.outcomes import Converted
 from app.imports.rows import convert
 from app.imports.shipped import named
 from app.main import make_clock, make_house, opened
+from app.outbox.deliveries import DELIVERY, SENT
 from app.population.generate import generate
 from app.receiver.client import AgencyClient
 from app.receiver.errors import ServiceRefused
@@ -233,7 +236,6 @@ def _await_notices(story: Story) -> None:
     for player in RECIPIENTS:
         for received in _notices(story, player):
             _check_notice(story, player, received)
-    _lead_times(story)
 
 
 def _acknowledged(story: Story, part: Part, player: Player) -> bool:
@@ -268,18 +270,13 @@ def _week(day: date) -> str:
     return f"{year}-W{week:02}"
 
 
-def _lead_times(story: Story) -> None:
-    for player in RECIPIENTS:
-        with story.stage.client(player) as client, _store(story, player) as store:
-            subscription = next(
-                received.notification.event["subscription_id"]
-                for received in store.received()
-                if received.notification.event_type == "verification"
-            )
-            path = f"/v1/subscriptions/{subscription}/deliveries"
-            for delivery in client.request("GET", path).json()["deliveries"]:
-                if delivery["status"] == "sent":
-                    story.report.lead_days.setdefault(player.id, []).append(delivery["lead_days"])
+def _lead_times(connection: Connection) -> dict[str, list[int]]:
+    """Days from notice to release by agency, as the service measured them."""
+    query = select(DELIVERY.c.agency_id, DELIVERY.c.lead_days).where(DELIVERY.c.status == SENT)
+    days: dict[str, list[int]] = {}
+    for row in connection.execute(query.order_by(DELIVERY.c.agency_id)):
+        days.setdefault(row.agency_id, []).append(row.lead_days)
+    return days
 
 
 def _read_files(story: Story) -> None:
@@ -336,9 +333,11 @@ def _is_current(auditor: AgencyClient) -> bool:
 
 
 def _tamper(story: Story) -> None:
-    """Somebody with access to the database changes one row of a copy; verification names it."""
+    """The service has stopped; somebody changes one row of a copy, and verification names it."""
     stage = story.stage
     stage.clear()
+    with opened(stage.settings) as stopped:
+        story.report.lead_days = stopped.read_blocking(_lead_times)
     copy = stage.folder / "tampered.db"
     shutil.copy(stage.folder / "throughcare.db", copy)
     with sqlite3.connect(copy) as database:

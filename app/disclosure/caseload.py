@@ -11,9 +11,12 @@ from sqlalchemy import Connection
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
+from app.crypto.at_rest import NONCE_BYTES, seal, unseal
+from app.crypto.errors import DecryptionFailed
 from app.disclosure.disclose import decide_file
 from app.house import Act, House, record
 from app.policy.errors import DecisionFailed
+from app.problems import FieldError, InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,38 @@ def caseload(
 ) -> Caseload:
     """References of persons about whom the caller may have anything at all now."""
     listed = references.listing(
-        connection, ring=house.ring, agency_id=caller.agency_id, after=after, limit=limit
+        connection,
+        ring=house.ring,
+        agency_id=caller.agency_id,
+        after=None if after is None else _open_cursor(house, caller, after),
+        limit=limit,
     )
     known = [one for one in listed if _may_know(connection, house, caller, one.person_id, at=at)]
     # In one order everywhere: two readers that make persons' first entries cannot deadlock.
     for person_id in sorted(one.person_id for one in known):
         _record(connection, house, caller, person_id, at=at)
-    cursor = listed[-1].reference if len(listed) == limit else None
+    cursor = _seal_cursor(house, caller, listed[-1].reference) if len(listed) == limit else None
     return Caseload(tuple(one.reference for one in known), cursor)
+
+
+def _seal_cursor(house: House, caller: Caller, reference: str) -> str:
+    """The last reference that was looked at, sealed: the caller may know nothing of it any more."""
+    nonce = house.random(NONCE_BYTES)
+    key, place = house.ring.data_encryption, _cursor_of(caller)
+    return seal(key, reference.encode(), place, nonce=nonce).hex()
+
+
+def _open_cursor(house: House, caller: Caller, cursor: str) -> str:
+    try:
+        sealed = bytes.fromhex(cursor)
+        return unseal(house.ring.data_encryption, sealed, _cursor_of(caller)).decode()
+    except (ValueError, DecryptionFailed):
+        finding = FieldError("/query/after", "expected the `next` of a page before")
+        raise InvalidInput("this is no cursor of yours", errors=(finding,)) from None
+
+
+def _cursor_of(caller: Caller) -> bytes:
+    return f"case-cursor\0{caller.agency_id}".encode()
 
 
 def _record(

@@ -16,9 +16,11 @@ from sqlalchemy import Connection
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
+from app.disclosure.entity_tags import etag_of, names
 from app.disclosure.project import Projection, project, released_paths
 from app.disclosure.situation import situation
 from app.files import store
+from app.files.padding import padded
 from app.files.store import StoredFile
 from app.house import Act, House, Refusal, record
 from app.policy.decision import Decision
@@ -27,6 +29,8 @@ from app.policy.request import Request
 from app.problems import NotFound, ThroughcareError
 
 JSON = "application/json"
+# The view of an ordinary file fits it, whoever reads.
+SMALLEST_BODY = 32_768
 NOT_FOUND = NotFound("no inmate file is known to you by this reference")
 
 
@@ -74,7 +78,7 @@ def disclose(
         return refuse(connection, house, caller, person_id, NOT_FOUND, at=at)
     body = render(house, caller, reference, decided.projection)
     etag = etag_of(body)
-    unchanged = if_none_match == etag
+    unchanged = if_none_match is not None and names(if_none_match, etag, weak=True)
     entry_id = record(
         connection,
         house,
@@ -115,26 +119,23 @@ def decide_file(
 
 
 def render(house: House, caller: Caller, reference: str, projection: Projection) -> bytes:
-    """The body of a read. It holds no time and no id, so that its digest names its content."""
-    return orjson.dumps(
-        {
-            "reference": reference,
-            "purpose": caller.purpose,
-            "legal_basis": caller.legal_basis,
-            "policy": house.bundle.digest,
-            "released": projection.released,
-            "withheld": projection.withheld,
-        }
-    )
+    """The body of a read. It holds no time and no id, so that its digest names its content.
 
-
-def etag_of(body: bytes) -> str:
-    """A strong entity tag from the exact bytes of a projection."""
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    It is padded: whoever watches the network must not see how much is recorded of a person.
+    """
+    content = {
+        "reference": reference,
+        "purpose": caller.purpose,
+        "legal_basis": caller.legal_basis,
+        "policy": house.bundle.digest,
+        "released": projection.released,
+        "withheld": projection.withheld,
+    }
+    return padded(orjson.dumps(content), smallest=SMALLEST_BODY)
 
 
 def evidence(decided: Decided, body: bytes, *, media_type: str) -> dict[str, Any]:
-    """What the log keeps of a disclosure: paths, forms, digests and inputs, no values."""
+    """What the log keeps of a disclosure: paths, forms, digests, and the inputs it never shows."""
     return {
         "person_id": decided.file.person_id,
         "fields": {

@@ -6,9 +6,11 @@ from datetime import date
 from typing import Any
 
 from app.files.catalogue import FIELDS, Field
+from app.files.consistency import check_consistency
 from app.files.forms import Form
 from app.files.store import Envelope, StoredFile
 from app.policy.decision import Decision, FieldDecision
+from app.problems import InvalidInput
 
 # Below this form not even nature, source or day of a value is told.
 PROVENANCE_FROM = Form.SUMMARY
@@ -31,12 +33,14 @@ def project(decision: Decision, file: StoredFile, *, today: date) -> Projection:
     """Each permitted field in its permitted form; everything else by name and reason only."""
     released: dict[str, dict[str, Mapping[str, Any]]] = {}
     withheld: list[Mapping[str, str]] = []
+    contradicted = _contradicted(file)
     for path, field in FIELDS.items():
         ruling = decision.fields[path]
         if ruling.form is Form.NONE:
             withheld.append({"field": path, "reason": ruling.reason or ""})
         else:
-            envelope = file.sections.get(field.section, {}).get(field.name)
+            stored = file.sections.get(field.section, {}).get(field.name)
+            envelope = None if path in contradicted else stored
             section = released.setdefault(field.section, {})
             section[field.name] = _released(field, ruling, envelope, today=today)
     return Projection(released, tuple(withheld))
@@ -51,6 +55,20 @@ def released_paths(projection: Projection) -> Iterator[dict[str, Any]]:
                 "form": released["form"],
                 "policies": released["policies"],
             }
+
+
+def _contradicted(file: StoredFile) -> frozenset[str]:
+    """Paths of values that must not stand beside the others, as after a successful appeal.
+
+    INVARIANT 26: such a value is for nobody, from the moment the court writes. It is its owner's
+    to remove; until then it is as if it were not recorded.
+    """
+    try:
+        check_consistency(file.sections)
+    except InvalidInput as broken:
+        pointers = (error.pointer.removeprefix("/sections/") for error in broken.errors)
+        return frozenset(pointer.replace("/", ".") for pointer in pointers)
+    return frozenset()
 
 
 def _released(

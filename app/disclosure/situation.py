@@ -28,7 +28,7 @@ def situation(
         purpose=caller.purpose,
         custodian=file.custodian,
         return_municipality=file.return_municipality,
-        leave_municipality=_leave_municipality(file, today),
+        leave_municipality=_leave_municipality(house, file, today),
         days_to_release=None
         if release is None
         else notice_days(release, profile=house.profile, at=at),
@@ -45,7 +45,8 @@ def situation(
     )
 
 
-def _leave_municipality(file: StoredFile, today: date) -> str | None:
+def _leave_municipality(house: House, file: StoredFile, today: date) -> str | None:
     """Where a leave is spent, from its grant to its end: only then does it concern anybody."""
     ends = file.leave_end
-    return file.leave_municipality if ends is not None and today <= ends.date() else None
+    over = ends is None or house.legal_date(ends) < today
+    return None if over else file.leave_municipality

@@ -2,7 +2,7 @@
 
 A stored section is a JSON object {field: envelope}; an envelope is what was submitted plus
 `source_agency` and `recorded_at`. The associated data of a seal names person, section and
-version, so that a row moved to another place cannot be opened.
+version, so that a row moved to another place, or an older one put back, cannot be opened.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +11,16 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from app.crypto.at_rest import seal, unseal, unwrap, wrap
+from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
 from app.database import table_of
+from app.files.catalogue import SECTIONS
+from app.files.padding import padded
 from app.files.tables import FileSection, InmateFile, PersonKey
+from app.problems import PreconditionFailed
 
 FILE = table_of(InmateFile)
 KEY = table_of(PersonKey)
@@ -76,25 +80,26 @@ class StoredFile:
 
 def load(connection: Connection, person_id: str, *, ring: KeyRing) -> StoredFile:
     """The whole file of a person who has one."""
-    row = connection.execute(
-        select(FILE.c.custodian, FILE.c.version, KEY.c.wrapped_key)
+    # One statement, so that a change beside it is seen whole or not at all.
+    rows = connection.execute(
+        select(
+            FILE.c.custodian,
+            FILE.c.version.label("file_version"),
+            KEY.c.wrapped_key,
+            *SECTION.c,
+        )
         .join(KEY, KEY.c.person_id == FILE.c.person_id)
+        .join(SECTION, SECTION.c.person_id == FILE.c.person_id)
         .where(FILE.c.person_id == person_id)
-    ).one()
-    data_key = unwrap(ring.data_encryption, row.wrapped_key, _key_context(person_id))
-    sealed = connection.execute(
-        select(SECTION.c.section, SECTION.c.version, SECTION.c.sealed).where(
-            SECTION.c.person_id == person_id
-        )
-    )
-    sections = {
-        one.section: orjson.loads(
-            unseal(data_key, one.sealed, _context(person_id, one.section, one.version))
-        )
-        for one in sealed
-    }
+    ).all()
+    file = rows[0]
+    data_key = unwrap(ring.data_encryption, file.wrapped_key, _key_context(person_id))
+    sections = {row.section: _open(data_key, row, person_id=person_id) for row in rows}
     return StoredFile(
-        person_id=person_id, custodian=row.custodian, version=row.version, sections=sections
+        person_id=person_id,
+        custodian=file.custodian,
+        version=file.file_version,
+        sections={name: section for name, section in sections.items() if section},
     )
 
 
@@ -119,8 +124,7 @@ def create(
             key_encryption_key_id=ring.data_encryption_id,
         )
     )
-    for name in stored.sections:
-        _write_section(connection, stored, name, data_key=data_key, random=random)
+    _write_sections(connection, stored, data_key=data_key, random=random)
     return stored
 
 
@@ -133,28 +137,30 @@ def change(
     at: datetime,
     random: Random,
 ) -> StoredFile:
-    """Replace the given sections of a stored file; an empty one is removed."""
+    """Replace the given sections of a stored file; an empty one is removed.
+
+    PreconditionFailed: the file is no longer at the version that `before` was loaded at.
+    """
     merged = {**before.sections, **sections}
     after = replace(
         before,
         version=before.version + 1,
         sections={name: section for name, section in merged.items() if section},
     )
-    connection.execute(
-        update(FILE).where(FILE.c.person_id == before.person_id).values(**_readable(after, at))
+    updated = connection.execute(
+        update(FILE)
+        .where(FILE.c.person_id == before.person_id, FILE.c.version == before.version)
+        .values(**_readable(after, at))
     )
+    # INVARIANT: of two changes made from the same state one stands, and the other is told.
+    if updated.rowcount != 1:
+        raise PreconditionFailed("the file was changed at the same time")
     wrapped = connection.execute(
         select(KEY.c.wrapped_key).where(KEY.c.person_id == before.person_id)
     ).scalar_one()
     data_key = unwrap(ring.data_encryption, wrapped, _key_context(before.person_id))
-    for name in sections:
-        connection.execute(
-            delete(SECTION).where(
-                SECTION.c.person_id == before.person_id, SECTION.c.section == name
-            )
-        )
-        if name in after.sections:
-            _write_section(connection, after, name, data_key=data_key, random=random)
+    connection.execute(delete(SECTION).where(SECTION.c.person_id == before.person_id))
+    _write_sections(connection, after, data_key=data_key, random=random)
     return after
 
 
@@ -170,22 +176,41 @@ def _readable(stored: StoredFile, at: datetime) -> dict[str, Any]:
     }
 
 
-def _write_section(
-    connection: Connection, stored: StoredFile, name: str, *, data_key: bytes, random: Random
+def _write_sections(
+    connection: Connection, stored: StoredFile, *, data_key: bytes, random: Random
 ) -> None:
+    """Seal every section of the catalogue, also an empty one, at the version of the file.
+
+    All files have the same rows, of the same lengths as far as padding reaches, written at the
+    same time: a row must not tell that there is something about extremism in it.
+    """
     connection.execute(
-        insert(SECTION).values(
-            person_id=stored.person_id,
-            section=name,
-            version=stored.version,
-            sealed=seal(
-                data_key,
-                orjson.dumps(stored.sections[name]),
-                _context(stored.person_id, name, stored.version),
-                nonce=random(NONCE_BYTES),
-            ),
-        )
+        insert(SECTION),
+        [
+            {
+                "person_id": stored.person_id,
+                "section": name,
+                "version": stored.version,
+                "sealed": seal(
+                    data_key,
+                    padded(orjson.dumps(stored.sections.get(name, {}))),
+                    _context(stored.person_id, name, stored.version),
+                    nonce=random(NONCE_BYTES),
+                ),
+            }
+            for name in SECTIONS
+        ],
     )
+
+
+def _open(data_key: bytes, row: Row[Any], *, person_id: str) -> dict[str, Envelope]:
+    """The content of a section's row; an older row that was put back does not count."""
+    if row.version != row.file_version:
+        raise DecryptionFailed("a section is of another version than its file")
+    content: dict[str, Envelope] = orjson.loads(
+        unseal(data_key, row.sealed, _context(person_id, row.section, row.version))
+    )
+    return content
 
 
 def _key_context(person_id: str) -> bytes:

@@ -1,7 +1,8 @@
 """Contributions to an inmate file: a whole PUT, or a PATCH of one section.
 
 Whatever comes in touches only the sections that the policy lets this caller contribute;
-a submission that names another section is refused as a whole.
+a submission that names another section is refused as a whole. Who may write the section
+`identity` opens files; the other owners write into files that were referred to them.
 """
 
 from collections.abc import Mapping
@@ -11,21 +12,21 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.access_log.vocabulary import Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
-from app.disclosure.disclose import NOT_FOUND, Decided, decide_file, etag_of, render
+from app.disclosure.disclose import Decided, decide_file, render
+from app.disclosure.entity_tags import etag_of
 from app.files import store
-from app.files.models import check_consistency
 from app.files.store import Envelope, Section, StoredFile
 from app.house import Act, House, Refusal, record
 from app.intake.enqueue import enqueue
-from app.problems import Forbidden, PreconditionFailed, PreconditionRequired, ThroughcareError
+from app.intake.objections import contradiction, objection
+from app.intake.submission import Submission
+from app.problems import ThroughcareError
 
 # Set by us, and so no part of what was submitted.
 PROVENANCE = frozenset({"source_agency", "recorded_at"})
-
-Sections = Mapping[str, Mapping[str, Mapping[str, Any] | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,31 +35,7 @@ class Contribution:
 
     created: bool
     changed: tuple[str, ...]
-    version: int
     etag: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Precondition:
-    """The conditions of RFC 9110 on a change. `required` for a change of what exists."""
-
-    if_match: str | None = None
-    if_none_match: str | None = None
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """Sections {section: {field: envelope, or None to remove it}} about one reference.
-
-    `complete`: fields and sections that are not named go, as far as the caller owns them.
-    """
-
-    reference: str
-    sections: Sections
-    complete: bool
-    precondition: Precondition
-    channel: Channel
 
 
 def contribute(
@@ -73,23 +50,25 @@ def contribute(
     person_id = references.find(
         connection, ring=house.ring, agency_id=caller.agency_id, reference=submission.reference
     )
-    decided = decide_file(connection, house, caller, person_id, at=at)
     if person_id is None:
         decided = _decide_new(connection, house, caller, at=at)
-    problem = _objection(caller, submission, decided, house)
+    else:
+        decided = decide_file(connection, house, caller, person_id, at=at)
+    problem = objection(house, caller, submission, decided)
+    sections = {} if problem else _stamped(submission, decided, caller, at=at)
+    problem = problem or contradiction(submission, {**decided.file.sections, **sections})
     if problem is not None:
         return _refuse(connection, house, caller, submission, decided, problem, at=at)
     before = decided.file
-    sections = _stamped(submission, decided, caller, at=at)
-    check_consistency({**before.sections, **sections})
     changed = tuple(n for n in sections if sections[n] != before.sections.get(n, {}))
     after = _store(connection, house, caller, submission, before, sections, changed, at=at)
     enqueue(connection, house, before=before, after=after, at=at)
+    created = before.version == 0
+    _record(connection, house, caller, submission, after, changed, created=created, at=at)
     return Contribution(
-        created=before.version == 0,
+        created=created,
         changed=changed,
-        version=after.version,
-        etag=_record(connection, house, caller, submission, after, changed, at=at),
+        etag=_etag(connection, house, caller, submission, after, at=at),
     )
 
 
@@ -97,32 +76,6 @@ def _decide_new(connection: Connection, house: House, caller: Caller, *, at: dat
     """The decision about a file that this caller would open as its custodian."""
     new = StoredFile(person_id=house.new_id(), custodian=caller.agency_id)
     return decide_file(connection, house, caller, None, at=at, file=new)
-
-
-def _objection(
-    caller: Caller, submission: Submission, decided: Decided, house: House
-) -> ThroughcareError | None:
-    """Why this submission may not be stored, or None."""
-    permitted = decided.decision.contribute
-    exists = decided.file.version > 0
-    if not permitted and (decided.projection.empty or not exists):
-        return NOT_FOUND
-    if not permitted or not submission.sections.keys() <= permitted:
-        return Forbidden("a section can be written by the role that owns it only")
-    if not exists and not submission.complete:
-        return NOT_FOUND
-    etag = etag_of(render(house, caller, submission.reference, decided.projection))
-    return _failed_precondition(submission.precondition, etag if exists else None)
-
-
-def _failed_precondition(given: Precondition, etag: str | None) -> ThroughcareError | None:
-    if given.if_none_match == "*" and etag is not None:
-        return PreconditionFailed("there is a file of this reference already")
-    if given.if_match is not None and given.if_match not in (etag, "*" if etag else None):
-        return PreconditionFailed("the file is not in the state that If-Match names")
-    if given.required and etag is not None and given.if_match is None:
-        return PreconditionRequired("a change of a stored file needs If-Match with its ETag")
-    return None
 
 
 def _stamped(
@@ -218,11 +171,12 @@ def _record(
     after: StoredFile,
     changed: tuple[str, ...],
     *,
+    created: bool,
     at: datetime,
-) -> str:
-    """Write the entry of a stored submission; the ETag of the caller's new view."""
+) -> None:
+    """Write the entry of a stored submission."""
     act = Act(
-        operation=Operation.COLLECTION if after.version == 1 else Operation.ALTERATION,
+        operation=Operation.COLLECTION if created else Operation.ALTERATION,
         channel=submission.channel,
         outcome=Outcome.RECORDED,
         person_id=after.person_id,
@@ -230,6 +184,18 @@ def _record(
         payload={"file_version": after.version},
     )
     record(connection, house, caller, act, at=at)
+
+
+def _etag(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    submission: Submission,
+    after: StoredFile,
+    *,
+    at: datetime,
+) -> str:
+    """The ETag of the caller's new view."""
     decided = decide_file(connection, house, caller, after.person_id, at=at, file=after)
     return etag_of(render(house, caller, submission.reference, decided.projection))
 

@@ -11,8 +11,8 @@ from app.crypto.claims import check_claims
 from app.crypto.errors import CryptoError
 from app.crypto.signing import verify
 from app.house import Act, House, record
-from app.outbox import deliveries
-from app.problems import Conflict, FieldError, InvalidInput
+from app.outbox import deliveries, subscriptions
+from app.problems import Conflict, FieldError, InvalidInput, NotFound
 
 ACKNOWLEDGEMENT_TYPE = "throughcare-acknowledgement+jwt"
 
@@ -37,6 +37,12 @@ def acknowledge(
 ) -> None:
     """Keep a recipient's acknowledgement. The same one again is fine; another is a Conflict."""
     delivery = deliveries.get(connection, jti, agency_id=caller.agency_id)
+    subscription = subscriptions.get(
+        connection, delivery.subscription_id, agency_id=caller.agency_id
+    )
+    if subscription.client_id != caller.client_id:
+        # Another system of the same agency cannot silence the reminder of this one.
+        raise NotFound("no such notification")
     kind = _verified(connection, house, caller, jti, acknowledgement, at=at)
     if delivery.acknowledgement == kind:
         return

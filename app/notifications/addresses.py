@@ -6,6 +6,7 @@ registries for IPv4 and IPv6.
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ Resolve = Callable[[str, int], list[str]]
 HTTPS_PORT = 443
 HTTP_PORT = 80
 LONGEST_URL = 2048
+# What two programs could read in two ways is not sent to: blanks, controls, backslashes, and
+# hosts that end in a number, which some take for an address in octal, hexadecimal or parts.
+_PLAIN = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~%-]+")
+_NUMBER = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)\.?")
 
 _CLOSED_IPV4 = tuple(
     ipaddress.IPv4Network(network)
@@ -80,6 +85,8 @@ class EndpointRules:
             raise AddressRefused("expected a web address") from None
         if len(url) > LONGEST_URL or not parts.hostname or port == 0:
             raise AddressRefused("expected a web address")
+        if not _PLAIN.fullmatch(url):
+            raise AddressRefused("expected an address in ASCII (RFC 3986), other names as xn--")
         if parts.username is not None or parts.password is not None or parts.fragment:
             raise AddressRefused("expected an address without user, password or fragment")
         if parts.scheme != "https" and not self._is_loopback_http(parts):
@@ -87,6 +94,8 @@ class EndpointRules:
         literal = _literal(parts.hostname)
         if literal is not None:
             self.check_address(literal)
+        elif "[" in parts.netloc or _NUMBER.fullmatch(parts.hostname):
+            raise AddressRefused("expected a host name, or an address in its usual form")
         return parts
 
     def check_address(self, address: Address) -> None:

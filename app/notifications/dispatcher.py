@@ -24,7 +24,6 @@ from app.notifications.subscribe import nonce_of
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
 from app.outbox import deliveries, subscriptions
 from app.outbox.planning import tell_due
-from app.problems import Unavailable
 
 log = logging.getLogger("throughcare.dispatcher")
 
@@ -35,6 +34,8 @@ HANDSHAKES = 16
 # Longer than an attempt can take, short enough that a killed dispatcher is soon replaced.
 LEASE = timedelta(seconds=3 * DEADLINE_SECONDS)
 JITTER_BYTES = 2
+# An attempt that did not come to sending: it counts, and is tried again like any other.
+UNPREPARED = Sent(status_code=None, problem="could not be prepared", milliseconds=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +50,12 @@ class Dispatcher:
     retry_base: timedelta
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until asked to stop. A database that is not there is waited for."""
+        """Work until asked to stop. Whatever fails is tried again: nobody else would do it."""
         while not stop.is_set():
             try:
                 busy = await self.round()
-            except Unavailable:
-                log.exception("the database is not available")
+            except Exception as error:  # noqa: BLE001 - a dispatcher that has ended is missed by nobody
+                _report("a round", error)
                 busy = False
             if not busy:
                 await _pause(stop, self.interval)
@@ -83,20 +84,36 @@ class Dispatcher:
         return len(claimed)
 
     async def _attempt(self, delivery: Row[Any]) -> None:
-        def work(connection: Connection) -> Prepared | None:
-            return prepare(connection, self.house, delivery, at=self.clock())
-
-        prepared = await self.database.run(work)
-        if prepared is None:
+        """One delivery, from the decision to its outcome. If it fails it holds up no other."""
+        sent = await self._try(delivery)
+        if sent is None:
             return
-        sent = await send(prepared.endpoint, prepared.sealed, rules=self.rules)
-        await self.database.run(lambda connection: self._conclude(connection, prepared, sent))
+        try:
+            await self.database.run(lambda connection: self._conclude(connection, delivery, sent))
+        except Exception as error:  # noqa: BLE001 - the lease runs out, and it is tried again
+            _report(f"the end of delivery {delivery.jti}", error)
 
-    def _conclude(self, connection: Connection, prepared: Prepared, sent: Sent) -> None:
+    async def _try(self, delivery: Row[Any]) -> Sent | None:
+        """How the delivery was taken; None where there was nothing to send."""
+
+        def work(connection: Connection) -> Prepared | None:
+            at = self.clock()
+            return prepare(connection, self.house, delivery, at=at, until=at + LEASE)
+
+        try:
+            prepared = await self.database.run(work)
+        except Exception as error:  # noqa: BLE001 - a file that cannot be opened must not silence the others
+            _report(f"delivery {delivery.jti}", error)
+            return UNPREPARED
+        if prepared is None:
+            return None
+        return await send(prepared.endpoint, prepared.sealed, rules=self.rules)
+
+    def _conclude(self, connection: Connection, delivery: Row[Any], sent: Sent) -> None:
         conclude(
             connection,
             self.house,
-            prepared,
+            delivery,
             sent,
             retry_base=self.retry_base,
             at=self.clock(),
@@ -129,6 +146,15 @@ class Dispatcher:
         return due
 
     async def _shake(self, subscription: Row[Any]) -> None:
+        """Send one nonce. Whatever becomes of it: the client answers it, or it is sent again."""
+        try:
+            sealed = self._sealed_nonce(subscription)
+        except Exception as error:  # noqa: BLE001 - one odd key must not keep the others waiting
+            _report(f"the handshake of {subscription.subscription_id}", error)
+            return
+        await send(subscription.endpoint, sealed, rules=self.rules)
+
+    def _sealed_nonce(self, subscription: Row[Any]) -> str:
         message = Message(
             audience=subscription.client_id,
             jti=self.house.new_id(),
@@ -139,14 +165,18 @@ class Dispatcher:
                 "nonce": nonce_of(self.house, subscription.subscription_id),
             },
         )
-        sealed = enclose(
+        return enclose(
             message,
             issuer=self.house.issuer,
             signer=self.house.ring.notification_signing,
             recipient=EncryptionKey.from_jwk(subscription.encryption_jwk),
             at=self.clock(),
         )
-        await send(subscription.endpoint, sealed, rules=self.rules)
+
+
+def _report(what: str, error: Exception) -> None:
+    """Log a failure by its type alone: a message may repeat what was to be written or sent."""
+    log.error("%s failed: %s", what, type(error).__name__)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

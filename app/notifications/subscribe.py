@@ -23,6 +23,7 @@ from app.crypto.signing import verify
 from app.house import Act, House, record
 from app.notifications.addresses import AddressRefused, EndpointRules
 from app.outbox import subscriptions
+from app.outbox.planning import catch_up_agency
 from app.outbox.subscriptions import NewSubscription
 from app.problems import FieldError, InvalidInput
 
@@ -60,7 +61,8 @@ def subscribe(
         purpose=caller.purpose,
         legal_basis=caller.legal_basis,
         endpoint=endpoint,
-        encryption_jwk=dict(encryption_jwk),
+        # The key alone: whatever else came with it is nothing to keep.
+        encryption_jwk=EncryptionKey.from_jwk(encryption_jwk).public_jwk(),
     )
     subscriptions.add(connection, new, at=at)
     _record(connection, house, caller, new.subscription_id, subscriptions.PENDING, at=at)
@@ -93,12 +95,14 @@ def verify_subscription(
     except CryptoError as error:
         raise _unproven() from error
     expected = nonce_of(house, subscription_id)
-    same_nonce = hmac.compare_digest(claims["nonce"], expected)
+    # As bytes: of texts it compares ASCII only, and raises for anything else.
+    same_nonce = hmac.compare_digest(claims["nonce"].encode(), expected.encode())
     if claims["subscription_id"] != subscription_id or not same_nonce:
         raise _unproven()
     if row.status == subscriptions.PENDING:
         subscriptions.activate(connection, subscription_id, at=at)
         _record(connection, house, caller, subscription_id, subscriptions.ACTIVE, at=at)
+        catch_up_agency(connection, house.planner, row.agency_id, at=at)
 
 
 def nonce_of(house: House, subscription_id: str) -> str:

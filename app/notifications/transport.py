@@ -12,7 +12,13 @@ from functools import cache
 
 import httpx
 
-from app.notifications.addresses import AddressRefused, EndpointRules, Target, resolve_host
+from app.notifications.addresses import (
+    AddressRefused,
+    EndpointRules,
+    Resolve,
+    Target,
+    resolve_host,
+)
 
 # From connecting to the last byte of the answer: httpx's own time-outs are for each read.
 DEADLINE_SECONDS = 10.0
@@ -20,7 +26,6 @@ DEADLINE_SECONDS = 10.0
 ANSWER_BYTES = 4096
 MEDIA_TYPE = "application/jose"
 GONE = 410
-TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +43,31 @@ class Sent:
         return self.status_code is not None and 200 <= self.status_code < 300  # noqa: PLR2004 - HTTP classes
 
 
-async def send(url: str, sealed: str, *, rules: EndpointRules) -> Sent:
-    """Post a sealed message. Every failure is an answer, none is raised."""
+async def send(
+    url: str,
+    sealed: str,
+    *,
+    rules: EndpointRules,
+    resolve: Resolve = resolve_host,
+    tls: ssl.SSLContext | None = None,
+    deadline: float = DEADLINE_SECONDS,
+) -> Sent:
+    """Post a sealed message. Every failure is an answer, none is raised.
+
+    `tls` is made by `tls_context`; with the system's authorities if it is None.
+    """
     started = time.monotonic()
     try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            target = await asyncio.to_thread(rules.locate, url, resolve=resolve_host)
-            status, retry_after = await _post(target, sealed)
+        async with asyncio.timeout(deadline):
+            target = await asyncio.to_thread(rules.locate, url, resolve=resolve)
+            status, retry_after = await _post(
+                target, sealed, tls=tls or tls_context(), deadline=deadline
+            )
     except TimeoutError:
         return _failed("no answer in time", started)
     except AddressRefused as refused:
         return _failed(str(refused), started)
-    except httpx.HTTPError as error:
+    except Exception as error:  # noqa: BLE001 - what a subscriber's server answers must not stop the sender
         return _failed(f"not reached: {type(error).__name__}", started)
     return Sent(
         status_code=status,
@@ -59,7 +77,9 @@ async def send(url: str, sealed: str, *, rules: EndpointRules) -> Sent:
     )
 
 
-async def _post(target: Target, sealed: str) -> tuple[int, int | None]:
+async def _post(
+    target: Target, sealed: str, *, tls: ssl.SSLContext, deadline: float
+) -> tuple[int, int | None]:
     """Status and Retry-After (seconds). The connection goes to the address that was judged."""
     url = httpx.URL(target.url).copy_with(host=target.address)
     headers = {
@@ -69,10 +89,12 @@ async def _post(target: Target, sealed: str) -> tuple[int, int | None]:
     }
     async with (
         httpx.AsyncClient(
-            verify=_tls() if target.secure else False,
+            verify=tls,
             trust_env=False,
             follow_redirects=False,
-            timeout=DEADLINE_SECONDS,
+            # The deadline ends the whole, but httpcore closes no socket whose handshake is
+            # cancelled: a handshake that hangs has to end by itself, and before that.
+            timeout=httpx.Timeout(deadline, connect=deadline / 3),
         ) as client,
         client.stream(
             "POST",
@@ -101,9 +123,15 @@ def _retry_after(response: httpx.Response) -> int | None:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
-    """One context for all: building it costs 21 ms."""
-    return ssl.create_default_context()
+def tls_context(authorities: str | None = None) -> ssl.SSLContext:
+    """How receivers are authenticated. One context for all: building it costs 21 ms.
+
+    `authorities` are certificates in PEM; the system's if it is None. A name counts only where
+    RFC 9525 has it: OpenSSL would also take the subject of a certificate that has none there.
+    """
+    context = ssl.create_default_context(cadata=authorities)
+    context.hostname_checks_common_name = False
+    return context
 
 
 def _failed(problem: str, started: float) -> Sent:

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from app.database import table_of
 from app.outbox.tables import Attempt, Delivery
@@ -74,23 +85,29 @@ def claim(
 
 
 def get(connection: Connection, jti: str, *, agency_id: str) -> Row[Any]:
-    """A delivery to this agency; NotFound for another's, as for none."""
-    row = connection.execute(
-        select(DELIVERY).where(DELIVERY.c.jti == jti, DELIVERY.c.agency_id == agency_id)
-    ).one_or_none()
+    """A delivery to this agency, kept from others; NotFound for another's, as for none."""
+    query = select(DELIVERY).where(DELIVERY.c.jti == jti, DELIVERY.c.agency_id == agency_id)
+    row = connection.execute(query.with_for_update()).one_or_none()
     if row is None:
         raise NotFound("no such notification")
     return row
 
 
-def held(connection: Connection, jti: str, *, lease: str) -> bool:
-    """Whether this lease still holds the delivery: asked inside every transaction about it."""
-    found = connection.scalar(
-        select(DELIVERY.c.jti).where(
-            DELIVERY.c.jti == jti, DELIVERY.c.lease == lease, DELIVERY.c.status == QUEUED
-        )
+def hold(connection: Connection, jti: str, *, lease: str, until: datetime) -> bool:
+    """Prolong a lease before an attempt, if it still holds the delivery.
+
+    A claim takes many deliveries: the last of them may be tried long after it.
+    """
+    changed = connection.execute(
+        update(DELIVERY).where(*_by_lease(jti, lease)).values(lease_until=until)
     )
-    return found is not None
+    return changed.rowcount == 1
+
+
+def held(connection: Connection, jti: str, *, lease: str) -> Row[Any] | None:
+    """The delivery, kept from others, if this lease still holds it."""
+    query = select(DELIVERY).where(*_by_lease(jti, lease))
+    return connection.execute(query.with_for_update()).one_or_none()
 
 
 def number(connection: Connection, jti: str, *, sequence: int) -> None:
@@ -110,21 +127,6 @@ def place_among_person(
         )
     )
     return int(counted or 0)
-
-
-def receipts(connection: Connection, *, subscription_id: str, person_id: str) -> list[str]:
-    """The notices about a person that this subscription received, oldest first."""
-    return list(
-        connection.scalars(
-            select(DELIVERY.c.jti)
-            .where(
-                DELIVERY.c.subscription_id == subscription_id,
-                DELIVERY.c.person_id == person_id,
-                DELIVERY.c.status == SENT,
-            )
-            .order_by(DELIVERY.c.sequence)
-        )
-    )
 
 
 def finish(connection: Connection, jti: str, *, lease: str, status: str, **values: object) -> bool:
@@ -163,11 +165,23 @@ def acknowledge(connection: Connection, jti: str, *, kind: str, at: datetime) ->
     )
 
 
+def first_tried_at(connection: Connection, jti: str) -> datetime | None:
+    """When the first attempt began; None before it."""
+    first: datetime | None = connection.scalar(
+        select(func.min(ATTEMPT.c.started_at)).where(ATTEMPT.c.jti == jti)
+    )
+    return first
+
+
 def of_subscription(connection: Connection, subscription_id: str, *, limit: int) -> list[Row[Any]]:
-    """The newest deliveries of a subscription."""
+    """The newest deliveries of a subscription that were tried.
+
+    One that is not sealed yet, or was cancelled before, is none of the subscriber's business:
+    that it exists would tell of a release which the policy keeps from it.
+    """
     query = (
         select(DELIVERY)
-        .where(DELIVERY.c.subscription_id == subscription_id)
+        .where(DELIVERY.c.subscription_id == subscription_id, DELIVERY.c.sequence.is_not(None))
         .order_by(DELIVERY.c.created_at.desc(), DELIVERY.c.jti)
         .limit(limit)
     )
@@ -184,7 +198,12 @@ def attempts_of(connection: Connection, jti: str) -> list[Row[Any]]:
 def _update(connection: Connection, jti: str, lease: str, values: dict[str, Any]) -> bool:
     changed = connection.execute(
         update(DELIVERY)
-        .where(DELIVERY.c.jti == jti, DELIVERY.c.lease == lease, DELIVERY.c.status == QUEUED)
+        .where(*_by_lease(jti, lease))
         .values(lease=None, lease_until=None, **values)
     )
     return changed.rowcount == 1
+
+
+def _by_lease(jti: str, lease: str) -> tuple[ColumnElement[bool], ...]:
+    """A delivery that is still to be sent, by whoever holds this lease."""
+    return DELIVERY.c.jti == jti, DELIVERY.c.lease == lease, DELIVERY.c.status == QUEUED

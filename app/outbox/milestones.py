@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from app.database import table_of
+from app.files.tables import InmateFile
 from app.outbox.tables import Milestone
 from app.releases.milestones import FiredMilestone, PlannedMilestone
 
 MILESTONE = table_of(Milestone)
+FILE = table_of(InmateFile)
 
 PLANNED = "planned"
 TOLD = "told"
@@ -33,6 +35,26 @@ def fired(connection: Connection, person_id: str) -> list[FiredMilestone]:
         )
     )
     return [FiredMilestone(row.name, row.release_date) for row in rows]
+
+
+def passed(connection: Connection, person_id: str) -> list[str]:
+    """The names of the milestones whose time is past: told, and not planned anew.
+
+    One that was told for another date counts, unless the new date put it into the future.
+    """
+    planned = select(MILESTONE.c.name).where(
+        MILESTONE.c.person_id == person_id, MILESTONE.c.status == PLANNED
+    )
+    names = (
+        select(MILESTONE.c.name)
+        .where(
+            MILESTONE.c.person_id == person_id,
+            MILESTONE.c.status == TOLD,
+            MILESTONE.c.name.not_in(planned),
+        )
+        .distinct()
+    )
+    return list(connection.scalars(names))
 
 
 def replace(
@@ -65,21 +87,24 @@ def due(connection: Connection, *, at: datetime, limit: int) -> list[Due]:
     """Up to `limit` persons with milestones whose time has come, the longest waiting first.
 
     All milestones of a person that are due come together: they collapse into one notice.
+    On PostgreSQL their files are held until this transaction ends; a file that somebody else
+    holds, a second dispatcher or whoever is changing it, waits for the next look.
     """
     overdue = (MILESTONE.c.status == PLANNED, MILESTONE.c.due_at <= at)
     first = (
         select(MILESTONE.c.person_id)
         .where(*overdue)
-        .order_by(MILESTONE.c.due_at, MILESTONE.c.person_id)
+        .group_by(MILESTONE.c.person_id)
+        .order_by(func.min(MILESTONE.c.due_at), MILESTONE.c.person_id)
         .limit(limit)
     )
-    persons = sorted(set(connection.scalars(first)))
+    held = select(FILE.c.person_id).where(FILE.c.person_id.in_(first))
+    persons = sorted(connection.scalars(held.with_for_update(skip_locked=True)))
     names: dict[tuple[str, date], list[str]] = {}
     rows = connection.execute(
         select(MILESTONE.c.person_id, MILESTONE.c.release_date, MILESTONE.c.name)
         .where(*overdue, MILESTONE.c.person_id.in_(persons))
         .order_by(MILESTONE.c.due_at, MILESTONE.c.person_id, MILESTONE.c.name)
-        .with_for_update(skip_locked=True)
     )
     for row in rows:
         names.setdefault((row.person_id, row.release_date), []).append(row.name)

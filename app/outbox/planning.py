@@ -2,6 +2,10 @@
 
 Everything here writes in the transaction of the fact that it follows from: a fact that is
 rolled back takes its events with it.
+
+INVARIANT: whoever publishes about a person holds the person's file until the transaction ends
+(on PostgreSQL; SQLite has one writer). So events of one person stand in one order, and nobody
+is missed between a fact that makes a newcomer and a milestone that is told at the same time.
 """
 
 from collections.abc import Callable
@@ -9,19 +13,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, exists, or_, select
 
-from app.database import table_of
-from app.files.tables import InmateFile
+from app.agencies.registry import COMPETENCE
+from app.cases.assignments import ACCEPTED, ASSIGNMENT
 from app.outbox import milestones
-from app.outbox.events import Audience, NewEvent, Recipients, publish
+from app.outbox.events import FILE, Audience, NewEvent, Recipients, publish
 from app.outbox.milestones import Due
 from app.releases.changes import Change, consequences
 from app.releases.milestones import MILESTONES
 from app.releases.notices import Notice, collapse
 from app.releases.profile import Profile
-
-FILE = table_of(InmateFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ def follow(
     connection: Connection, planner: Planner, person_id: str, change: Change, *, at: datetime
 ) -> None:
     """Plan the milestones that a change entails, and publish what is to be told at once."""
+    _hold(connection, person_id)
     outcome = consequences(
         change,
         profile=planner.profile,
@@ -53,20 +56,25 @@ def catch_up(connection: Connection, planner: Planner, person_id: str, *, at: da
 
     Whoever was told already is not told again.
     """
-    release_date = connection.scalar(
-        select(FILE.c.planned_release_date).where(FILE.c.person_id == person_id)
-    )
-    if release_date is None or release_date < planner.profile.local_date(at):
+    file = _hold(connection, person_id)
+    release_date = file.planned_release_date
+    if release_date is None or file.actual_release_at is not None:
         return
-    told = [
-        milestone.name
-        for milestone in milestones.fired(connection, person_id)
-        if milestone.release_date == release_date and MILESTONES[milestone.name].day < 0
-    ]
-    if not told:
+    if release_date < planner.profile.local_date(at):
         return
-    notice = collapse(told, release_date=release_date, profile=planner.profile, at=at)
+    missed = [name for name in milestones.passed(connection, person_id) if MILESTONES[name].day < 0]
+    if not missed:
+        return
+    notice = collapse(missed, release_date=release_date, profile=planner.profile, at=at)
     _publish(connection, planner, person_id, notice, release_date, at=at, recipients=Recipients.NEW)
+
+
+def catch_up_agency(
+    connection: Connection, planner: Planner, agency_id: str, *, at: datetime
+) -> None:
+    """Tell an agency whose endpoint came late of every release in view that concerns it."""
+    for person_id in _concerning(connection, agency_id, today=planner.profile.local_date(at)):
+        catch_up(connection, planner, person_id, at=at)
 
 
 def tell_due(connection: Connection, planner: Planner, *, at: datetime, limit: int) -> int:
@@ -98,11 +106,7 @@ def _publish(
         recipients = Recipients.TOLD
     for roles, which in ((notice.roles, recipients), (notice.alarm_roles, Recipients.SILENT)):
         if roles:
-            audience = Audience(
-                roles=roles,
-                municipalities=_municipalities(connection, person_id),
-                recipients=which,
-            )
+            audience = Audience(roles=roles, recipients=which)
             _publish_to(connection, planner, person_id, notice, release_date, audience, at=at)
 
 
@@ -138,13 +142,36 @@ def _stored(notice: Notice) -> dict[str, Any]:
     }
 
 
-def _municipalities(connection: Connection, person_id: str) -> frozenset[str]:
-    row = connection.execute(
-        select(FILE.c.return_municipality, FILE.c.leave_municipality).where(
-            FILE.c.person_id == person_id
+def _hold(connection: Connection, person_id: str) -> Row[Any]:
+    """What stands readable of a file, kept from other planners until the transaction ends."""
+    query = select(FILE).where(FILE.c.person_id == person_id)
+    return connection.execute(query.with_for_update()).one()
+
+
+def _concerning(connection: Connection, agency_id: str, *, today: date) -> list[str]:
+    """Persons with a release to come whom an agency is competent for, or whose case it has.
+
+    Sorted: two transactions that hold several files cannot wait for each other in a circle.
+    """
+    places = select(COMPETENCE.c.municipality).where(COMPETENCE.c.agency_id == agency_id)
+    assigned = exists().where(
+        ASSIGNMENT.c.person_id == FILE.c.person_id,
+        ASSIGNMENT.c.agency_id == agency_id,
+        ASSIGNMENT.c.status == ACCEPTED,
+    )
+    query = (
+        select(FILE.c.person_id)
+        .where(
+            FILE.c.planned_release_date >= today,
+            or_(
+                FILE.c.return_municipality.in_(places),
+                FILE.c.leave_municipality.in_(places),
+                assigned,
+            ),
         )
-    ).one()
-    return frozenset(place for place in row if place is not None)
+        .order_by(FILE.c.person_id)
+    )
+    return list(connection.scalars(query))
 
 
 def _release_date(change: Change, profile: Profile) -> date | None:

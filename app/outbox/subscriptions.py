@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from app.agencies.registry import ACTIVE as CLIENT_ACTIVE
+from app.agencies.registry import CLIENT
 from app.database import table_of
 from app.outbox.tables import Subscription
 from app.problems import NotFound
@@ -75,12 +77,18 @@ def activate(connection: Connection, subscription_id: str, *, at: datetime) -> N
 
 
 def handshakes_due(connection: Connection, *, at: datetime, limit: int) -> list[Row[Any]]:
-    """Subscriptions whose nonce is to be sent now."""
+    """Subscriptions of active clients whose nonce is to be sent now, kept from others."""
     query = (
         select(SUBSCRIPTION)
-        .where(SUBSCRIPTION.c.status == PENDING, SUBSCRIPTION.c.next_handshake_at <= at)
+        .join(CLIENT, CLIENT.c.client_id == SUBSCRIPTION.c.client_id)
+        .where(
+            SUBSCRIPTION.c.status == PENDING,
+            SUBSCRIPTION.c.next_handshake_at <= at,
+            CLIENT.c.status == CLIENT_ACTIVE,
+        )
         .order_by(SUBSCRIPTION.c.next_handshake_at)
         .limit(limit)
+        .with_for_update(skip_locked=True, of=SUBSCRIPTION)
     )
     return list(connection.execute(query))
 

@@ -5,6 +5,7 @@ than the table, or nothing clean, the decision is not used: everything is withhe
 distinct error raises the alarm.
 """
 
+import logging
 from datetime import date
 from functools import lru_cache
 from itertools import count
@@ -17,6 +18,8 @@ from app.policy.probe import Probe
 from app.policy.request import Request
 
 Mode = Literal["always", "sampled", "off"]
+
+log = logging.getLogger("throughcare.policy")
 
 # Answers of the engine that are kept, about 3 kB each.
 REMEMBERED: Final = 4096
@@ -60,12 +63,11 @@ class CrossCheck:
             satisfied = self._answer(request, decision.digest, at, probe)
         except Exception as error:
             # INVARIANT: whatever goes wrong in the engine, nothing is released.
-            raise Disagreement(
-                _alarm(decision, request, f"failed: {type(error).__name__}")
-            ) from error
+            what = f"failed: {type(error).__name__}"
+            raise _alarmed(decision, request, what) from error
         if satisfied != decision.satisfied:
             differing = ", ".join(sorted(satisfied ^ decision.satisfied))
-            raise Disagreement(_alarm(decision, request, f"differs in: {differing}"))
+            raise _alarmed(decision, request, f"differs in: {differing}")
 
     def _is_due(self) -> bool:
         if self.mode == "sampled":
@@ -78,8 +80,11 @@ def _answer(request: Request, digest: str, at: date, probe: Probe) -> frozenset[
     return probe.satisfied(request)
 
 
-def _alarm(decision: Decision, request: Request, what: str) -> str:
-    return (
+def _alarmed(decision: Decision, request: Request, what: str) -> Disagreement:
+    """The alarm is raised here, once, whoever asked for the decision."""
+    disagreement = Disagreement(
         f"policy {decision.digest}, role {request.role}, purpose {request.purpose}: "
         f"the reference engine {what}"
     )
+    log.critical("%s", disagreement.alarm)
+    return disagreement

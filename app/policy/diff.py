@@ -58,9 +58,13 @@ class Difference:
         return self.situation.words(self.subject)
 
     @property
-    def cause(self) -> tuple[str, Direction, str]:
-        """What merges differences for a reader: a role gains or loses in one situation."""
-        return self.role, self.change, self.words
+    def causes(self) -> frozenset[tuple[str, Direction, str]]:
+        """What merges differences for a reader: a role gains or loses in one situation.
+
+        The situation is one also where each field rests on what was said of itself.
+        """
+        by_name = self.situation.words("")
+        return frozenset((self.role, self.change, words) for words in (self.words, by_name))
 
     @property
     def step(self) -> str:
@@ -100,7 +104,7 @@ def compare(old: Bundle, new: Bundle) -> tuple[Difference, ...]:
     for before, after in _periods(old, new):
         period = (before.first_day, before.last_day)
         for one in differences(before, after):
-            key = (*one.cause, one.subject, one.form, one.policies)
+            key = (one.causes, one.subject, one.form, one.policies)
             earlier = found[key].periods if key in found else ()
             found[key] = replace(found.get(key, one), periods=_joined((*earlier, period)))
     return tuple(sorted(found.values(), key=_order(new.vocabulary)))
@@ -108,9 +112,21 @@ def compare(old: Bundle, new: Bundle) -> tuple[Difference, ...]:
 
 def report(old: Bundle, new: Bundle, found: Sequence[Difference]) -> dict[str, Any]:
     """The differences of two bundles as a JSON object; one number for each cause."""
-    causes = list(dict.fromkeys(one.cause for one in found))
-    findings = [{**one.to_json(), "cause": causes.index(one.cause) + 1} for one in found]
+    numbers = {id(one): n for n, group in enumerate(by_cause(found), 1) for one in group}
+    findings = [{**one.to_json(), "cause": numbers[id(one)]} for one in found]
     return {"old": old.digest, "new": new.digest, "findings": findings}
+
+
+def by_cause(found: Sequence[Difference]) -> tuple[tuple[Difference, ...], ...]:
+    """Differences that have one cause together, in the order of the first of each."""
+    groups: list[list[Difference]] = []
+    for one in found:
+        same = [group for group in groups if any(one.causes & other.causes for other in group)]
+        if same:
+            same[0].append(one)
+        else:
+            groups.append([one])
+    return tuple(map(tuple, groups))
 
 
 def _joined(periods: Sequence[tuple[date, date]]) -> tuple[tuple[date, date], ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select, text, update
 
 from app.access_log import checkpoints, ledger
 from app.access_log.checkpoints import CHECKPOINT, SignedCheckpoint
@@ -64,6 +64,33 @@ def test_a_log_that_went_on_verifies_as_of_its_checkpoint(
     record(connection, SIZE)
     ledger.integrate(connection)
     assert verify().size == SIZE
+
+
+def test_withheld_inputs_leave_a_log_that_verifies(
+    connection: Connection,
+    record: Record,
+    verify: Verify,
+    log_key: LogSigningKey,
+    origin: str,
+    at: datetime,
+) -> None:
+    record(connection, SIZE, inputs={"days_to_release": 30})
+    ledger.integrate(connection)
+    checkpoints.publish(connection, key=log_key, origin=origin, at=at)
+    newest = checkpoints.latest(connection)
+    assert verify(newest) == Report(origin=origin, size=SIZE + 1)
+
+
+def test_a_leaf_that_was_stored_as_text_is_exported_and_judged(
+    verify: Verify, connection: Connection
+) -> None:
+    if connection.dialect.name != "sqlite":
+        pytest.skip("only SQLite keeps text in a column of bytes")
+    connection.execute(
+        text("UPDATE access_log_entry SET leaf = '{}' WHERE entry_id = :id"),
+        {"id": entry_id(connection, 3)},
+    )
+    assert (verify().finding, verify().index) == (Finding.EDITED_LEAF, 3)
 
 
 @pytest.mark.parametrize("index", [0, 255, 256, SIZE - 1])

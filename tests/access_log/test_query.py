@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, update
 
 from app.access_log import ledger
 from app.access_log.entry import Actor, Grounds
+from app.access_log.export import entry_line
 from app.access_log.ledger import ENTRY, LOOKUP, AppendedEntry
 from app.access_log.opened_entry import DAMAGED, ERASED, OpenedEntry
 from app.access_log.person_keys import PERSON_KEY
@@ -146,3 +147,16 @@ def test_a_lost_entry_keeps_its_place(find: Find, connection: Connection) -> Non
     opened = find()
     assert found(opened) == list(range(SIZE))
     assert opened[2].missing == {RETAINED: DAMAGED, PERSONAL: DAMAGED}
+
+
+def test_what_a_decision_was_made_from_does_not_show(
+    connection: Connection, record: Record, log_keys: LogKeys
+) -> None:
+    record(connection, inputs={"return_municipality": "XK-GJILAN", "days_to_release": 30})
+    size = ledger.integrate(connection).size
+    (opened,) = entries(
+        connection, EntryFilter(), keys=log_keys, limit=1, tree_size=size, after_index=SIZE - 1
+    )
+    assert "inputs" not in opened.sections
+    assert opened.missing == {"inputs": "withheld"}
+    assert b"XK-GJILAN" not in entry_line(opened)

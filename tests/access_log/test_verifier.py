@@ -209,6 +209,8 @@ def test_a_section_that_was_taken_away_is_named(
         ({"personal": "erased"}, Finding.MISSING_SECTION),
         ({"retained": "erased"}, Finding.MALFORMED_LINE),
         ({"personal": "lost"}, Finding.MALFORMED_LINE),
+        ({"inputs": "withheld"}, Finding.MISSING_SECTION),
+        ({"subject": "withheld"}, Finding.MALFORMED_LINE),
         ({"retained": "damaged"}, Finding.DAMAGED_SECTION),
     ],
 )

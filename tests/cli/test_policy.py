@@ -45,12 +45,12 @@ def edited(tmp_path: Path) -> Edit:
     return edit
 
 
-def run(*arguments: object, stdin: str | None = None) -> Result:
+def run(*arguments: object, stdin: str | None = None, **environment: str) -> Result:
     return CliRunner().invoke(
         cli,
         ["policy", *map(str, arguments)],
         input=stdin,
-        env={"THROUGHCARE_ALLOW_ILLUSTRATIVE": "true"},
+        env={"THROUGHCARE_ALLOW_ILLUSTRATIVE": "true", **environment},
     )
 
 
@@ -93,6 +93,20 @@ def test_check_refuses_with_file_line_and_policy(edited: Edit) -> None:
     findings = content["findings"]
     assert isinstance(findings, list)
     assert findings[0].keys() == {"file", "line", "policy", "message"}
+
+
+def test_the_bundle_of_the_settings_is_meant_unless_another_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("THROUGHCARE_POLICIES_DIRECTORY", str(tmp_path / "nowhere"))
+    assert run("check").exit_code == 1
+    assert run("check", "--policies", SHIPPED).exit_code == 0
+
+
+def test_placeholders_for_law_are_told() -> None:
+    result = run("check", "--policies", SHIPPED, THROUGHCARE_ALLOW_ILLUSTRATIVE="false")
+    assert result.exit_code == 1
+    assert "illustrative" in result.stderr
 
 
 # -- prove ------------------------------------------------------------------------------------

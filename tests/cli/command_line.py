@@ -1,0 +1,172 @@
+"""An installation in a folder of its own, and the real commands upon it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import Connection
+
+from app.access_log import checkpoints
+from app.administration import registry
+from app.agencies.registry import AgencyRecord, ClientRecord
+from app.demo.stage import free_port
+from app.house import House
+from app.policy.roles import ROLE_PURPOSES
+from app.receiver.new_agency import NewAgency, write_configuration
+from app.settings import Settings
+from tests.world import POLICIES
+
+PATIENCE = 180
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """Everything that it wrote."""
+        return f"{self.out}{self.err}"
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON can be anything
+        """Its output as JSON; nothing else may stand there."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where everything lies, and the variables that say so."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    @classmethod
+    def planned(cls, folder: Path) -> "Installation":
+        """Settings of an installation; nothing is made yet."""
+        port = free_port()
+        environment = {
+            "DATABASE_URL": f"sqlite:///{folder}/throughcare.db",
+            "KEY_DIRECTORY": f"{folder}/keys",
+            "CHECKPOINT_FILE": f"{folder}/checkpoint",
+            "POLICIES_DIRECTORY": str(POLICIES),
+            "ISSUER": f"http://127.0.0.1:{port}",
+            "PORT": str(port),
+            "ALLOW_ILLUSTRATIVE": "true",
+            "ALLOW_LOOPBACK_DELIVERY": "true",
+            "DISPATCH_INTERVAL": "0.1",
+            "CHECKPOINT_INTERVAL": "0.05",
+        }
+        return cls(folder, {f"THROUGHCARE_{name}": text for name, text in environment.items()})
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as the commands read them."""
+        return Settings.from_environment(self.environment)
+
+    def command(self, *arguments: str, **changes: str) -> dict[str, Any]:
+        """What starts a command as a process of its own; `changes` are settings."""
+        changed = {f"THROUGHCARE_{name}": text for name, text in changes.items()}
+        return {
+            "args": [sys.executable, "-m", "app.cli", *arguments],
+            "env": {**os.environ, **self.environment, **changed},
+            "text": True,
+        }
+
+    def run(self, *arguments: str, **changes: str) -> Done:
+        """Run a command to its end as a process of its own."""
+        done = subprocess.run(
+            **self.command(*arguments, **changes),
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def equip(self, agency_id: str, role: str) -> NewAgency:
+        """The configuration and keys of an agency's client."""
+        return write_configuration(
+            self.folder / agency_id,
+            issuer=self.settings.issuer,
+            client_id=f"{agency_id}-1",
+            officer=f"{agency_id}-officer",
+            purpose=ROLE_PURPOSES[role][0],
+            legal_basis=f"illustrative:{role}",
+        )
+
+    @contextmanager
+    def served(self) -> Iterator["subprocess.Popen[str]"]:
+        """The service as a process of its own, ready, until the block ends."""
+        with (self.folder / "service.log").open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(**self.command("serve"), stdout=log, stderr=log)
+        try:
+            self._wait_until_ready(process)
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+    def _wait_until_ready(self, process: "subprocess.Popen[str]") -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                ready = httpx.get(
+                    f"{self.settings.issuer}/health/ready", trust_env=False, timeout=5
+                )
+            except httpx.HTTPError:
+                time.sleep(0.05)
+            else:
+                if ready.is_success:
+                    return
+        raise AssertionError((self.folder / "service.log").read_text(encoding="utf-8"))
+
+
+def register(connection: Connection, house: House, agency_id: str, role: str) -> None:
+    """Enter an agency with an officer, as the commands of the registry do; two entries."""
+    at = datetime.now(UTC)
+    agency = AgencyRecord(
+        agency_id=agency_id, name=agency_id, role=role, country="XK", municipalities=frozenset()
+    )
+    registry.register_agency(connection, house, agency, at=at)
+    registry.register_officer(
+        connection,
+        house,
+        agency_id=agency_id,
+        officer_id=f"{agency_id}-officer",
+        function="officer",
+        at=at,
+    )
+
+
+def register_client(
+    connection: Connection, house: House, agency_id: str, role: str, jwks: dict[str, Any]
+) -> None:
+    """Enter the client of an agency; one entry."""
+    client = ClientRecord(
+        client_id=f"{agency_id}-1",
+        agency_id=agency_id,
+        jwks=jwks,
+        purposes=ROLE_PURPOSES[role],
+        legal_bases=(f"illustrative:{role}",),
+    )
+    registry.register_client(connection, house, client, at=datetime.now(UTC))
+
+
+def sign(connection: Connection, house: House) -> str:
+    """A checkpoint of what is there, as the sequencer makes it."""
+    return checkpoints.publish(
+        connection, key=house.ring.log_signing, origin=house.log_origin, at=datetime.now(UTC)
+    )

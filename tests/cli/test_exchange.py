@@ -1,0 +1,217 @@
+"""`throughcare import` against a running service: an answer for every row, with its line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli import exchange
+from app.files.catalogue import FIELDS
+from app.receiver.client import AgencyClient
+from app.receiver.configuration import AgencyConfiguration
+from tests.cli.command_line import Done, Installation
+
+MAPPING = """
+format = "csv"
+reference = "number"
+
+[fields."release.planned_release_date"]
+column = "release"
+conversion = "date"
+format = "%d.%m.%Y"
+required = true
+"""
+CSV = """number,release
+C-1,01.09.2029
+C-2,
+C-3,31.02.2029
+C-4,02.09.2029
+C-1,03.09.2029
+"""
+
+
+def row(reference: str, **fields: object) -> str:
+    """A line of the native format."""
+    sections = {"release": {name: {"value": value} for name, value in fields.items()}}
+    return json.dumps({"reference": reference, "sections": sections})
+
+
+def configuration(service: Installation, agency_id: str = "prison-1") -> Path:
+    """The configuration of an agency's client."""
+    return service.folder / agency_id / "agency.toml"
+
+
+def imported(service: Installation, file: Path, *more: str, mapping: str = "native") -> Done:
+    """Import a file as the prison."""
+    return service.run(
+        "import", str(file), "--mapping", mapping, "--as", str(configuration(service)), *more
+    )
+
+
+def answers_in(file: Path) -> list[dict[str, Any]]:
+    """The answers that were written, one for each row."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def read(service: Installation, reference: str) -> dict[str, Any]:
+    """What the prison has under a reference."""
+    with AgencyClient(AgencyConfiguration.from_file(configuration(service))) as client:
+        return client.read_file(reference)
+
+
+def test_every_row_of_a_table_gets_its_answer_with_its_line(
+    service: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text(CSV)
+    (tmp_path / "mapping.toml").write_text(MAPPING)
+    done = imported(
+        service, tmp_path / "rows.csv", "--answers", str(tmp_path / "answers"), "--json",
+        mapping=str(tmp_path / "mapping.toml"),
+    )  # fmt: skip
+    assert done.code == 0, done.said
+    result = done.json
+    assert (result["created"], result["refused"]) == (2, 3)
+    assert [one["line"] for one in result["rows_refused"]] == [3, 4, 6]
+    answers = answers_in(tmp_path / "answers")
+    assert [(one["line"], one["status"]) for one in answers] == [
+        (2, "created"),
+        (3, "refused"),
+        (4, "refused"),
+        (5, "created"),
+        (6, "refused"),
+    ]
+    assert all("release" in one["detail"] for one in answers[1:3])
+    assert "number" in answers[4]["detail"]
+    view = read(service, "C-4")["released"]["release"]["planned_release_date"]
+    assert view["value"] == "2029-09-02"
+
+
+def test_refusals_of_the_service_keep_the_line_of_the_file(
+    service: Installation, tmp_path: Path
+) -> None:
+    lines = [
+        row("N-1", planned_release_date="2029-09-01"),
+        "",
+        row("N-2", planned_release_date="soon"),
+        row("N-3", shoe_size=44),
+        "no JSON",
+        row("N-4", planned_release_date="2029-09-02"),
+        '{"reference": "N-5", "sections": {}, "sections": {}}',
+        row("bad reference!", planned_release_date="2029-09-01"),
+    ]
+    file = tmp_path / "rows.ndjson"
+    file.write_text("\n".join(lines) + "\n")
+    done = imported(service, file, "--answers", str(tmp_path / "answers"))
+    assert done.code == 0, done.said
+    status = {one["line"]: one["status"] for one in answers_in(tmp_path / "answers")}
+    refused = [3, 4, 5, 7, 8]
+    assert status == {1: "created", 6: "created", **dict.fromkeys(refused, "refused")}
+    assert "created: 2" in done.out
+    assert "refused: 5" in done.out
+    for line in refused:
+        assert f"line {line}: " in done.out
+    # What is wrong is named, what was sent is not repeated.
+    assert "planned_release_date" in done.out
+    for sent in ("soon", "44", "bad reference!", "N-2"):
+        assert sent not in done.said
+
+
+def test_a_second_import_changes_what_changed(service: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "rows.ndjson"
+    rows = [row(f"S-{number}", planned_release_date="2029-09-01") for number in range(3)]
+    file.write_text("\n".join(rows))
+    assert imported(service, file, "--json").json == {"created": 3, "rows_refused": []}
+    rows[1] = row("S-1", planned_release_date="2029-10-01")
+    file.write_text("\n".join(rows))
+    assert imported(service, file, "--json").json == {
+        "changed": 1,
+        "unchanged": 2,
+        "rows_refused": [],
+    }
+
+
+def test_an_import_of_more_rows_than_one_call_takes(service: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "rows.ndjson"
+    count = exchange.ROWS + 5
+    rows = [row(f"M-{number}", planned_release_date="2029-09-01") for number in range(count)]
+    rows[exchange.ROWS + 1] = "broken"
+    file.write_text("\n".join(rows))
+    done = imported(service, file, "--json")
+    assert done.json["created"] == count - 1
+    assert [one["line"] for one in done.json["rows_refused"]] == [exchange.ROWS + 2]
+
+
+def test_a_row_that_is_too_long_is_refused_and_the_others_are_answered(
+    service: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.ndjson"
+    lines = [
+        row("L-1", planned_release_date="2029-09-01"),
+        row("L-2", planned_release_date="x" * (exchange.LARGEST_ROW + 1)),
+        row("L-3", planned_release_date="2029-09-01"),
+    ]
+    file.write_text("\n".join(lines))
+    done = imported(service, file, "--json")
+    assert done.code == 0, done.said
+    assert done.json["created"] == 2
+    assert [one["line"] for one in done.json["rows_refused"]] == [2]
+
+
+def assert_one_sentence(done: Done, *expected: str) -> None:
+    """A refusal without a traceback."""
+    assert done.code == 1, done.said
+    assert "throughcare: " in done.err
+    assert "Traceback" not in done.said
+    for text in expected:
+        assert text in done.err
+
+
+def test_what_keeps_the_whole_file_from_being_imported_is_one_sentence(
+    service: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("other,columns\n1,2\n")
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(MAPPING)
+    assert_one_sentence(imported(service, file, mapping=str(mapping)), "line 1")
+    assert_one_sentence(imported(service, file, mapping="no-such-mapping"), "no-such-mapping")
+    mapping.write_text("format = 7")
+    assert_one_sentence(imported(service, file, mapping=str(mapping)))
+    assert_one_sentence(imported(service, tmp_path / "missing.csv"), "missing.csv")
+    (tmp_path / "empty.ndjson").write_text("")
+    assert_one_sentence(imported(service, tmp_path / "empty.ndjson"), "line 1")
+    done = service.run("import", str(file), "--mapping", "native", "--as", str(tmp_path / "none"))
+    assert_one_sentence(done, "none")
+
+
+def test_a_service_that_is_not_there_is_one_sentence(
+    installation: Installation, tmp_path: Path
+) -> None:
+    made = installation.equip("prison-1", "correctional_service")
+    file = tmp_path / "rows.ndjson"
+    file.write_text(row("A-1", planned_release_date="2029-09-01"))
+    done = installation.run("import", str(file), "--mapping", "native", "--as", str(made.path))
+    assert_one_sentence(done)
+
+
+def test_an_agency_that_may_not_write_gets_a_refusal_for_each_row(
+    service: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.ndjson"
+    file.write_text(row("A-1", planned_release_date="2029-09-01"))
+    auditor = str(configuration(service, "auditor-1"))
+    done = service.run("import", str(file), "--mapping", "native", "--as", auditor, "--json")
+    assert done.code == 0, done.said
+    assert [one["line"] for one in done.json["rows_refused"]] == [1]
+
+
+def test_portions_are_as_long_as_they_are_said_to_be() -> None:
+    rows: Any = iter(range(2 * exchange.ROWS + 1))
+    portions = list(exchange._portions(rows))  # noqa: SLF001 - how calls are cut
+    assert [len(portion) for portion in portions] == [exchange.ROWS, exchange.ROWS, 1]
+
+
+@pytest.mark.parametrize("path", ["release.planned_release_date"])
+def test_the_field_that_these_tests_import_is_in_the_catalogue(path: str) -> None:
+    assert path in FIELDS

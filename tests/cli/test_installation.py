@@ -1,0 +1,264 @@
+"""Commands that make and run an installation, as processes: what is told, and with which end."""
+
+import shutil
+import signal
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from app.access_log import checkpoints
+from app.access_log.note import Verifier, open_note
+from app.crypto.key_ring import KeyRing
+from app.house import House
+from app.main import opened
+from tests.cli.command_line import PATIENCE, Done, Installation, register, sign
+from tests.cli.conftest import Invoke
+from tests.conftest import empty_database
+from tests.world import POLICIES
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Installation:
+    """An installation of which nothing is made yet."""
+    folder = tmp_path / "planned"
+    folder.mkdir()
+    return Installation.planned(folder)
+
+
+def content(installation: Installation) -> dict[str, bytes]:
+    """Every key, the checkpoint, and what the database holds."""
+    keys = {path.name: path.read_bytes() for path in (installation.folder / "keys").iterdir()}
+    with sqlite3.connect(installation.folder / "throughcare.db") as database:
+        dump = "\n".join(database.iterdump()).encode()
+    database.close()
+    return {
+        **keys,
+        "checkpoint": (installation.folder / "checkpoint").read_bytes(),
+        "database": dump,
+    }
+
+
+def log_key_of(done: Done) -> str:
+    """The key of the log as it was printed for people."""
+    lines = dict(line.split(": ", 1) for line in done.out.splitlines() if ": " in line)
+    return lines["log_key"]
+
+
+def test_init_makes_keys_tables_and_a_signed_empty_log(planned: Installation) -> None:
+    done = planned.run("init")
+    assert done.code == 0, done.said
+    # In one line, whole: it is copied into an agreement.
+    verifier = Verifier.from_vkey(log_key_of(done))
+    note = (planned.folder / "checkpoint").read_bytes().decode()
+    assert open_note(note, [verifier]).text.split("\n")[:2] == [
+        "throughcare.example/access-log",
+        "0",
+    ]
+    KeyRing.load(planned.folder / "keys")
+    for key in (planned.folder / "keys").iterdir():
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_init_a_second_time_is_harmless(
+    installation: Installation, house: House, invoke: Invoke
+) -> None:
+    grow(installation, house, "police-1")
+    before = content(installation)
+    first, second = invoke("init", "--json"), invoke("init", "--json")
+    assert first.code == second.code == 0
+    assert first.json == second.json
+    after = content(installation)
+    database, grown = (lines["database"].splitlines() for lines in (before, after))
+    assert {**after, "database": b""} == {**before, "database": b""}
+    # All that came is the checkpoint of the entry that the registry had made meanwhile.
+    assert set(database) <= set(grown)
+    rows = [line for line in set(grown) - set(database) if line.startswith(b"INSERT")]
+    assert [line.split(b'"')[1] for line in rows] == [b"access_log_checkpoint"]
+
+
+def test_init_tells_the_same_as_json(planned: Installation) -> None:
+    done = planned.run("init", "--json")
+    assert done.json == {
+        "database": planned.environment["THROUGHCARE_DATABASE_URL"],
+        "keys": str(planned.folder / "keys"),
+        "log_key": done.json["log_key"],
+    }
+    assert log_key_of(planned.run("init")) == done.json["log_key"]
+
+
+def test_init_never_prints_the_password_of_the_database(
+    planned: Installation, request: pytest.FixtureRequest
+) -> None:
+    url = make_url(empty_database("postgresql", request, planned.folder))
+    with_password = url.set(password=url.password or "planted-password")
+    done = planned.run("init", DATABASE_URL=with_password.render_as_string(hide_password=False))
+    assert done.code == 0, done.said
+    assert str(with_password.password) not in done.said
+
+
+def grow(installation: Installation, house: House, agency_id: str) -> None:
+    """Two entries more."""
+    with opened(installation.settings) as database:
+        database.run_blocking(lambda c: register(c, house, agency_id, "police_local"))
+
+
+def sign_log(installation: Installation, house: House) -> None:
+    """A checkpoint of what is there, and its file."""
+    with opened(installation.settings) as database:
+        note = database.run_blocking(lambda c: sign(c, house))
+    checkpoints.write_checkpoint_file(installation.folder / "checkpoint", note)
+
+
+def lose_the_tables(installation: Installation, _: House) -> str:
+    """A new, empty database in the place of the old one."""
+    (installation.folder / "throughcare.db").unlink()
+    return "throughcare init"
+
+
+def put_an_older_copy_in_place(installation: Installation, house: House) -> str:
+    """A backup from before the last checkpoint."""
+    database = installation.folder / "throughcare.db"
+    older = database.read_bytes()
+    grow(installation, house, "police-1")
+    sign_log(installation, house)
+    database.write_bytes(older)
+    return "the log has 0 entries, 2 were signed"
+
+
+def fork_the_log(installation: Installation, house: House) -> str:
+    """A backup that has grown by other entries."""
+    put_an_older_copy_in_place(installation, house)
+    grow(installation, house, "police-2")
+    return "are not those that were signed"
+
+
+def lose_the_checkpoint(installation: Installation, house: House) -> str:
+    """Entries, and nothing outside the database to hold them to."""
+    grow(installation, house, "police-1")
+    (installation.folder / "checkpoint").unlink()
+    return f"{installation.folder}/checkpoint"
+
+
+def spoil_the_checkpoint(installation: Installation, _: House) -> str:
+    """Bytes that are no note."""
+    (installation.folder / "checkpoint").write_bytes(b"\xff\xff")
+    return f"{installation.folder}/checkpoint"
+
+
+def open_a_key_to_others(installation: Installation, _: House) -> str:
+    """A key that everybody can read."""
+    key = installation.folder / "keys" / "token_signing.pem"
+    key.chmod(0o644)
+    return str(key)
+
+
+def lose_a_key(installation: Installation, _: House) -> str:
+    """A key less."""
+    key = installation.folder / "keys" / "blind_index.key"
+    key.unlink()
+    return str(key)
+
+
+def spoil_a_key(installation: Installation, _: House) -> str:
+    """A key that is none."""
+    key = installation.folder / "keys" / "data_encryption.key"
+    key.write_text("planted-secret")
+    return str(key)
+
+
+def spoil_the_database(installation: Installation, _: House) -> str:
+    """A file that is no database."""
+    (installation.folder / "throughcare.db").write_bytes(b"This is no database. " * 100)
+    return "not a database"
+
+
+def assert_refused(done: Done, expected: str) -> None:
+    """One sentence on the error output, an end that is no success, and no traceback."""
+    assert done.code == 1, done.said
+    assert "throughcare: " in done.err
+    assert expected in done.err
+    assert "Traceback" not in done.said
+    assert "planted-secret" not in done.said
+    # Nothing listened before it was refused.
+    assert "Uvicorn running" not in done.said
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lose_the_tables,
+        put_an_older_copy_in_place,
+        fork_the_log,
+        lose_the_checkpoint,
+        spoil_the_checkpoint,
+        open_a_key_to_others,
+        lose_a_key,
+        spoil_a_key,
+        spoil_the_database,
+    ],
+)
+def test_serve_does_not_start_on_what_is_not_whole(
+    installation: Installation, house: House, spoil: Callable[[Installation, House], str]
+) -> None:
+    expected = spoil(installation, house)
+    assert_refused(installation.run("serve"), expected)
+
+
+@pytest.mark.parametrize("spoil", [put_an_older_copy_in_place, fork_the_log, lose_the_checkpoint])
+def test_init_does_not_make_good_what_serve_refuses(
+    installation: Installation,
+    house: House,
+    invoke: Invoke,
+    spoil: Callable[[Installation, House], str],
+) -> None:
+    expected = spoil(installation, house)
+    assert_refused(invoke("init"), expected)
+    assert_refused(installation.run("serve"), expected)
+
+
+def test_serve_does_not_start_with_a_bad_policy(installation: Installation) -> None:
+    policies = installation.folder / "policies"
+    shutil.copytree(POLICIES, policies)
+    (policies / "base" / "police_local.cedar").write_text("permit(principal, action, resource)")
+    done = installation.run("serve", POLICIES_DIRECTORY=str(policies))
+    assert_refused(done, "base/police_local.cedar")
+
+
+def test_serve_does_not_start_on_placeholders_for_law(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THROUGHCARE_ALLOW_ILLUSTRATIVE", "false")
+    assert_refused(invoke("serve"), "illustrative")
+
+
+def test_serve_does_not_start_in_a_country_without_profile(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THROUGHCARE_PROFILE", "zz")
+    assert_refused(invoke("serve"), "zz/profile.toml")
+
+
+def test_a_running_service_keeps_its_database_and_its_port_and_ends_when_asked(
+    installation: Installation, planned: Installation, invoke: Invoke
+) -> None:
+    with installation.served() as process:
+        assert_refused(installation.run("serve"), "another process of Throughcare")
+        assert_refused(invoke("init"), "another process of Throughcare")
+        assert_refused(invoke("client", "revoke", "x"), "another process of Throughcare")
+        port = installation.environment["THROUGHCARE_PORT"]
+        assert planned.run("init").code == 0
+        taken = planned.run("serve", PORT=port)
+        assert taken.code not in {0, None}
+        assert "address already in use" in taken.err
+        assert "Traceback" not in taken.said
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) in {0, -signal.SIGTERM}
+    log = (installation.folder / "service.log").read_text()
+    assert "Application shutdown complete" in log
+    assert "Traceback" not in log
+    # It let go of everything: the next one may have it.
+    assert invoke("init").code == 0

@@ -1,0 +1,260 @@
+"""Revisions: up and down on both databases, with rows, and at their head the models."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Boolean, Connection, Date, Engine, Integer, LargeBinary, MetaData, inspect
+from sqlalchemy.types import JSON, TypeEngine
+
+from app.database import make_engine
+from app.main import alembic_config
+from app.tables import METADATA
+from tests.conftest import BOTH, empty_database
+
+AT = int(datetime(2027, 3, 3, 9, 0, tzinfo=UTC).timestamp() * 1_000_000)
+SCRIPTS = ScriptDirectory.from_config(alembic_config())
+REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
+HEAD = REVISIONS[-1]
+
+
+@pytest.fixture(params=BOTH)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database without tables."""
+    engine = make_engine(empty_database(request.param, request, tmp_path))
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def config_of(engine: Engine) -> Iterator[Any]:
+    """Alembic over a transaction of this database."""
+    with engine.begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        yield config
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Go up to a revision."""
+    with config_of(engine) as config:
+        command.upgrade(config, revision)
+
+
+def downgrade(engine: Engine, revision: str = "base") -> None:
+    """Go down to a revision."""
+    with config_of(engine) as config:
+        command.downgrade(config, revision)
+
+
+def value_of(kind: TypeEngine[Any]) -> object:
+    """One value for each type: keys and foreign keys then fit one another."""
+    for known, value in (
+        (Boolean, True),
+        (Integer, 1),
+        (Date, date(2027, 3, 3)),
+        (LargeBinary, b"sealed"),
+        (JSON, {"a": ["b"]}),
+    ):
+        if isinstance(kind, known):
+            return value
+    return "one"
+
+
+def fill(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """A row in every table that is there, and what then stands in each."""
+    there = MetaData()
+    there.reflect(connection)
+    for table in there.sorted_tables:
+        if table.name != "alembic_version":
+            values = {column.name: value_of(column.type) for column in table.columns}
+            connection.execute(table.insert().values(**values))
+    return content(connection)
+
+
+def content(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of every table."""
+    there = MetaData()
+    there.reflect(connection)
+    return {
+        table.name: [tuple(row) for row in connection.execute(table.select())]
+        for table in there.sorted_tables
+        if table.name != "alembic_version"
+    }
+
+
+def tables(engine: Engine) -> set[str]:
+    """The names of the tables, but for alembic's own."""
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+
+
+def indexes(engine: Engine) -> set[str | None]:
+    """The names of all indexes."""
+    there = inspect(engine)
+    return {index["name"] for table in tables(engine) for index in there.get_indexes(table)}
+
+
+def test_the_revisions_are_one_line_and_each_says_what_it_does() -> None:
+    assert SCRIPTS.get_heads() == [HEAD]
+    assert [f"{number:04}" for number in range(1, len(REVISIONS) + 1)] == REVISIONS
+    for revision in REVISIONS:
+        assert SCRIPTS.get_revision(revision).doc
+
+
+def test_a_migrated_database_equals_the_models(engine: Engine) -> None:
+    upgrade(engine)
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), METADATA)
+    assert differences == []
+    assert tables(engine) == set(METADATA.tables)
+
+
+def test_a_migrated_database_has_the_indexes_of_the_models_with_their_conditions(
+    engine: Engine,
+) -> None:
+    upgrade(engine)
+    migrated = indexes(engine)
+    expected = {index.name for table in METADATA.tables.values() for index in table.indexes}
+    # PostgreSQL lists what a UNIQUE constraint makes as well.
+    assert expected <= migrated
+    there = inspect(engine)
+    open_referrals = next(
+        index
+        for index in there.get_indexes("case_assignment")
+        if index["name"] == "ux_case_assignment_open"
+    )
+    assert open_referrals["unique"]
+    condition = " ".join(map(str, open_referrals["dialect_options"].values()))
+    assert "offered" in condition
+    assert "accepted" in condition
+
+
+def test_going_down_leaves_nothing_and_going_up_again_makes_all(engine: Engine) -> None:
+    upgrade(engine)
+    with engine.begin() as connection:
+        fill(connection)
+    downgrade(engine)
+    assert tables(engine) == set()
+    upgrade(engine)
+    assert tables(engine) == set(METADATA.tables)
+    with engine.begin() as connection:
+        assert all(fill(connection).values())
+
+
+def test_going_up_twice_is_going_up_once(engine: Engine) -> None:
+    upgrade(engine)
+    with engine.begin() as connection:
+        stood = fill(connection)
+    upgrade(engine)
+    with engine.begin() as connection:
+        assert content(connection) == stood
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_an_old_database_keeps_its_rows_on_the_way_up_and_down(
+    engine: Engine, revision: str
+) -> None:
+    upgrade(engine, revision)
+    with engine.begin() as connection:
+        stood = fill(connection)
+    assert all(len(rows) == 1 for rows in stood.values())
+    upgrade(engine)
+    with engine.begin() as connection:
+        assert content(connection) == stood
+    downgrade(engine, revision)
+    with engine.begin() as connection:
+        assert content(connection) == stood
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def insert(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    """Rows that differ from the filled one in some columns."""
+    there = MetaData()
+    there.reflect(connection)
+    standard = {column.name: value_of(column.type) for column in there.tables[table].columns}
+    for row in rows:
+        connection.execute(there.tables[table].insert().values(**{**standard, **row}))
+
+
+def test_of_rows_that_contradict_the_second_revision_the_first_stands(engine: Engine) -> None:
+    upgrade(engine, "0001")
+    with engine.begin() as connection:
+        fill(connection)
+        insert(
+            connection,
+            "reference",
+            [
+                {"reference_index": "later", "created_at": 3},
+                {"reference_index": "late", "created_at": 2},
+            ],
+        )
+        insert(
+            connection,
+            "case_assignment",
+            [
+                {"assignment_id": "a", "status": "offered", "offered_at": 1},
+                {"assignment_id": "b", "status": "accepted", "offered_at": 3},
+                {"assignment_id": "c", "status": "accepted", "offered_at": 2},
+                {"assignment_id": "d", "status": "declined", "offered_at": 1},
+                {"assignment_id": "e", "status": "ended", "offered_at": 1},
+            ],
+        )
+    upgrade(engine)
+    with engine.begin() as connection:
+        stands = content(connection)
+        there = MetaData()
+        there.reflect(connection)
+        referrals = there.tables["case_assignment"]
+        status = dict(
+            connection.execute(
+                referrals.select().with_only_columns(referrals.c.assignment_id, referrals.c.status)
+            ).fetchall()
+        )
+    assert [row[1] for row in stands["reference"]] == ["one"]
+    assert status == {
+        "one": "one",  # a status that the filled row made up is nobody's business
+        "a": "ended",
+        "b": "ended",
+        "c": "accepted",
+        "d": "declined",
+        "e": "ended",
+    }
+
+
+def test_alembic_opens_the_database_of_the_settings_where_nobody_hands_it_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/throughcare.db"
+    monkeypatch.setenv("THROUGHCARE_DATABASE_URL", url)
+    command.upgrade(alembic_config(), "head")
+    command.check(alembic_config())
+    engine = make_engine(url)
+    assert tables(engine) == set(METADATA.tables)
+    engine.dispose()
+
+
+def test_a_new_revision_writes_plain_column_types(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = alembic_config()
+    monkeypatch.setenv("THROUGHCARE_DATABASE_URL", f"sqlite:///{tmp_path}/throughcare.db")
+    (tmp_path / "versions").mkdir()
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", str(tmp_path / "versions"))
+    script = command.revision(config, "all of it", autogenerate=True, rev_id="0001")
+    assert not isinstance(script, list)
+    assert script is not None
+    written = Path(script.path).read_text(encoding="utf-8")
+    assert "create_table" in written
+    assert "app." not in written  # a revision outlives our code
+    assert "sqlmodel" not in written.lower()
+    assert "Instant" not in written

@@ -1,0 +1,229 @@
+"""An agency with a system of its own: nothing here is ours, joserfc and jwcrypto do the work.
+
+It asks for tokens, opens what comes (jwcrypto), and signs what it says (joserfc).
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+from joserfc import jws
+from joserfc.jwk import ECKey, RSAKey
+from jwcrypto.jwe import JWE  # type: ignore[import-untyped] # it ships no types
+from jwcrypto.jwk import JWK  # type: ignore[import-untyped] # it ships no types
+from jwcrypto.jws import JWS  # type: ignore[import-untyped] # it ships no types
+
+from tests.notifications.mailroom import Box, Letter
+
+EVENT = "urn:throughcare:event:"
+VERIFICATION = "verification"
+
+# RSA keys are slow to make, and who holds which is not what these tests are about.
+SEALING_KEY = RSAKey.generate_key(2048, private=True)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One opened notification."""
+
+    claims: Mapping[str, Any]
+    headers: Mapping[str, Any]
+    sealed: bytes
+
+    @property
+    def jti(self) -> str:
+        return str(self.claims["jti"])
+
+    @property
+    def event_type(self) -> str:
+        [name] = self.claims["events"]
+        return str(name.removeprefix(EVENT))
+
+    @property
+    def event(self) -> dict[str, Any]:
+        [event] = self.claims["events"].values()
+        assert isinstance(event, dict)
+        return event
+
+    @property
+    def reference(self) -> str:
+        assert self.claims["sub_id"]["format"] == "opaque"
+        return str(self.claims["sub_id"]["id"])
+
+    @property
+    def sequence(self) -> tuple[int, int]:
+        return self.claims["seq"]["subscriber"], self.claims["seq"]["person"]
+
+
+@dataclass
+class Agency:
+    """One agency with one client and one officer, as far as HTTP and post go."""
+
+    agency_id: str
+    issuer: str
+    purpose: str
+    legal_basis: str
+    box: Box
+    clock: Callable[[], datetime]
+    http: httpx.Client
+    signing_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", private=True))
+    client: str = "1"
+    subscription_id: str = ""
+    _token: str = ""
+    _token_at: datetime | None = None
+    # What was opened once need not be opened again.
+    _opened: dict[bytes, Notice] = field(default_factory=dict)
+    _sender_keys: dict[str, JWK] = field(default_factory=dict)
+
+    @property
+    def client_id(self) -> str:
+        return f"{self.agency_id}-{self.client}"
+
+    @property
+    def officer(self) -> str:
+        return f"{self.agency_id}-officer"
+
+    def jwks(self) -> dict[str, Any]:
+        public = self.signing_key.as_dict(private=False)
+        return {"keys": [{**public, "kid": self.signing_key.thumbprint()}]}
+
+    def encryption_jwk(self) -> dict[str, Any]:
+        public = SEALING_KEY.as_dict(private=False)
+        return {**public, "kid": SEALING_KEY.thumbprint(), "use": "enc"}
+
+    def sign(self, claims: Mapping[str, Any], typ: str, *, key: ECKey | None = None) -> str:
+        """A JWS over claims, with our key or with another."""
+        with_key = key or self.signing_key
+        header = {"alg": "ES256", "typ": typ, "kid": with_key.thumbprint()}
+        return jws.serialize_compact(
+            header, json.dumps(claims).encode(), with_key, algorithms=["ES256"]
+        )
+
+    def statement(self, **claims: object) -> dict[str, Any]:
+        """The members that every statement of ours has."""
+        now = int(self.clock().timestamp())
+        return {"iss": self.client_id, "aud": self.issuer, "iat": now, **claims}
+
+    def token(self) -> str:
+        """An access token; a new one as soon as time has passed."""
+        if self._token_at != self.clock():
+            self._token_at = self.clock()
+            self._token = self._new_token()
+        return self._token
+
+    def _new_token(self) -> str:
+        claims = self.statement(sub=self.client_id, jti=secrets.token_hex(8))
+        details = {
+            "type": "inmate-file",
+            "officer": self.officer,
+            "purpose": self.purpose,
+            "legal_basis": self.legal_basis,
+        }
+        answer = self.http.post(
+            f"{self.issuer}/oauth2/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                "client_assertion": self.sign({**claims, "exp": claims["iat"] + 60}, "JWT"),
+                "authorization_details": json.dumps([details]),
+            },
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,  # noqa: ANN401 - JSON
+        **headers: str,
+    ) -> httpx.Response:
+        """A request with our token, whatever is answered."""
+        given = {name.replace("_", "-"): text for name, text in headers.items()}
+        given["Authorization"] = f"Bearer {self.token()}"
+        return self.http.request(method, f"{self.issuer}{path}", json=body, headers=given)
+
+    def subscribe(self, *, endpoint: str | None = None) -> str:
+        """Ask for notifications; the handshake is still to be answered."""
+        body = {"endpoint": endpoint or self.box.url, "encryption_jwk": self.encryption_jwk()}
+        answer = self.call("POST", "/v1/subscriptions", body)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["status"] == "pending"
+        self.subscription_id = answer.json()["subscription_id"]
+        return self.subscription_id
+
+    def answer_handshake(
+        self,
+        nonce: str,
+        *,
+        subscription_id: str | None = None,
+        key: ECKey | None = None,
+        **claims: object,
+    ) -> httpx.Response:
+        """Give a nonce back, signed; or something that is wrong."""
+        told = {"subscription_id": self.subscription_id, "nonce": nonce, **claims}
+        response = self.sign(self.statement(**told), "throughcare-verification+jwt", key=key)
+        path = f"/v1/subscriptions/{subscription_id or self.subscription_id}/verification"
+        return self.call("POST", path, {"response": response})
+
+    def acknowledge(
+        self, jti: str, kind: str = "accepted", *, key: ECKey | None = None, **claims: object
+    ) -> httpx.Response:
+        """Our signed word on a notification; or something that is wrong."""
+        told = self.statement(**{"jti": jti, "kind": kind, **claims})
+        signed = self.sign(told, "throughcare-acknowledgement+jwt", key=key)
+        path = f"/v1/notifications/{jti}/acknowledgement"
+        return self.call("POST", path, {"acknowledgement": signed})
+
+    def opened(self) -> list[Notice]:
+        """All that has come, in the order in which it came."""
+        return [self.open(letter) for letter in list(self.box.letters)]
+
+    def nonces(self) -> list[str]:
+        return [n.event["nonce"] for n in self.opened() if n.event_type == VERIFICATION]
+
+    def notices(self) -> list[Notice]:
+        """The notices among it."""
+        return [notice for notice in self.opened() if notice.event_type != VERIFICATION]
+
+    def told(self) -> list[str]:
+        """The types of the notices."""
+        return [notice.event_type for notice in self.notices()]
+
+    def open(self, letter: Letter) -> Notice:
+        """What a letter says."""
+        if letter.body not in self._opened:
+            self._opened[letter.body] = self._open(letter)
+        return self._opened[letter.body]
+
+    def _open(self, letter: Letter) -> Notice:
+        """Unseal and verify with jwcrypto; hold the envelope to what was agreed."""
+        token = JWE(algs=["RSA-OAEP-256", "A256GCM"])
+        key = JWK(**SEALING_KEY.as_dict(private=True))
+        token.deserialize(letter.body.decode(), key)
+        outer = json.loads(token.objects["protected"])
+        assert outer == {
+            "alg": "RSA-OAEP-256",
+            "enc": "A256GCM",
+            "cty": "JWT",
+            "kid": SEALING_KEY.thumbprint(),
+        }
+        assert letter.headers["content-type"] == "application/jose"
+        signed = JWS()
+        signed.allowed_algs = ["ES256"]
+        signed.deserialize(token.payload.decode())
+        header = json.loads(signed.objects["protected"])
+        signed.verify(self._sender_key(header["kid"]))
+        claims = json.loads(signed.payload)
+        assert (claims["iss"], claims["aud"]) == (self.issuer, self.client_id)
+        return Notice(claims=claims, headers=header, sealed=letter.body)
+
+    def _sender_key(self, kid: str) -> JWK:
+        if kid not in self._sender_keys:
+            keys = self.http.get(f"{self.issuer}/.well-known/jwks.json").json()["keys"]
+            self._sender_keys = {one["kid"]: JWK(**one) for one in keys}
+        return self._sender_keys[kid]

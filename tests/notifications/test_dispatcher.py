@@ -1,0 +1,431 @@
+"""The dispatcher at work: retries, order, leases, and what must not stop it."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Row, delete, func, select, update
+
+from app.access_log.vocabulary import Outcome
+from app.database import table_of
+from app.files.tables import FileSection
+from app.notifications.deliver import conclude, prepare
+from app.notifications.dispatcher import LEASE
+from app.notifications.transport import Sent
+from app.outbox import deliveries
+from app.outbox.deliveries import ATTEMPT, DELIVERY, Try
+from app.outbox.planning import tell_due
+from app.outbox.receipts import EVENT
+from app.outbox.subscriptions import SUBSCRIPTION
+from tests.notifications.agency import Agency
+from tests.notifications.mailroom import Letter, wait_until
+from tests.notifications.play import Prison, Town
+
+SECTION = table_of(FileSection)
+OK = Sent(status_code=200, problem=None, milliseconds=5)
+
+
+def days(number: int) -> timedelta:
+    return timedelta(days=number)
+
+
+def statuses(town: Town, agency: Agency) -> list[str]:
+    return [row.status for row in town.deliveries(agency)]
+
+
+# Retries.
+
+
+def test_a_receiver_that_was_down_gets_everything_when_it_is_up(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    for _ in range(3):
+        prison.admit(town.today + days(40))
+    probation.box.answer_next(*[503] * 15)
+    town.settle()
+    assert statuses(town, probation) == ["queued"] * 3
+    for _ in range(8):
+        town.advance(hours=6)
+    assert statuses(town, probation) == ["sent"] * 3
+    assert len(probation.notices()) == 18
+    assert len({notice.jti for notice in probation.notices()}) == 3
+
+
+def test_waits_double_with_jitter(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    probation.box.answer_next(*[503] * 6)
+    waits = []
+    town.settle()
+    for _ in range(6):
+        [row] = town.deliveries(probation)
+        wait = row.next_attempt_at - town.world.clock()
+        waits.append(wait.total_seconds())
+        town.advance(seconds=wait.total_seconds() - 0.001)
+        assert len(probation.notices()) == len(waits)
+        town.advance(seconds=0.001)
+    assert statuses(town, probation) == ["sent"]
+    for number, wait_s in enumerate(waits):
+        assert 15 * 2**number <= wait_s <= 30 * 2**number
+
+
+def test_retry_after_is_obeyed(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    probation.box.answer_next(429, Retry_After="600")
+    town.settle()
+    town.advance(seconds=599)
+    assert len(probation.notices()) == 1
+    town.advance(seconds=1)
+    assert statuses(town, probation) == ["sent"]
+
+
+def test_gone_ends_a_delivery_and_holds_up_no_other(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    reference = prison.admit(town.today + days(40))
+    probation.box.answer_next(410)
+    town.settle()
+    assert statuses(town, probation) == ["dead"]
+    prison.move(reference, town.today + days(45))
+    town.settle()
+    assert statuses(town, probation) == ["dead", "sent"]
+
+
+def test_a_receiver_that_stays_down_is_given_up_after_the_window(
+    town: Town, prison: Prison
+) -> None:
+    probation = town.subscribed("probation_service")
+    reference = prison.admit(town.today + days(60))
+    probation.box.answer_next(*[503] * 200)
+    town.settle()
+    began = town.world.clock()
+    prison.move(reference, town.today + days(61))
+    while statuses(town, probation)[0] == "queued":
+        town.advance(hours=6)
+    assert timedelta(hours=96) <= town.world.clock() - began <= timedelta(hours=108)
+    # The second waited for the first, and has a window of its own.
+    assert statuses(town, probation) == ["dead", "queued"]
+    probation.box.answers.clear()
+    town.advance(hours=6)
+    assert statuses(town, probation) == ["dead", "sent"]
+
+
+def test_an_attempt_began_before_it_ended(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    probation.box.reading = lambda _: time.sleep(0.05)
+    town.settle()
+    [row] = town.deliveries(probation)
+    [attempt] = town.look(lambda c: deliveries.attempts_of(c, row.jti))
+    assert attempt.milliseconds >= 50
+    assert row.sent_at - attempt.started_at == timedelta(milliseconds=attempt.milliseconds)
+
+
+# Order.
+
+
+def test_order_is_kept_for_a_person_and_for_nobody_else(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    first, second = (prison.admit(town.today + days(40)) for _ in range(2))
+    probation.box.answer_next(500, 500)
+    town.settle()
+    for reference in (first, second):
+        prison.move(reference, town.today + days(45))
+    third = prison.admit(town.today + days(40))
+    town.settle()
+    assert first != second != third
+    assert Counter(probation.told()) == {"release_planned": 3}
+    assert sorted(statuses(town, probation)) == ["queued"] * 4 + ["sent"]
+    town.advance(hours=1)
+    assert set(statuses(town, probation)) == {"sent"}
+    by_person: dict[str, list[tuple[str, int]]] = {}
+    for notice in probation.notices():
+        told = by_person.setdefault(notice.reference, [])
+        told.append((notice.event_type, notice.sequence[1]))
+    twice = [("release_planned", 1), ("release_planned", 1), ("release_date_changed", 2)]
+    assert sorted(by_person.values(), key=len) == [[("release_planned", 1)], twice, twice]
+
+
+def test_order_is_kept_though_the_clock_stands_still_or_is_set_back(
+    town: Town, prison: Prison
+) -> None:
+    probation = town.subscribed("probation_service")
+    reference = prison.admit(town.today + days(40))
+    town.settle()
+    for number in range(5):
+        prison.move(reference, town.today + days(50 + number))
+    now = town.world.clock.now
+    town.world.clock.now = now - timedelta(seconds=2)
+    prison.move(reference, town.today + days(30))
+    town.world.clock.now = now
+    town.settle()
+    dates = [
+        notice.event["released"]["release"]["planned_release_date"]["value"]
+        for notice in probation.notices()[1:]
+    ]
+    # Each is decided at its attempt, so all name the newest date; their order is the log's.
+    assert set(dates) == {(town.today + days(30)).isoformat()}
+    events = town.look(
+        lambda c: list(
+            c.execute(
+                select(EVENT.c.event_type, EVENT.c.release_date, DELIVERY.c.sequence)
+                .join(DELIVERY, DELIVERY.c.event_id == EVENT.c.event_id)
+                .where(DELIVERY.c.agency_id == probation.agency_id)
+                .order_by(DELIVERY.c.sequence)
+            )
+        )
+    )
+    moved = [row.release_date for row in events[1:]]
+    assert moved == [town.today + days(number) for number in (50, 51, 52, 53, 54, 30)]
+
+
+# What must not stop it.
+
+
+def test_a_file_that_cannot_be_opened_holds_up_nobody_else(
+    town: Town, prison: Prison, caplog: pytest.LogCaptureFixture
+) -> None:
+    probation = town.subscribed("probation_service")
+    broken = prison.admit(town.today + days(40))
+    prison.admit(town.today + days(40))
+    person = town.person_id(prison.agency, broken)
+    where = (SECTION.c.person_id == person, SECTION.c.section == "identity")
+    sealed = town.look(lambda c: c.scalar(select(SECTION.c.sealed).where(*where)))
+    town.work(lambda c: c.execute(update(SECTION).where(*where).values(sealed=b"\0" * 40)))
+    town.settle()
+    assert sorted(statuses(town, probation)) == ["queued", "sent"]
+    assert "DecryptionFailed" in caplog.text
+    assert "Wexample" not in caplog.text
+    [entry] = town.entries(probation, Outcome.FAILED)
+    assert entry["payload"]["status"] == 0
+    town.work(lambda c: c.execute(update(SECTION).where(*where).values(sealed=sealed)))
+    town.advance(hours=1)
+    assert statuses(town, probation) == ["sent", "sent"]
+    assert sorted(notice.sequence for notice in probation.notices()) == [(1, 1), (2, 1)]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://127.0.0.1/\x01",
+        "http://bücher.example/",
+        "http://127.0.0.1:99999/",
+        "http://[::1",
+        "",
+        "http://127.0.0.1:1/",
+        "file:///etc/passwd",
+    ],
+)
+def test_an_odd_endpoint_holds_up_nobody_else(town: Town, prison: Prison, endpoint: str) -> None:
+    probation = town.subscribed("probation_service")
+    odd = town.subscribed("probation_service", name="odd")
+    of_odd = update(SUBSCRIPTION).where(SUBSCRIPTION.c.agency_id == odd.agency_id)
+    town.work(lambda c: c.execute(of_odd.values(endpoint=endpoint)))
+    prison.admit(town.today + days(40))
+    town.settle()
+    assert statuses(town, probation) == ["sent"]
+    [row] = town.deliveries(odd)
+    assert (row.status, row.attempts) == ("queued", 1)
+    [attempt] = town.look(lambda c: deliveries.attempts_of(c, row.jti))
+    assert attempt.problem
+    assert endpoint not in attempt.problem or not endpoint
+
+
+def test_an_outcome_that_cannot_be_written_down_means_the_same_again(
+    town: Town, prison: Prison, caplog: pytest.LogCaptureFixture
+) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+
+    def take_the_place(letter: Letter) -> None:
+        """The row of the first attempt stands already: the outcome will not find its place."""
+        jti = probation.open(letter).jti
+        row = Try(jti=jti, number=1, started_at=town.world.clock(), milliseconds=0)
+        town.work(lambda c: deliveries.log_attempt(c, row))
+
+    probation.box.reading = take_the_place
+    town.settle()
+    assert "the end of delivery" in caplog.text
+    assert statuses(town, probation) == ["queued"]
+    probation.box.reading = lambda _: None
+    of_first = delete(ATTEMPT).where(ATTEMPT.c.jti == probation.notices()[0].jti)
+    town.work(lambda c: c.execute(of_first))
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    assert statuses(town, probation) == ["sent"]
+    first, second = probation.notices()
+    assert (first.jti, first.sequence) == (second.jti, second.sequence)
+
+
+def test_it_goes_on_after_a_round_that_failed(
+    town: Town, prison: Prison, caplog: pytest.LogCaptureFixture
+) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    calls = 0
+
+    def stumbling_clock() -> datetime:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise OSError("the clock cannot be read")
+        return town.world.clock()
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        dispatcher = replace(town.another_dispatcher(), clock=stumbling_clock)
+        task = asyncio.create_task(dispatcher.run(stop))
+        await asyncio.to_thread(wait_until, lambda: bool(probation.notices()))
+        stop.set()
+        await task
+
+    asyncio.run(asyncio.wait_for(work(), 30))
+    assert "a round failed: OSError" in caplog.text
+    assert statuses(town, probation) == ["sent"]
+
+
+def test_it_stops_when_it_is_asked_to(town: Town) -> None:
+    async def work() -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(replace(town.another_dispatcher(), interval=60.0).run(stop))
+        await asyncio.sleep(0.05)
+        stop.set()
+        await asyncio.wait_for(task, 20)
+
+    asyncio.run(work())
+
+
+# Leases.
+
+
+def claim(town: Town, agency: Agency, *, lease: str) -> Row[Any]:
+    """Claim all that is due, as a dispatcher would; the one delivery to an agency."""
+    at = town.world.clock()
+    claimed = town.work(
+        lambda c: deliveries.claim(c, lease=lease, at=at, until=at + LEASE, limit=99)
+    )
+    [one] = [row for row in claimed if row.agency_id == agency.agency_id]
+    return one
+
+
+def test_two_dispatchers_never_send_one_delivery_at_the_same_time(
+    town: Town, prison: Prison
+) -> None:
+    probation = town.subscribed("probation_service")
+    references = [prison.admit(town.today + days(40)) for _ in range(15)]
+    town.settle()
+    for reference in references:
+        prison.move(reference, town.today + days(45))
+    lock, open_now, worst = threading.Lock(), Counter[str](), Counter[str]()
+
+    def watch(letter: Letter) -> None:
+        notice = probation.open(letter)
+        person = notice.reference
+        with lock:
+            open_now[person] += 1
+            worst[person] = max(worst[person], open_now[person])
+        time.sleep(0.01)
+        with lock:
+            open_now[person] -= 1
+
+    probation.box.reading = watch
+    errors: list[BaseException] = []
+
+    def dispatch() -> None:
+        dispatcher = town.another_dispatcher()
+        try:
+            for _ in range(10):
+                asyncio.run(dispatcher.round())
+        except BaseException as error:  # noqa: BLE001 - of a thread, to be seen by the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=dispatch) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    town.settle()
+    assert errors == []
+    changed = [n.jti for n in probation.notices() if n.event_type == "release_date_changed"]
+    assert len(changed) == len(set(changed)) == 15
+    assert set(worst.values()) == {1}
+    assert set(statuses(town, probation)) == {"sent"}
+    seen = sorted(n.sequence[0] for n in probation.notices())
+    assert seen == list(range(1, 31))
+
+
+def test_two_dispatchers_tell_each_person_once(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    references = [prison.admit(town.today + days(40)) for _ in range(20)]
+    barrier = threading.Barrier(4)
+    planner = town.world.service.house.planner
+    at = town.world.clock()
+
+    def tell() -> None:
+        barrier.wait()
+        while town.work(lambda c: tell_due(c, planner, at=at, limit=3)):
+            pass
+
+    threads = [threading.Thread(target=tell) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    town.settle()
+    assert len(probation.notices()) == len(references)
+    collapsed = ["T-180", "T-90", "T-60"]
+    assert all(notice.event["milestones"] == collapsed for notice in probation.notices())
+
+
+def test_what_a_killed_dispatcher_had_claimed_is_sent_when_the_lease_ran_out(
+    town: Town, prison: Prison
+) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    at = town.world.clock()
+    town.work(lambda c: deliveries.claim(c, lease="killed", at=at, until=at + LEASE, limit=99))
+    town.world.clock.advance(seconds=LEASE.total_seconds())
+    asyncio.run(town.another_dispatcher().round())
+    assert probation.notices() == []
+    town.advance(seconds=1)
+    assert statuses(town, probation) == ["sent"]
+
+
+def test_who_comes_late_with_an_old_lease_changes_nothing(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    house = town.world.service.house
+    old = claim(town, probation, lease="old")
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    before = town.deliveries(probation)
+    counted = select(func.count()).select_from(ATTEMPT)
+    attempts = town.look(lambda c: c.scalar(counted))
+    entries = len(town.entries(probation))
+    later = town.world.clock()
+    prepared = town.work(lambda c: prepare(c, house, old, at=later, until=later + LEASE))
+    town.work(lambda c: conclude(c, house, old, OK, retry_base=timedelta(seconds=1), at=later))
+    assert prepared is None
+    assert town.deliveries(probation) == before
+    assert town.look(lambda c: c.scalar(counted)) == attempts
+    assert len(town.entries(probation)) == entries
+    assert len(probation.notices()) == 1
+
+
+def test_a_lease_lasts_from_the_attempt_and_not_from_the_claim(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    house, at = town.world.service.house, town.world.clock()
+    claimed = claim(town, probation, lease="slow")
+    late = at + LEASE - timedelta(seconds=1)
+    town.work(lambda c: prepare(c, house, claimed, at=late, until=late + LEASE))
+    town.world.clock.advance(seconds=LEASE.total_seconds() + 5)
+    town.settle()
+    [row] = town.deliveries(probation)
+    assert (row.status, row.lease) == ("queued", "slow")
+    assert probation.notices() == []
