@@ -34,7 +34,7 @@ from tests.isolation.requests import (
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
 AT = date(2027, 3, 3)
-REQUESTS = int(os.environ.get("THROUGHCARE_TEST_ORACLE_REQUESTS", "6000"))
+REQUESTS = int(os.environ.get("THROUGHCARE_TEST_ORACLE_REQUESTS", "4000"))
 SEED = int(os.environ.get("THROUGHCARE_TEST_SEED", "20270303"))
 SHOWN = 20  # differences that one failure prints
 
