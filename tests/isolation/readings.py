@@ -2,7 +2,8 @@
 
 For each role and field that differ, the cell that the policies have, in the oracle's notation,
 and why. The table is exact: what it does not name is the same in both, and what it names is not.
-It decides nothing; it keeps in sight what a person should decide.
+It decides nothing; it keeps in sight what a person should decide. "Decision 6" is
+`docs/adr/0006-readings-of-the-matrix.md`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -126,10 +127,12 @@ GIVES_LESS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "3.3 gives the section G and 3.4 does not except the field; here police have none of it": (
         ("PLO", "residence_contact.return_address sentence.offence_articles", "-"),
     ),
-    "3.4 says nested persons at most as existence; here so for the owner and for lists of S": (
+    "3.4 says nested persons one by one; here for the owner as well (decision 6, in part)": (
         ("CUS", "children.child_identities", "-"),
         ("CUS", "family.family_contact_person", "E:own"),
         ("CUS", "supervision.contact_prohibitions", "S:own"),
+    ),
+    "the pointer to a victim is taken for a nested person (decision 6)": (
         ("PRB CRT", "victim_protection.victim_contact_ref", "E"),
     ),
     "3.4 says participants S; here police are none": (
@@ -137,7 +140,8 @@ GIVES_LESS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     ),
 }
 
-# 25 has no day in the policies: it rests on assignments and consents that lapse. Whom it concerns:
+# 25 has no day in the policies. Who is given something when the support is over, as long as the
+# facts last, and when no date is on record:
 AFTER_SUPPORT: Mapping[str, str] = dict.fromkeys(
     ("RIU", "CSW", "MUN", "CHP", "HLT", "EMP", "NGO", "REL"),
     "25 says none after release and retention; here only T ends by a date",

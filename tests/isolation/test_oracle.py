@@ -75,11 +75,15 @@ def test_the_policies_give_what_the_matrix_gives(bundle: Bundle) -> None:
     assert differing == set(DIFFERENT_READINGS), "a difference is new, or no longer one"
 
 
-def test_who_is_given_something_after_the_support_is_as_listed(bundle: Bundle) -> None:
+@pytest.mark.parametrize("dated", [True, False])
+def test_who_is_given_something_after_the_support_is_as_listed(
+    bundle: Bundle, *, dated: bool
+) -> None:
     given = {
         _code(request)
         for request in _all_requests()
-        if oracle.support_has_ended(request) and set(_released(bundle, request).values()) != {"-"}
+        if oracle.support_has_ended(request) and (request.days_to_release is not None) == dated
+        if set(_released(bundle, request).values()) != {"-"}
     }
     assert given == set(AFTER_SUPPORT)
 
