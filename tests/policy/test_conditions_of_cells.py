@@ -52,7 +52,7 @@ residence_contact.preferred_language                F   G   G   F   G   -
 custody.establishment_code                          S   S   -   S   -   -
 custody.admission_datetime                          S   S   -   S   -   -
 custody.admission_injuries_note                     -   S   -   -   -   -
-custody.emergency_contact                           S   S   -   -   -   -
+custody.emergency_contact                           S   -   -   -   -   -
 custody.conduct_summary                             S   S   -   S   -   -
 custody.disciplinary_sanctions                      S   S   -   S   -   -
 sentence.legal_status                               F   F   G   F   S   G
@@ -89,7 +89,7 @@ needs.education_level                               F   S   -   -   -   -
 needs.benefits_entitlement_status                   F   S   -   -   -   -
 needs.identity_documents_status                     F   S   -   -   -   -
 needs.practitioner_gender_preference                F   -   -   -   -   -
-family.family_contact_person                        S   S   -   -   -   -
+family.family_contact_person                        -   -   -   -   -   -
 family.family_contact_consent                       S   S   -   E   -   -
 family.household_composition                        S   S   -   E   -   -
 family.family_support_need                          S   S   -   E   -   -
@@ -124,7 +124,7 @@ security_intelligence.security_classification       -   S   -   S   -   -
 security_intelligence.intelligence_marker           -   -   -   E   -   -
 security_intelligence.international_notice_ref      -   -   -   E   -   -
 victim_protection.victim_notification_required      S   S   S   -   -   F
-victim_protection.victim_contact_ref                E   E   E   -   -   F
+victim_protection.victim_contact_ref                E   E   -   -   -   F
 victim_protection.victim_exclusion_zone             S   S   S   -   -   F
 victim_protection.victim_safety_concern             S   S   S   -   -   F
 """
@@ -165,7 +165,7 @@ supervision.supervising_authority_id                S   S   -   S   E   G   -   
 supervision.supervision_start_date                  S   S   -   S   E   G   -   -
 supervision.supervision_end_date                    S   S   -   S   E   G   -   -
 supervision.supervision_conditions                  S   S   -   S   E   G   -   -
-supervision.contact_prohibitions                    -   -   -   S   -   -   -   -
+supervision.contact_prohibitions                    -   -   -   -   -   -   -   -
 supervision.first_appointment_datetime              S   S   -   S   E   G   -   -
 plan.individual_plan_summary                        F   F   S   S   S   S   S   E
 plan.programmes_completed                           F   F   S   S   S   S   S   E
@@ -216,7 +216,7 @@ security_intelligence.security_classification       -   -   -   -   -   -   -   
 security_intelligence.intelligence_marker           -   -   -   -   -   -   -   -
 security_intelligence.international_notice_ref      -   -   -   -   -   -   -   -
 victim_protection.victim_notification_required      -   -   -   S   -   -   -   -
-victim_protection.victim_contact_ref                -   -   -   E   -   -   -   -
+victim_protection.victim_contact_ref                -   -   -   -   -   -   -   -
 victim_protection.victim_exclusion_zone             -   -   -   S   -   -   -   -
 victim_protection.victim_safety_concern             -   -   -   S   -   -   -   -
 """
@@ -292,23 +292,16 @@ MISSING: list[tuple[str, dict[str, Any], str]] = [
             "health.mental_health_referral_need extremism_status"
         ),
     ),
-    ("PRB", {"vital_interest": NONE}, "health.self_harm_alert"),
-    ("PRB", {"relative_consents": NONE}, "family.family_contact_person"),
-    (
-        "PRB",
-        {"relative_consents": NONE, "vital_interest": NONE},
-        "custody.emergency_contact family.family_contact_person health.self_harm_alert",
-    ),
+    ("PRB", {"vital_interest": NONE}, "custody.emergency_contact health.self_harm_alert"),
+    ("PRB", {"relative_consents": NONE}, ""),
+    ("PRB", {"assigned": False}, "plan.joint_evaluation_outcome"),
     (
         "CRT",
         {"court_orders": NONE},
         "custody.admission_injuries_note health security_intelligence",
     ),
-    (
-        "CRT",
-        {"relative_consents": NONE},
-        "custody.emergency_contact family.family_contact_person",
-    ),
+    ("CRT", {"relative_consents": NONE}, ""),
+    ("CRT", {"assigned": False}, "plan.joint_evaluation_outcome"),
     ("PLO", {"municipalities": frozenset({"vitia"})}, EVERYTHING),
     ("PLO", {"return_municipality": None, "leave_municipality": None}, EVERYTHING),
     (
@@ -438,15 +431,16 @@ MISSING: list[tuple[str, dict[str, Any], str]] = [
         "CHP",
         {"child_linked": False},
         (
-            "identity residence_contact sentence release supervision plan needs family health "
-            "risk_assessment extremism_status security_intelligence victim_protection"
+            "identity residence_contact sentence release supervision plan needs family children "
+            "health risk_assessment extremism_status security_intelligence victim_protection"
         ),
     ),
     ("CHP", {"child_linked": False, "assigned": False}, EVERYTHING),
-    ("CHP", {"assigned": False}, ""),
+    ("CHP", {"assigned": False}, "plan.joint_evaluation_outcome"),
     ("CHP", {"legal_authorities": NONE}, "sentence health victim_protection"),
     ("CHP", {"designated": False}, "risk_assessment"),
     ("CHP", {"relative_consents": NONE}, "family.family_contact_person"),
+    ("HLT", {"assigned": False}, "plan.joint_evaluation_outcome"),
     ("HLT", {"legal_authorities": NONE}, "security_intelligence"),
     ("HLT", {"child_linked": False}, "children"),
     ("HLT", {"vital_interest": NONE}, ""),
@@ -457,7 +451,9 @@ MISSING: list[tuple[str, dict[str, Any], str]] = [
         "custody.emergency_contact",
     ),
     ("EMP", {"consents": NONE}, EVERYTHING),
-    ("NGO", {"assigned": False}, "security_intelligence"),
+    ("EMP", {"assigned": False}, "plan.joint_evaluation_outcome"),
+    ("REL", {"assigned": False}, "plan.joint_evaluation_outcome"),
+    ("NGO", {"assigned": False}, "security_intelligence plan.joint_evaluation_outcome"),
     ("NGO", {"relative_consents": NONE}, "family.family_contact_person"),
     ("REL", {"consents": NONE}, EVERYTHING),
 ]
@@ -493,12 +489,14 @@ ALONE: list[tuple[str, dict[str, Any], str]] = [
     ("CSW", {"vital_interest": ALL_FIELDS}, "health.self_harm_alert custody.emergency_contact"),
     ("MUN", {"assigned": True}, "residence_contact release"),
     ("MUN", {"consents": ALL_FIELDS}, ""),
-    ("CHP", {"assigned": True}, "children"),
+    ("CHP", {"assigned": True}, ""),
     (
         "CHP",
         {"child_linked": True},
         (
-            "identity residence_contact release supervision plan needs children "
+            "identity residence_contact release supervision plan.individual_plan_summary "
+            "plan.programmes_completed plan.release_preparation_status plan.responsible_case_lead "
+            "plan.prerelease_access_requests plan.follow_up_schedule needs children "
             "family.family_contact_consent family.household_composition family.family_support_need "
             "extremism_status security_intelligence"
         ),

@@ -138,6 +138,7 @@ PRB = Request(
     municipalities=frozenset({"elsewhere"}),
     return_municipality="gjilan",
     days_to_release=500,
+    assigned=True,
 )
 PLO = Request(
     role="police_local",
@@ -171,6 +172,7 @@ EMP = Request(
     custodian="prison",
     return_municipality="gjilan",
     days_to_release=20,
+    assigned=True,
     consents=frozenset(FIELDS),
 )
 CUS = Request(
@@ -357,7 +359,9 @@ WRITERS: Mapping[str, tuple[Request, set[str], str]] = {
     "probation_service": (PRB, {"supervision"}, "supervision"),
     "social_welfare_centre": (CSW, {"family"}, "family"),
     "child_protection_authority": (
-        replace(PRB, role="child_protection_authority", purpose="child_protection", assigned=True),
+        replace(
+            PRB, role="child_protection_authority", purpose="child_protection", child_linked=True
+        ),
         {"children"},
         "children",
     ),
@@ -402,7 +406,7 @@ def test_a_writer_contributes_its_own_sections_and_reads_them_in_full(
 
 @pytest.mark.parametrize(
     "role",
-    ["child_protection_authority", "health_provider", "data_subject", "victim_support_service"],
+    ["health_provider", "data_subject", "victim_support_service"],
 )
 def test_a_writer_whose_other_conditions_are_not_met_reads_its_own_section_only(
     bundle: Bundle, role: str
@@ -415,6 +419,15 @@ def test_a_writer_whose_other_conditions_are_not_met_reads_its_own_section_only(
 @pytest.mark.parametrize("request_", [PLO, EMP, replace(CSW, assigned=False)])
 def test_a_recipient_writes_nothing(bundle: Bundle, request_: Request) -> None:
     assert bundle.decide(request_, at=DAY).contribute == frozenset()
+
+
+def test_child_protection_writes_by_referral_and_reads_once_a_child_is_linked(
+    bundle: Bundle,
+) -> None:
+    request, sections, _ = WRITERS["child_protection_authority"]
+    decision = bundle.decide(replace(request, child_linked=False), at=DAY)
+    assert decision.contribute == sections
+    assert letters(decision) == nothing()
 
 
 def test_a_provider_outside_writes_health_by_referral_and_reads_nothing_of_it(
