@@ -75,6 +75,8 @@ class Settings:
     checkpoint_interval: float = 1.0
     # Wait before the second attempt of a delivery; it doubles from there, with jitter.
     retry_base_seconds: float = 30.0
+    # Days after a release for which a file is kept. National law decides; support ends at 180.
+    retention_days: int = 365
     # A file with an RFC 3339 time that stands for now. For rehearsals and tests only.
     clock_file: Path | None = None
 
