@@ -23,7 +23,7 @@ def put_in(installation: Installation, house: House, *, approved: bool) -> None:
     left = {"actual_release_datetime": {"value": (at - timedelta(days=400)).isoformat()}}
 
     def work(connection: Connection) -> None:
-        register(connection, house, "prison-1", "correctional_service", at=at)
+        register(connection, house, "prison-1", "correctional_service")
         file = StoredFile(person_id=PERSON, custodian="prison-1", sections={"release": left})
         store.create(connection, file, ring=house.ring, at=at, random=house.random)
         references.name(
