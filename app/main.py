@@ -22,6 +22,7 @@ from app.access_log.checkpoint import CheckpointRefused
 from app.access_log.checkpoints import LogContradicted
 from app.access_log.note import NoteRefused, Verifier
 from app.api.application import make_application
+from app.api.limits import Patience, RateLimit
 from app.api.service import Service
 from app.audit.sequencer import Sequencer
 from app.crypto.json_web_keys import public_jwks
@@ -87,6 +88,7 @@ def create_app(
 ) -> FastAPI:
     """The service as an ASGI application; it opens its database when it starts."""
     app = make_application()
+    app.add_middleware(Patience, idle=settings.body_seconds)
     now = clock or make_clock(settings)
 
     @asynccontextmanager
@@ -141,6 +143,7 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
         token_keys=KeySet.from_jwks(public_jwks([house.ring.token_signing])),
         endpoint_rules=EndpointRules(allow_loopback=settings.allow_loopback_delivery),
         clock=clock,
+        rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
     )
 
 

@@ -63,6 +63,11 @@ class Settings:
     body_limit: int = 1_048_576
     # Bytes of a whole import.
     import_limit: int = 268_435_456
+    # Requests that one client may make for one officer in a minute, and at once.
+    requests_per_minute: int = 1_200
+    requests_at_once: int = 200
+    # Seconds to wait for each part of a request's body.
+    body_seconds: float = 20.0
     # Legal bases without a citation by a national lawyer load only with this.
     allow_illustrative: bool = False
     # Which decisions are held against the reference engine: always, sampled or off.
