@@ -170,7 +170,7 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing) -> None
         )
     except (LogContradicted, NoteRefused, CheckpointRefused, UnicodeDecodeError) as error:
         reason = "not text" if isinstance(error, UnicodeDecodeError) else error
-        raise NotReady(f"the access log and its checkpoint {file} disagree: {reason}") from error
+        raise NotReady(f"the access log and `{file}` disagree: {reason}") from error
 
 
 def alembic_config() -> Config:
@@ -195,7 +195,9 @@ def _alone(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NotReady("another process of Throughcare works on this database") from None
+            raise NotReady(
+                "another process of Throughcare works on this database; stop it first"
+            ) from None
         yield
 
 
@@ -220,7 +222,10 @@ def _read_profile(file: Path) -> Profile:
     try:
         return Profile.from_toml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise NotReady(f"{file}: this country profile cannot be read") from error
+        raise NotReady(
+            f"{file.absolute()}: this country profile cannot be read; start in the folder of the "
+            "policies, or set THROUGHCARE_POLICIES_DIRECTORY"
+        ) from error
 
 
 def _dispatcher(service: Service) -> Dispatcher:
