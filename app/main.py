@@ -22,6 +22,7 @@ from app.access_log.checkpoint import CheckpointRefused
 from app.access_log.checkpoints import LogContradicted
 from app.access_log.note import NoteRefused, Verifier
 from app.api.application import make_application
+from app.api.limits import Patience, RateLimit
 from app.api.service import Service
 from app.audit.sequencer import Sequencer
 from app.crypto.json_web_keys import public_jwks
@@ -87,6 +88,7 @@ def create_app(
 ) -> FastAPI:
     """The service as an ASGI application; it opens its database when it starts."""
     app = make_application()
+    app.add_middleware(Patience, idle=settings.body_seconds)
     now = clock or make_clock(settings)
 
     @asynccontextmanager
@@ -141,6 +143,7 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
         token_keys=KeySet.from_jwks(public_jwks([house.ring.token_signing])),
         endpoint_rules=EndpointRules(allow_loopback=settings.allow_loopback_delivery),
         clock=clock,
+        rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
     )
 
 
@@ -167,7 +170,7 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing) -> None
         )
     except (LogContradicted, NoteRefused, CheckpointRefused, UnicodeDecodeError) as error:
         reason = "not text" if isinstance(error, UnicodeDecodeError) else error
-        raise NotReady(f"the access log and its checkpoint {file} disagree: {reason}") from error
+        raise NotReady(f"the access log and `{file}` disagree: {reason}") from error
 
 
 def alembic_config() -> Config:
@@ -192,7 +195,9 @@ def _alone(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NotReady("another process of Throughcare works on this database") from None
+            raise NotReady(
+                "another process of Throughcare works on this database; stop it first"
+            ) from None
         yield
 
 
@@ -217,7 +222,10 @@ def _read_profile(file: Path) -> Profile:
     try:
         return Profile.from_toml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise NotReady(f"{file}: this country profile cannot be read") from error
+        raise NotReady(
+            f"{file.absolute()}: this country profile cannot be read; start in the folder of the "
+            "policies, or set THROUGHCARE_POLICIES_DIRECTORY"
+        ) from error
 
 
 def _dispatcher(service: Service) -> Dispatcher:

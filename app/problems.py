@@ -6,11 +6,13 @@
     ├── Unauthenticated         401  nobody that we know speaks
     ├── Forbidden               403  we know who speaks, and it may not do this
     ├── NotFound                404  not there, or not to be known of: the two look the same
+    ├── RequestTimedOut         408  the body did not come in time
     ├── Conflict                409  what is stored speaks against it
     ├── PreconditionFailed      412  If-Match names another state than the present one
     ├── BodyTooLarge            413  more bytes than the setting allows
     ├── UnsupportedMediaType    415  another content type than the route takes
     ├── PreconditionRequired    428  a change needs If-Match
+    ├── TooManyRequests         429  this caller asks too much; it is told when to come again
     └── Unavailable             503  nothing was recorded, so nothing is released
 
 What is not in this tree becomes a 500 that tells nothing. A message never repeats
@@ -83,6 +85,14 @@ class NotFound(ThroughcareError):
     slug = "not-found"
 
 
+class RequestTimedOut(ThroughcareError):
+    """The body did not come in time."""
+
+    status = 408
+    title = "The request took too long"
+    slug = "request-timed-out"
+
+
 class Conflict(ThroughcareError):
     """What is stored speaks against the request."""
 
@@ -121,6 +131,18 @@ class PreconditionRequired(ThroughcareError):
     status = 428
     title = "If-Match is required"
     slug = "precondition-required"
+
+
+class TooManyRequests(ThroughcareError):
+    """This caller asks more than it may. `retry_after`: whole seconds until one more is taken."""
+
+    status = 429
+    title = "Too many requests"
+    slug = "too-many-requests"
+
+    def __init__(self, detail: str, *, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Unavailable(ThroughcareError):

@@ -63,6 +63,11 @@ class Settings:
     body_limit: int = 1_048_576
     # Bytes of a whole import.
     import_limit: int = 268_435_456
+    # Requests that one client may make for one officer in a minute, and at once.
+    requests_per_minute: int = 1_200
+    requests_at_once: int = 200
+    # Seconds to wait for each part of a request's body.
+    body_seconds: float = 20.0
     # Legal bases without a citation by a national lawyer load only with this.
     allow_illustrative: bool = False
     # Which decisions are held against the reference engine: always, sampled or off.
@@ -75,6 +80,8 @@ class Settings:
     checkpoint_interval: float = 1.0
     # Wait before the second attempt of a delivery; it doubles from there, with jitter.
     retry_base_seconds: float = 30.0
+    # Days after a release for which a file is kept. National law decides; support ends at 180.
+    retention_days: int = 365
     # A file with an RFC 3339 time that stands for now. For rehearsals and tests only.
     clock_file: Path | None = None
 

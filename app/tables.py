@@ -6,6 +6,7 @@ import app.access_log.tables
 import app.agencies.tables
 import app.cases.tables
 import app.files.tables
-import app.outbox.tables  # noqa: F401 - the imports register the tables
+import app.outbox.tables
+import app.retention.tables  # noqa: F401 - the imports register the tables
 
 METADATA = SQLModel.metadata

@@ -24,12 +24,16 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "port": ("8443", 8443),
     "body_limit": ("4096", 4096),
     "import_limit": ("1000000", 1_000_000),
+    "requests_per_minute": ("60", 60),
+    "requests_at_once": ("5", 5),
+    "body_seconds": ("2.5", 2.5),
     "allow_illustrative": ("true", True),
     "cross_check": ("sampled", "sampled"),
     "allow_loopback_delivery": ("1", True),
     "dispatch_interval": ("0.25", 0.25),
     "checkpoint_interval": ("5", 5.0),
     "retry_base_seconds": ("1.5", 1.5),
+    "retention_days": ("730", 730),
     "clock_file": ("/tmp/clock", Path("/tmp/clock")),  # noqa: S108 - a text here
 }
 NAMES = [field.name for field in fields(Settings)]

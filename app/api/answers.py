@@ -15,7 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.agencies.tokens import OAuthError
 from app.files.findings import findings
-from app.problems import InvalidInput, NotFound, ThroughcareError, Unauthenticated, document
+from app.problems import (
+    InvalidInput,
+    NotFound,
+    ThroughcareError,
+    TooManyRequests,
+    Unauthenticated,
+    document,
+)
 
 log = logging.getLogger("throughcare.api")
 
@@ -101,6 +108,8 @@ def problem_answer(error: ThroughcareError) -> Response:
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
     return Response(
         orjson.dumps(document(error)),
         status_code=error.status,

@@ -259,3 +259,29 @@ class Health(Model):
     """Whether the service works."""
 
     status: Literal["ok"]
+
+
+class NewErasureRequest(Model):
+    """A wish to erase a person. `recorded_unlawfully` needs no term to end."""
+
+    ground: Literal["retention_ended", "recorded_unlawfully"]
+
+
+class ErasureStatus(Model):
+    """How a request for erasure stands. The certificate is a compact JWS; it names nobody."""
+
+    erasure_id: str
+    status: Literal["requested", "approved", "erased"]
+    certificate: str | None = None
+
+
+class NewHold(Model):
+    """A reason to keep a file: a citation or a docket number."""
+
+    reason: Annotated[str, Member(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+
+
+class Hold(Model):
+    """A hold that stands."""
+
+    hold_id: str

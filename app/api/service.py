@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from app.agencies import tokens
 from app.agencies.tokens import Caller, Grant
+from app.api.limits import RateLimit
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House, Refusal
@@ -33,6 +34,7 @@ class Service:
     token_keys: KeySet
     endpoint_rules: EndpointRules
     clock: Callable[[], datetime]
+    rate_limit: RateLimit
 
 
 def service_of(request: Request) -> Service:
@@ -66,6 +68,7 @@ async def perform(request: Request, door: Door[T], *, grant: Grant | None = None
     """
     service = service_of(request)
     granted = grant or grant_of(request)
+    service.rate_limit.take(granted.client_id, granted.officer_id)
 
     def work(connection: Connection) -> T | Refusal:
         caller = tokens.identify(connection, granted)

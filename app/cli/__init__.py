@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from app.cli import access_log, demonstrate, exchange, installation, policy, registry
+from app.cli import access_log, demonstrate, exchange, installation, policy, registry, retention
 from app.cli.output import errors
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
@@ -25,6 +25,7 @@ cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")
 cli.add_typer(policy.policy, name="policy")
+cli.add_typer(retention.retention, name="retention")
 cli.add_typer(access_log.access_log, name="access-log")
 
 

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from app.cli.call import call
 from app.cli.output import Json, errors, screen
 from app.imports.mapping import Mapping
-from app.imports.outcomes import Converted, RowError
+from app.imports.outcomes import ROWS_REFUSED, Converted, RowError
 from app.imports.rows import convert
 from app.imports.shipped import named
 from app.receiver.client import AgencyClient
@@ -37,6 +38,7 @@ Configuration = Annotated[
 def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
     cli.command("import")(import_file)
+    cli.command()(call)
     cli.command()(receive)
 
 
@@ -58,7 +60,10 @@ def import_file(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Import inmate files: an answer for each row, and nothing of a row that is refused."""
+    """Import inmate files: an answer for each row, and nothing of a row that is refused.
+
+    The exit status is 2 when a row was refused: a nightly run must notice.
+    """
     rules = named(mapping)
     tally = Tally()
     with (
@@ -75,6 +80,8 @@ def import_file(
                 record.write(json.dumps(answer, ensure_ascii=False) + "\n")
             progress.update(bar, completed=answer["line"])
     _report(tally, as_json=as_json)
+    if tally.refused:
+        raise typer.Exit(ROWS_REFUSED)
 
 
 def receive(

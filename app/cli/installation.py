@@ -8,13 +8,14 @@ from datetime import datetime
 import typer
 import uvicorn
 from alembic import command
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
 from app.access_log import checkpoints
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
 from app.main import (
+    NotReady,
     alembic_config,
     check_installation,
     check_log,
@@ -78,14 +79,21 @@ def serve() -> None:
 
 def prepare(settings: Settings, *, at: datetime) -> KeyRing:
     """Make what is missing: keys, tables, the signature of the empty log and its file."""
-    if not settings.key_directory.exists() or not any(settings.key_directory.iterdir()):
-        KeyRing.create(settings.key_directory, random=secrets.token_bytes)
-    ring = KeyRing.load(settings.key_directory)
     with opened(settings) as database:
+        if not settings.key_directory.exists() or not any(settings.key_directory.iterdir()):
+            database.read_blocking(_refuse_foreign_database)
+            KeyRing.create(settings.key_directory, random=secrets.token_bytes)
+        ring = KeyRing.load(settings.key_directory)
         note = database.run_blocking(lambda c: _migrate_and_sign(c, settings, ring, at))
         if checkpoints.read_checkpoint_file(settings.checkpoint_file) is None:
             checkpoints.write_checkpoint_file(settings.checkpoint_file, note)
     return ring
+
+
+def _refuse_foreign_database(connection: Connection) -> None:
+    """New keys beside an old database would open nothing of it."""
+    if inspect(connection).has_table("access_log_head"):
+        raise NotReady("the database belongs to other keys: put those into the folder of the keys")
 
 
 def _migrate_and_sign(

@@ -14,6 +14,7 @@ from app.agencies.registry import AgencyRecord, ClientRecord
 from app.cli.output import Json, show
 from app.house import House
 from app.main import check_ready, make_clock, make_house, opened
+from app.policy.roles import ROLE_PURPOSES
 from app.problems import InvalidInput
 from app.receiver.new_agency import write_configuration
 from app.settings import Settings
@@ -96,6 +97,9 @@ def new_client(
     as_json: Json = False,
 ) -> None:
     """At the agency: make keys and a configuration, and the public keys to be registered."""
+    known = sorted({one for purposes in ROLE_PURPOSES.values() for one in purposes})
+    if purpose not in known:
+        raise InvalidInput(f"expected a purpose of: {', '.join(known)}")
     made = write_configuration(
         folder,
         issuer=issuer,

@@ -136,6 +136,8 @@ def _sync_folder(directory: Path) -> None:
 def _refuse_unknown_files(directory: Path) -> None:
     try:
         present = sorted(path.name for path in directory.iterdir())
+    except FileNotFoundError:
+        raise UnsafeKey(f"{directory}: no keys are here; `throughcare init` makes them") from None
     except OSError as error:
         raise UnsafeKey(f"{directory}: {error.strerror}") from None
     for name in present:

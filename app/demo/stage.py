@@ -22,7 +22,7 @@ from app.receiver.new_agency import NewAgency
 from app.settings import PREFIX, Settings
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
-PATIENCE_SECONDS = 40
+PATIENCE_SECONDS = 180
 LOOK_AGAIN_SECONDS = 0.05
 STOP_SECONDS = 10
 
@@ -112,7 +112,10 @@ class Stage:
                 if process.poll() is not None:
                     raise DemoFailed(f"a process ended while waiting for {what}: {self.logs()}")
             if time.monotonic() > deadline:
-                raise DemoFailed(f"waited in vain for {what}: {self.logs()}")
+                raise DemoFailed(
+                    f"waited {PATIENCE_SECONDS} s in vain for {what}; the processes run, so this "
+                    f"machine may be too busy now: {self.logs()}"
+                )
             time.sleep(LOOK_AGAIN_SECONDS)
 
     def is_ready(self) -> bool:

@@ -6,6 +6,9 @@ from typing import Any
 
 from app.problems import FieldError, InvalidInput
 
+# Exit status of an import of which some rows were refused.
+ROWS_REFUSED = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

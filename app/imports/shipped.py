@@ -19,9 +19,8 @@ def named(name: str) -> Mapping:
 
     Raises:
         MappingError: what is wrong with it.
-        FileNotFoundError: there is neither.
     """
-    if name in names():
+    if name in names() or not Path(name).exists():
         return shipped(name)
     return Mapping.from_toml(Path(name).read_text(encoding="utf-8"))
 
@@ -29,5 +28,6 @@ def named(name: str) -> Mapping:
 def shipped(name: str) -> Mapping:
     """A mapping by its name, such as `native`; MappingError where there is none of it."""
     if name not in names():
-        raise MappingError(f"the mappings that come with the product: {', '.join(names())}")
+        known = ", ".join(names())
+        raise MappingError(f"{name}: no file, and none of the mappings that come with us: {known}")
     return Mapping.from_toml((FOLDER / f"{name}.toml").read_text("utf-8"))

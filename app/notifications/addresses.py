@@ -90,7 +90,10 @@ class EndpointRules:
         if parts.username is not None or parts.password is not None or parts.fragment:
             raise AddressRefused("expected an address without user, password or fragment")
         if parts.scheme != "https" and not self._is_loopback_http(parts):
-            raise AddressRefused("expected an address that begins with https://")
+            raise AddressRefused(
+                "expected an address that begins with https:// (http:// is taken on the loopback "
+                "address alone, and only if the service sets THROUGHCARE_ALLOW_LOOPBACK_DELIVERY)"
+            )
         literal = _literal(parts.hostname)
         if literal is not None:
             self.check_address(literal)

@@ -185,5 +185,12 @@ class AnsweringWorker:
         if notification.event_type == VERIFICATION:
             event = notification.event
             self._client.verify_subscription(event["subscription_id"], event["nonce"])
+            LOGGER.info("subscription %s: verified", event["subscription_id"])
         else:
             self._client.acknowledge(notification.jti, self._kind)
+            LOGGER.info(
+                "notification %s: %s, stored and acknowledged (%s)",
+                notification.jti,
+                notification.event_type,
+                self._kind.value,
+            )

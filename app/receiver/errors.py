@@ -32,10 +32,15 @@ class ServiceRefused(ServiceError):
         status: the HTTP status.
         title: of the problem document (RFC 9457), or the error code of the token endpoint.
         detail: of the problem document; empty when there was none.
+        findings: of the problem document, each as `pointer: message`.
     """
 
-    def __init__(self, status: int, *, title: str, detail: str) -> None:
-        super().__init__(f"{status} {title}" + (f": {detail}" if detail else ""))
+    def __init__(
+        self, status: int, *, title: str, detail: str, findings: tuple[str, ...] = ()
+    ) -> None:
+        said = [f"{status} {title}", *([detail] if detail else []), "; ".join(findings)]
+        super().__init__(": ".join(part for part in said if part))
+        self.findings = findings
         self.status = status
         self.title = title
         self.detail = detail

@@ -6,7 +6,7 @@ every piece; between two pieces the time-outs of the connection hold.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ ANSWER_SECONDS: Final = 30.0
 ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Largest answer. An inmate file has some 50 kB; a page of the access log less than a megabyte."""
 
+_MAX_FINDINGS: Final = 10  # of a problem document that go into an error message
 _MAX_WORDS: Final = 500  # characters of a foreign text that go into an error message
 
 
@@ -79,8 +80,10 @@ def exchange(
         finally:
             response.close()
     except httpx.HTTPError as error:
-        # The kind says enough; its text may hold the address with what stands in it.
-        raise ServiceUnreachable(f"no answer from the service ({type(error).__name__})") from None
+        # Its text may hold the path, and what stands in it.
+        origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
+        kind = type(error).__name__
+        raise ServiceUnreachable(f"no answer from the service at {origin} ({kind})") from None
     if not response.is_success:
         raise _refusal(response.status_code, content)
     headers = {name.lower(): value for name, value in response.headers.items()}
@@ -109,7 +112,15 @@ def _refusal(status: int, content: bytes) -> ServiceRefused:
         status,
         title=title or httpx.codes.get_reason_phrase(status),
         detail=_words(document.get("detail", document.get("error_description"))),
+        findings=tuple(_findings(document.get("errors"))),
     )
+
+
+def _findings(errors: object) -> Iterator[str]:
+    """The first findings of a problem document, whatever stands there."""
+    for error in errors[:_MAX_FINDINGS] if isinstance(errors, list) else ():
+        if isinstance(error, dict):
+            yield f"{_words(error.get('pointer'))}: {_words(error.get('message'))}"
 
 
 def _words(value: object) -> str:

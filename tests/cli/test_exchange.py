@@ -8,6 +8,7 @@ import pytest
 
 from app.cli import exchange
 from app.files.catalogue import FIELDS
+from app.imports.outcomes import ROWS_REFUSED
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from tests.cli.command_line import Done, Installation
@@ -69,7 +70,7 @@ def test_every_row_of_a_table_gets_its_answer_with_its_line(
         service, tmp_path / "rows.csv", "--answers", str(tmp_path / "answers"), "--json",
         mapping=str(tmp_path / "mapping.toml"),
     )  # fmt: skip
-    assert done.code == 0, done.said
+    assert done.code == ROWS_REFUSED, done.said
     result = done.json
     assert (result["created"], result["refused"]) == (2, 3)
     assert [one["line"] for one in result["rows_refused"]] == [3, 4, 6]
@@ -103,7 +104,7 @@ def test_refusals_of_the_service_keep_the_line_of_the_file(
     file = tmp_path / "rows.ndjson"
     file.write_text("\n".join(lines) + "\n")
     done = imported(service, file, "--answers", str(tmp_path / "answers"))
-    assert done.code == 0, done.said
+    assert done.code == ROWS_REFUSED, done.said
     status = {one["line"]: one["status"] for one in answers_in(tmp_path / "answers")}
     refused = [3, 4, 5, 7, 8]
     assert status == {1: "created", 6: "created", **dict.fromkeys(refused, "refused")}
@@ -153,7 +154,7 @@ def test_a_row_that_is_too_long_is_refused_and_the_others_are_answered(
     ]
     file.write_text("\n".join(lines))
     done = imported(service, file, "--json")
-    assert done.code == 0, done.said
+    assert done.code == ROWS_REFUSED, done.said
     assert done.json["created"] == 2
     assert [one["line"] for one in done.json["rows_refused"]] == [2]
 
@@ -202,7 +203,7 @@ def test_an_agency_that_may_not_write_gets_a_refusal_for_each_row(
     file.write_text(row("A-1", planned_release_date="2029-09-01"))
     auditor = str(configuration(service, "auditor-1"))
     done = service.run("import", str(file), "--mapping", "native", "--as", auditor, "--json")
-    assert done.code == 0, done.said
+    assert done.code == ROWS_REFUSED, done.said
     assert [one["line"] for one in done.json["rows_refused"]] == [1]
 
 

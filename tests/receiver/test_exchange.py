@@ -143,10 +143,11 @@ def test_what_is_no_json_object_is_refused(content: bytes) -> None:
         Answer(status=200, headers={}, content=content).json()
 
 
-def test_a_closed_port_is_named_by_its_kind_alone(connections: httpx.Client) -> None:
+def test_a_closed_port_is_named_without_what_stands_in_the_path(connections: httpx.Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(ServiceUnreachable, match=r"^no answer from the service \(ConnectError\)$"):
+    expected = rf"^no answer from the service at http://127.0.0.1:{port} \(ConnectError\)$"
+    with pytest.raises(ServiceUnreachable, match=expected):
         _get(connections, f"http://127.0.0.1:{port}/secret")
 
 

@@ -1,0 +1,324 @@
+"""Erasure: a person's keys are destroyed and every row about them goes (crypto-shredding).
+
+Two officers of the custodian want it, for a ground; the term has ended or the recording was
+unlawful; no hold stands; no notice is still on its way, for a notice that takes another one
+back must reach whoever holds that. What remains is a certificate that names nobody, and a
+log whose leaves still prove their place.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, or_, select
+
+from app.access_log.erasure import erase_subject
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.administration.registry import OPERATOR
+from app.administration.standing import require_custodian, standing
+from app.agencies.tokens import Caller
+from app.crypto import signing
+from app.database import table_of
+from app.files.tables import InmateFile
+from app.house import Act, House, Refusal, record
+from app.outbox.deliveries import QUEUED
+from app.outbox.tables import Delivery
+from app.problems import Conflict, ThroughcareError
+from app.retention import holds, requests
+from app.retention.requests import Ground
+from app.retention.schedule import Due, Term
+from app.tables import METADATA
+
+CERTIFICATE = "erasure-certificate+jwt"
+FILE = table_of(InmateFile)
+DELIVERY = table_of(Delivery)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureStatus:
+    """How a request stands: `requested`, `approved` (it waits for its term) or `erased`."""
+
+    erasure_id: str
+    status: str
+    certificate: str | None = None
+
+
+def ask(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    reference: str,
+    *,
+    ground: Ground,
+    at: datetime,
+) -> ErasureStatus | Refusal:
+    """The first of two officers of the custodian wants a person erased."""
+    erasure_id = house.new_id()
+    try:
+        person_id = _own(connection, house, caller, reference)
+        requests.ask(
+            connection,
+            erasure_id,
+            person_id=person_id,
+            ground=ground,
+            by=caller.officer_id,
+            at=at,
+        )
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
+    _record(connection, house, caller, person_id, {"id": erasure_id, "status": "requested"}, at=at)
+    return ErasureStatus(erasure_id=erasure_id, status="requested")
+
+
+def approve(
+    connection: Connection, house: House, caller: Caller, reference: str, *, term: int, at: datetime
+) -> ErasureStatus | Refusal:
+    """A second officer approves; what is due is erased at once, the rest when its term ends.
+
+    `term` is the number of days for which a file is kept after a release.
+    """
+    try:
+        person_id = _own(connection, house, caller, reference)
+        row = requests.approve(connection, person_id=person_id, by=caller.officer_id, at=at)
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
+    change = {"id": row.erasure_id, "status": "approved"}
+    _record(connection, house, caller, person_id, change, at=at)
+    if why_not(connection, house, person_id, Ground(row.ground), term=term, at=at) is None:
+        certificate = erase(connection, house, person_id, at=at)
+        return ErasureStatus(erasure_id=row.erasure_id, status="erased", certificate=certificate)
+    return ErasureStatus(erasure_id=row.erasure_id, status="approved")
+
+
+def withdraw(
+    connection: Connection, house: House, caller: Caller, reference: str, *, at: datetime
+) -> Refusal | None:
+    """Any officer of the custodian takes a request back that was not carried out."""
+    try:
+        person_id = _own(connection, house, caller, reference)
+        requests.withdraw(connection, person_id=person_id)
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
+    _record(connection, house, caller, person_id, {"status": "withdrawn"}, at=at)
+    return None
+
+
+def place_hold(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    reference: str,
+    *,
+    reason: str,
+    at: datetime,
+) -> str | Refusal:
+    """The custodian keeps a file beyond its term; the id of the hold."""
+    hold_id = house.new_id()
+    try:
+        person_id = _own(connection, house, caller, reference)
+        holds.place(
+            connection, hold_id, person_id=person_id, reason=reason, by=caller.officer_id, at=at
+        )
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
+    _record(connection, house, caller, person_id, {"hold": hold_id, "status": "placed"}, at=at)
+    return hold_id
+
+
+def lift_hold(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    reference: str,
+    hold_id: str,
+    *,
+    at: datetime,
+) -> Refusal | None:
+    """The custodian ends a hold."""
+    try:
+        person_id = _own(connection, house, caller, reference)
+        holds.lift(connection, hold_id, person_id=person_id, by=caller.officer_id, at=at)
+    except ThroughcareError as problem:
+        return _refuse(connection, house, caller, problem, at=at)
+    change = {"hold": hold_id, "status": "lifted"}
+    _record(connection, house, caller, person_id, change, at=at)
+    return None
+
+
+def why_not(
+    connection: Connection,
+    house: House,
+    person_id: str,
+    ground: Ground,
+    *,
+    term: int,
+    at: datetime,
+) -> str | None:
+    """What speaks against erasing this person now, or None."""
+    term_matters = ground is Ground.RETENTION_ENDED
+    if term_matters and _due(connection, house, person_id, term=term, at=at) is not Due.ENDED:
+        return "the term has not ended"
+    if holds.is_held(connection, person_id):
+        return "a hold stands"
+    if _is_being_told(connection, person_id, at=at):
+        return "notices are on their way"
+    return None
+
+
+def due(
+    house: House,
+    *,
+    released_at: datetime | None,
+    planned: date | None,
+    term: int,
+    at: datetime,
+) -> Due:
+    """How a file stands to its term, by the release that was recorded or planned."""
+    released = None if released_at is None else house.legal_date(released_at)
+    return Term(days=term, today=house.legal_date(at)).of(released=released, planned=planned)
+
+
+def erase(connection: Connection, house: House, person_id: str, *, at: datetime) -> str:
+    """Destroy everything about a person whose erasure is approved; the signed certificate.
+
+    Conflict where nobody approved it: this door is open to two officers and to nobody alone.
+    """
+    asked = requests.of(connection, person_id)
+    if asked is None or asked.approved_by is None:
+        raise Conflict("the erasure of this person was not approved")
+    erased = erase_subject(connection, house.log_keys().subject_index(person_id))
+    destroyed = {
+        **_delete_rows(connection, person_id),
+        "access_log_keys": erased.keys,
+        "access_log_entries": erased.entries,
+    }
+    certificate = _certificate(house, asked, destroyed, at=at)
+    requests.store_certificate(
+        connection, asked.erasure_id, destroyed=destroyed, certificate=certificate, at=at
+    )
+    # Without the person: the entry of an erasure must not become the last trace.
+    act = Act(
+        operation=Operation.ERASURE,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.RECORDED,
+        fields={
+            "erasure": asked.erasure_id,
+            "ground": asked.ground,
+            "officers": sorted([asked.requested_by, asked.approved_by]),
+            "destroyed": destroyed,
+        },
+    )
+    record(connection, house, OPERATOR, act, at=at)
+    return certificate
+
+
+def tables_of_persons() -> tuple[tuple[Table, Table | None], ...]:
+    """Every table with rows about one person, children first.
+
+    Beside each the table that its rows hang on, where they name no person themselves.
+    """
+    found: list[tuple[Table, Table | None]] = []
+    for table in reversed(METADATA.sorted_tables):
+        if "person_id" in table.c:
+            found.append((table, None))
+        else:
+            parents = {key.column.table for key in table.foreign_keys}
+            found.extend((table, parent) for parent in parents if "person_id" in parent.c)
+    return tuple(found)
+
+
+def _delete_rows(connection: Connection, person_id: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for table, parent in tables_of_persons():
+        if parent is None:
+            condition = table.c.person_id == person_id
+        else:
+            condition = or_(
+                *(
+                    key.parent.in_(select(key.column).where(parent.c.person_id == person_id))
+                    for key in table.foreign_keys
+                    if key.column.table is parent
+                )
+            )
+        deleted = connection.execute(delete(table).where(condition)).rowcount
+        name = str(table.name)
+        counts[name] = counts.get(name, 0) + deleted
+    return counts
+
+
+def _certificate(house: House, asked: Row[Any], destroyed: dict[str, int], *, at: datetime) -> str:
+    claims = {
+        "iss": house.issuer,
+        "iat": int(at.timestamp()),
+        "jti": asked.erasure_id,
+        "ground": asked.ground,
+        "destroyed": destroyed,
+        "log": house.log_origin,
+    }
+    return signing.sign(claims, house.ring.notification_signing, typ=CERTIFICATE)
+
+
+def _due(connection: Connection, house: House, person_id: str, *, term: int, at: datetime) -> Due:
+    row = connection.execute(
+        select(FILE.c.actual_release_at, FILE.c.planned_release_date).where(
+            FILE.c.person_id == person_id
+        )
+    ).one()
+    released_at, planned = row.actual_release_at, row.planned_release_date
+    return due(house, released_at=released_at, planned=planned, term=term, at=at)
+
+
+def _is_being_told(connection: Connection, person_id: str, *, at: datetime) -> bool:
+    """Whether a notice about the person is due, or in the hands of a dispatcher."""
+    found = connection.scalar(
+        select(DELIVERY.c.jti)
+        .where(
+            DELIVERY.c.person_id == person_id,
+            or_(DELIVERY.c.status == QUEUED, DELIVERY.c.lease_until > at),
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+def _own(connection: Connection, house: House, caller: Caller, reference: str) -> str:
+    place = standing(connection, house, caller, reference)
+    require_custodian(place)
+    return place.file.person_id
+
+
+def _record(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    person_id: str,
+    change: dict[str, Any],
+    *,
+    at: datetime,
+) -> None:
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.RECORDED,
+        person_id=person_id,
+        fields={"fact": "retention", **change},
+    )
+    record(connection, house, caller, act, at=at)
+
+
+def _refuse(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    problem: ThroughcareError,
+    *,
+    at: datetime,
+) -> Refusal:
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.REFUSED,
+        fields={"fact": "retention", "reason": problem.slug},
+    )
+    record(connection, house, caller, act, at=at)
+    return Refusal(problem)

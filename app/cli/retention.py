@@ -1,0 +1,66 @@
+"""Commands around retention: what is due, and the erasure of what two officers approved."""
+
+import json
+
+import typer
+from sqlalchemy import Connection
+
+from app.administration.retention import Candidate, candidates, run_due
+from app.cli.output import Json, screen
+from app.main import check_ready, make_clock, make_house, opened
+from app.settings import Settings
+
+retention = typer.Typer(help="How long files are kept.", no_args_is_help=True)
+
+
+@retention.command()
+def preview(*, as_json: Json = False) -> None:
+    """Files whose term has ended, or whose release nobody recorded, and what stands in the way."""
+    settings = Settings.from_environment()
+    at = make_clock(settings)()
+    house = make_house(settings, at=at)
+    with opened(settings) as database:
+        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        found = database.read_blocking(
+            lambda connection: list(
+                candidates(connection, house, term=settings.retention_days, at=at)
+            )
+        )
+    if as_json:
+        print(json.dumps([one.to_json() for one in found]))  # noqa: T201 - the result
+        return
+    for one in found:
+        screen.print(_line(one), markup=False)
+    screen.print(f"{len(found)} files")
+
+
+@retention.command()
+def run(*, as_json: Json = False) -> None:
+    """Erase what two officers approved and nothing stands against; print each certificate."""
+    settings = Settings.from_environment()
+    at = make_clock(settings)()
+    house = make_house(settings, at=at)
+    with opened(settings) as database:
+        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        made = run_due(database, house, term=settings.retention_days, at=at)
+        if made and database.engine.dialect.name == "sqlite":
+            # What was overwritten in the database still stands in its journal.
+            with database.engine.connect() as connection:
+                _empty_journal(connection)
+    if as_json:
+        print(json.dumps({"erased": len(made), "certificates": made}))  # noqa: T201 - the result
+        return
+    for certificate in made:
+        screen.print(certificate, markup=False)
+    screen.print(f"{len(made)} persons erased")
+
+
+def _empty_journal(connection: Connection) -> None:
+    raw = connection.connection.driver_connection
+    assert raw is not None  # noqa: S101 - the connection is open
+    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _line(one: Candidate) -> str:
+    obstacle = f", {one.obstacle}" if one.obstacle else ""
+    return f"{one.custodian} {one.reference}: {one.due.value}, request {one.request}{obstacle}"

@@ -1,0 +1,119 @@
+"""Limits: who asks too much waits, alone; who speaks too slowly is given up."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.api.limits import REMEMBERED, RateLimit
+from app.problems import TooManyRequests
+from tests.api.exchange import Exchange, exchange_in, is_problem
+from tests.conftest import BOTH, empty_database
+from tests.world import running_world
+
+
+class Seconds:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_burst_is_taken_and_then_an_even_stream() -> None:
+    seconds = Seconds()
+    limit = RateLimit(60, 3, seconds)
+    for _ in range(3):
+        limit.take("client", "officer")
+    with pytest.raises(TooManyRequests) as refused:
+        limit.take("client", "officer")
+    assert refused.value.retry_after == 1
+    seconds.now += refused.value.retry_after
+    limit.take("client", "officer")
+    with pytest.raises(TooManyRequests):
+        limit.take("client", "officer")
+
+
+def test_nobody_else_waits() -> None:
+    limit = RateLimit(60, 1, Seconds())
+    limit.take("client", "officer")
+    limit.take("client", "another officer")
+    limit.take("another client", "officer")
+
+
+@given(st.lists(st.floats(0, 30), min_size=1, max_size=60), st.integers(1, 10))
+def test_in_no_time_more_is_taken_than_burst_and_rate_allow(waits: list[float], burst: int) -> None:
+    seconds = Seconds()
+    limit = RateLimit(60, burst, seconds)
+    taken = 0
+    for wait in waits:
+        seconds.now += wait
+        try:
+            limit.take("client")
+        except TooManyRequests:
+            continue
+        taken += 1
+        assert taken <= burst + seconds.now + 1e-6
+
+
+def test_of_callers_only_so_many_are_remembered() -> None:
+    limit = RateLimit(60, 1, Seconds())
+    for number in range(REMEMBERED + 1):
+        limit.take(str(number))
+    limit.take("0")  # it was forgotten, so it starts anew
+    with pytest.raises(TooManyRequests):
+        limit.take(str(REMEMBERED))
+
+
+@pytest.fixture(scope="module", params=BOTH[:1])
+def narrow(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Exchange]:
+    """A service with narrow limits."""
+    folder = tmp_path_factory.mktemp("narrow")
+    url = empty_database(request.param, request, folder)
+    limits = {"requests_per_minute": 1, "requests_at_once": 2, "body_seconds": 0.3}
+    with running_world(url, folder, **limits) as world, exchange_in(world) as exchange:
+        yield exchange
+
+
+def test_the_service_tells_when_to_come_again(narrow: Exchange) -> None:
+    prison = narrow.agency("correctional_service")
+    answers = [prison.call("GET", "/v1/cases") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    is_problem(answers[-1], 429, "too-many-requests")
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert narrow.agency("correctional_service").call("GET", "/v1/cases").status_code == 200
+
+
+def test_a_body_that_does_not_come_is_given_up(narrow: Exchange) -> None:
+    prison = narrow.agency("correctional_service")
+    address = narrow.world.settings
+    request = (
+        f"PUT /v1/inmate-files/P-1 HTTP/1.1\r\nHost: {address.host}\r\n"
+        f"Authorization: {prison.bearer['Authorization']}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    )
+    with socket.create_connection(("127.0.0.1", address.port), timeout=20) as connection:
+        connection.sendall(request.encode())
+        answer = connection.recv(65_536)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"request-timed-out" in answer
+
+
+def test_a_body_that_comes_in_parts_is_read(narrow: Exchange) -> None:
+    prison = narrow.agency("correctional_service")
+
+    def parts() -> Iterator[bytes]:
+        for part in (b'{"sections"', b": ", b"{}", b"}"):
+            yield part
+            time.sleep(0.15)
+
+    headers = {"Content-Type": "application/json"}
+    answer = prison.call("PUT", "/v1/inmate-files/P-2", content=parts(), headers=headers)
+    assert answer.status_code == 201
