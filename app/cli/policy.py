@@ -19,7 +19,7 @@ from app.main import make_clock
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
 from app.policy.loader import load_bundle
-from app.policy.request_json import request_from_json
+from app.policy.request_json import PARTIES, request_from_json
 from app.problems import FieldError, InvalidInput
 from app.settings import Settings
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.policy.diff import Difference
     from app.policy.explain import FieldExplanation
     from app.policy.prove import Proof
+    from app.policy.scenario_checks import Failure
 
 policy = typer.Typer(help="The data-sharing policy.", no_args_is_help=True)
 
@@ -210,9 +211,7 @@ def explain(  # noqa: PLR0913 - each is an option of the command
 
     asked = request_from_json(
         {
-            "agency": "agency",
-            "client": "client",
-            "custodian": "custodian",
+            **PARTIES,
             **_read(request),
             **{name: text for name, text in (("role", role), ("purpose", purpose)) if text},
             **dict(map(_fact, fact or ())),
@@ -228,6 +227,29 @@ def explain(  # noqa: PLR0913 - each is an option of the command
     else:
         for one in explanation.fields:
             _show_field(one)
+
+
+@policy.command("test")
+def try_scenarios(*, policies: Policies, country: Country = None, as_json: Json = False) -> None:
+    """Decide every scenario of the bundle; exit status 1 if one is decided otherwise."""
+    from app.policy.scenario_checks import failures  # noqa: PLC0415 - only here
+    from app.policy.scenarios import read_scenarios  # noqa: PLC0415 - only here
+
+    with _refusals(as_json=as_json):
+        bundle = _bundle(policies, country, _today(), allow_illustrative=True)
+        scenarios = read_scenarios(policies, bundle.vocabulary)
+    mine = [one for one in scenarios if one.country in {None, country}]
+    found = [failure for one in mine for failure in failures(bundle, one)]
+    failed = {failure.scenario.id for failure in found if failure.question is None}
+    if as_json:
+        differences = [failure.to_json() for failure in found]
+        ids = [one.id for one in mine]
+        _print({"digest": bundle.digest, "scenarios": ids, "differences": differences})
+    else:
+        for failure in found:
+            _show_failure(failure)
+        _say(f"{len(mine)} scenarios, {len(failed)} decided otherwise, digest {bundle.digest}")
+    raise typer.Exit(1 if failed else 0)
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -338,6 +360,15 @@ def _show_differences(found: "tuple[Difference, ...]") -> None:
         for one in group:
             _say(f"    {one.subject} {one.step}")
     _say(f"{len(found)} differences, {len(causes)} causes")
+
+
+def _show_failure(failure: "Failure") -> None:
+    by = ", ".join(failure.decided_by) or failure.reason
+    where = f"{failure.scenario.file}: {failure.scenario.id}: {failure.field}"
+    style = "red" if failure.question is None else "yellow"
+    _say(f"{where}: expected {failure.expected}, got {failure.got} ({by})", style=style)
+    if failure.question is not None:
+        _say(f"  open question: {failure.question}", style=style)
 
 
 def _show_field(field: "FieldExplanation") -> None:

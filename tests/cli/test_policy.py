@@ -257,5 +257,51 @@ def test_explain_refuses_a_file_that_is_not_a_request(tmp_path: Path) -> None:
         assert isinstance(run("explain", file, "--policies", SHIPPED).exception, InvalidInput)
 
 
+# -- test -------------------------------------------------------------------------------------
+
+
+def test_the_shipped_scenarios_hold_and_open_questions_are_shown() -> None:
+    status, content = run_json("test", "--policies", SHIPPED)
+    assert status == 0
+    differences = content["differences"]
+    assert isinstance(differences, list)
+    assert all(one["question"] for one in differences)
+    result = run("test", "--policies", SHIPPED)
+    assert result.exit_code == 0
+    assert "open question: " in result.stdout
+    assert " 0 decided otherwise" in result.stdout
+
+
+def test_a_scenario_that_is_decided_otherwise_fails_with_its_place(edited: Edit) -> None:
+    directory = edited(POLICE, "context.days_to_release <= 30", "context.days_to_release <= 29")
+    status, content = run_json("test", "--policies", directory)
+    assert status == 1
+    differences = content["differences"]
+    assert isinstance(differences, list)
+    failed = [one for one in differences if one["question"] is None]
+    assert {one["scenario"] for one in failed} == {"S1-PLO"}
+    assert failed[0] == {
+        "file": "scenarios/s01_kosovo_individual_plan.json",
+        "scenario": "S1-PLO",
+        "field": "identity.full_name",
+        "expected": "generalised",
+        "got": "none",
+        "decided_by": [],
+        "reason": "conditions_not_met",
+        "question": None,
+    }
+    result = run("test", "--policies", directory)
+    assert result.exit_code == 1
+    assert "S1-PLO: identity.full_name: expected generalised, got none" in result.stdout
+
+
+def test_a_misspelt_scenario_is_refused_with_its_place(edited: Edit) -> None:
+    file = "scenarios/s07_kosovo_mentor.json"
+    directory = edited(file, "ngo_mentor", "ngo_mentro", count=1)
+    result = run("test", "--policies", directory)
+    assert result.exit_code == 1
+    assert f"{file}: /scenarios/0/request/role: must be one of" in result.stderr
+
+
 def test_a_country_without_an_overlay_has_the_base() -> None:
     assert run_json("check", "--policies", SHIPPED, "--country", "mk")[0] == 0
