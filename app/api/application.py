@@ -13,6 +13,7 @@ from app.api import (
     health,
     identity,
     inmate_files,
+    policy,
     subscriptions,
 )
 
@@ -43,7 +44,8 @@ def make_application() -> Application:
         # An address with a slash too many is none: no answer repeats it in a Location.
         redirect_slashes=False,
     )
-    for module in (identity, inmate_files, cases, facts, subscriptions, access_log, health):
+    modules = (identity, inmate_files, cases, facts, subscriptions, access_log, policy, health)
+    for module in modules:
         app.include_router(module.router)
     answers.install(app)
     return app

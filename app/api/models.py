@@ -323,6 +323,39 @@ class LogPage(Model):
     next: int | None
 
 
+class MatrixWay(Model):
+    """One way of receiving a field: in which form, for what, when, and by which policy."""
+
+    form: Literal["existence", "generalised", "summary", "full"]
+    letters: str
+    conditions: list[str]
+    unless: list[str]
+    purposes: list[str]
+    policy: str
+    legal_basis: str
+    agreement: str
+
+
+class MatrixCell(Model):
+    """A role and a field with the highest form and every way to it."""
+
+    role: str
+    field: str
+    form: Literal["existence", "generalised", "summary", "full"]
+    ways: list[MatrixWay]
+
+
+class PolicyMatrix(Model):
+    """The disclosure matrix of a bundle on a day; a cell that is not there gives nothing."""
+
+    digest: str
+    day: str
+    letters: dict[str, str]
+    roles: list[str]
+    fields: list[str]
+    cells: list[MatrixCell]
+
+
 class Token(Model):
     """A token response (RFC 6749, section 5.1; RFC 9396)."""
 
