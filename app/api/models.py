@@ -149,6 +149,23 @@ class FullExplanation(Model):
     policies: dict[str, PolicyView]
 
 
+class DecisionExplanation(Model):
+    """For an auditor: why a recorded decision was as it was.
+
+    Conditions stand there where `status` is `reproduced`: the bundle that decided is in force and
+    decides the same again. Otherwise forms and policies are those of the record.
+    """
+
+    entry: str
+    policy: str
+    status: Literal["reproduced", "other_policy", "contradicted", "unreadable", "erased", "damaged"]
+    role: str | None
+    purpose: str | None
+    day: str | None
+    fields: list[ExplainedField]
+    policies: dict[str, PolicyView]
+
+
 class Contributed(Model):
     """What a submission changed. No count of versions: it would tell of what others write."""
 
