@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, update
 
+from app.access_log import decisions
 from app.access_log.tables import AccessLogEntry
 from app.access_log.vocabulary import Operation, Outcome
 from app.audit.explain_decision import SMALLEST_ANSWER, explain_decision
 from app.database import table_of
 from app.files.catalogue import FIELDS
-from app.policy.roles import ROLE_PURPOSES
+from app.policy.recorded_request import from_record
+from app.policy.request import Request
+from app.releases.milestones import notice_days
 from tests.api.exchange import (
     RELEASE,
     Exchange,
@@ -159,7 +162,6 @@ def test_nobody_else_is_told_and_asking_is_on_record(
         assert last.sections["circumstances"]["outcome"] == Outcome.REFUSED
     path = EXPLAINED.format(entry_id)
     is_problem(exchange.world.raw("GET", path), 401, "unauthenticated")
-    assert "oversight_auditor" in ROLE_PURPOSES
 
 
 def test_under_another_bundle_only_the_record_speaks(exchange: Exchange, entry_id: str) -> None:
@@ -184,6 +186,36 @@ def test_under_another_bundle_only_the_record_speaks(exchange: Exchange, entry_i
         assert fields[NAME]["form"] == "generalised"
         assert fields[NAME]["released_by"]
         assert fields[CHECK]["reason"] == "conditions_not_met"
+
+
+def test_the_inputs_of_a_read_are_all_its_facts_and_its_legal_day(
+    exchange: Exchange, prison: Speaker, employment: Speaker, entry_id: str
+) -> None:
+    assert entry_id  # the consent was given
+    service, clock = exchange.world.service, exchange.world.clock
+    own = employment.call("GET", "/v1/cases").json()["cases"][0]["reference"]
+    clock.now = clock.now.replace(hour=23, minute=30)  # past midnight, where the law is
+    read = employment.get(own).headers["disclosure-entry"]
+    exchange.entries()
+    keys = service.house.log_keys()
+    found = service.database.read_blocking(lambda c: decisions.find(c, read, keys=keys))
+    assert found is not None
+    assert found.inputs is not None
+    recorded = from_record(found.inputs)
+    assert recorded.day == clock.now.date() + timedelta(days=1)
+    assert recorded.request == Request(
+        role="employment_service",
+        agency=employment.id,
+        client=f"{employment.id}-1",
+        municipalities=frozenset({"XK-GJILAN", "XK-VITI"}),
+        purpose="employment_support",
+        custodian=prison.id,
+        return_municipality="XK-GJILAN",
+        days_to_release=notice_days(RELEASE, profile=service.house.profile, at=clock()),
+        assigned=True,
+        consents=frozenset({NAME}),
+    )
+    assert explained(exchange.some("oversight_auditor"), read)["day"] == recorded.day.isoformat()
 
 
 def test_of_an_erased_person_nothing_is_left_to_explain(

@@ -333,7 +333,7 @@ LEVEL = "grant:risk_assessment.risk_level_general:full"
 
 
 def disclose_in(installation: Installation, house: House, **altered: str) -> str:
-    """The probation service read a file; the id of the entry, in which the first form is altered."""
+    """The probation service reads a file; the id of the entry, its first form `altered`."""
 
     def work(connection: Connection) -> str:
         at = make_clock(installation.settings)()
