@@ -10,7 +10,7 @@ from app.access_log.vocabulary import Operation, Outcome
 from app.disclosure.explanation import SMALLEST_ANSWER, SMALLEST_FULL_ANSWER
 from app.files.catalogue import FIELDS
 from tests.api.exchange import RELEASE, Exchange, Speaker, is_problem, without_date
-from tests.disclosure.test_disclose import fill, forms
+from tests.disclosure.test_disclose import forms, planted
 
 EXPLAINED = "/v1/inmate-files/{}/explanation"
 LETTERS = {"none": "-", "existence": "E", "generalised": "G", "summary": "S", "full": "F"}
@@ -24,9 +24,14 @@ def prison(exchange: Exchange) -> Speaker:
 
 @pytest.fixture(scope="module")
 def extremist(exchange: Exchange, prison: Speaker) -> str:
-    """A person of whom everything is recorded; the prison's reference."""
+    """Sentenced, with an extremism status and all else that a prison records; its reference."""
     reference = exchange.person(prison)
-    fill(exchange, prison, reference)
+    court = exchange.some("court_panel")
+    own = exchange.refer(prison, reference, court)
+    for writer, name, role in ((court, own, court.role), (prison, reference, prison.role)):
+        for section, fields in planted(role).items():
+            writer.write(name, section, fields)
+    assert prison.get(reference).json()["released"]["extremism_status"]["veto_status"]["recorded"]
     return reference
 
 
