@@ -6,10 +6,10 @@ An entry has up to seven sections. What the look-up columns need is typed; the r
     actor          who acted, and for which agency
     subject        whom it is about
     grounds        purpose and basis in law
-    fields         {"released": [{"path", "form", "policies"}],
-                    "withheld": [{"path", "reason", "policies"}]}; no values, ever
-    payload        {"media_type", "length", "sha256", "file_version", "decision"} of the body
-    inputs         what the decision was made from
+    fields         {"released": [{"field", "form", "policies"}],
+                    "withheld": [{"field", "reason"}]}; no values, ever
+    payload        {"media_type", "length", "sha256", "file_version"} of the body
+    inputs         what the decision was made from (app/policy/recorded_request.py)
 """
 
 from dataclasses import dataclass, fields

@@ -59,8 +59,12 @@ class EntryOpener:
         self._keys = keys
         self._person_keys: dict[tuple[str, int], bytes | None] = {}
 
-    def open(self, row: RowMapping) -> OpenedEntry:
-        """The entry of a row. What does not open is named in `missing`, never an error."""
+    def open(self, row: RowMapping, *, with_inputs: bool = False) -> OpenedEntry:
+        """The entry of a row. What does not open is named in `missing`, never an error.
+
+        `with_inputs`: with what a decision was made from, to explain or to repeat it. Such an
+        entry must not be shown.
+        """
         openings: dict[str, Opening] = {}
         missing: dict[str, str] = {}
         for group in (RETAINED, PERSONAL):
@@ -71,7 +75,7 @@ class EntryOpener:
         # An erasure destroys key and ciphertext; a ciphertext that stands has to open.
         if not missing and _committed(row["leaf"]) - openings.keys():
             missing[PERSONAL] = ERASED
-        if openings.pop(INPUTS, None) is not None:
+        if not with_inputs and openings.pop(INPUTS, None) is not None:
             missing[INPUTS] = WITHHELD
         return OpenedEntry(
             index=row["log_index"],

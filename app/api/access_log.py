@@ -4,18 +4,19 @@ import hashlib
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import Connection
 
 from app.access_log import checkpoints
 from app.access_log.query import EntryFilter
 from app.agencies import tokens
 from app.agencies.tokens import Caller
-from app.api.answers import json_answer
+from app.api.answers import JSON, json_answer
 from app.api.body import NDJSON
 from app.api.contract import problems
-from app.api.models import LogPage, LogQuery
+from app.api.models import DecisionExplanation, LogPage, LogQuery
 from app.api.service import Service, grant_of, perform, service_of
+from app.audit.explain_decision import explain_decision
 from app.audit.read_log import Page, Search, may_read, permit_and_record, search, whole_log
 from app.house import Refusal
 from app.problems import NotFound
@@ -39,6 +40,27 @@ async def list_entries(request: Request, query: Annotated[LogQuery, Query()]) ->
 
 
 @router.get(
+    "/v1/access-log/entries/{entry_id}/explanation",
+    summary="Why a recorded decision was as it was",
+    responses=problems(400, 401, 403, 404, 422, 503),
+    response_model=DecisionExplanation,
+)
+async def explain_entry(
+    request: Request,
+    entry_id: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As entries name it.")],
+) -> Response:
+    """Which condition of which policy was met, in words and without values. An entry itself."""
+    service = service_of(request)
+    await _require_auditor(request, service)
+    body = await service.database.read(lambda c: explain_decision(c, service.house, entry_id))
+    answered = {} if body is None else {"length": len(body), "sha256": _sha256(body)}
+    await _record(request, service, {"explanation": entry_id}, answered)
+    if body is None:
+        raise NotFound("no decision is recorded under this id")
+    return Response(body, media_type=JSON)
+
+
+@router.get(
     "/v1/access-log/exports",
     summary="The whole log up to its newest checkpoint, to be verified without the server",
     responses={
@@ -52,7 +74,7 @@ async def export_log(request: Request) -> Response:
     service = service_of(request)
     await _require_auditor(request, service)
     body = await service.database.read(lambda c: whole_log(c, service.house))
-    answered = {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    answered = {"length": len(body), "sha256": _sha256(body)}
     await _record(request, service, {"export": "whole log"}, answered)
     return Response(body, media_type=NDJSON)
 
@@ -70,6 +92,10 @@ async def get_checkpoint(request: Request) -> Response:
     if signed is None:
         raise NotFound("the log has no signed checkpoint yet")
     return Response(signed.note, media_type="text/plain; charset=utf-8")
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _search(service: Service, query: LogQuery) -> Search:

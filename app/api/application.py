@@ -13,6 +13,7 @@ from app.api import (
     health,
     identity,
     inmate_files,
+    policy,
     retention,
     subscriptions,
 )
@@ -52,6 +53,7 @@ def make_application() -> Application:
         facts,
         subscriptions,
         access_log,
+        policy,
         health,
     )
     for module in modules:

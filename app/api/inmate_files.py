@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from sqlalchemy import Connection
 
 from app.access_log.vocabulary import Channel
@@ -13,9 +13,18 @@ from app.agencies.tokens import Caller, Grant
 from app.api import answers
 from app.api.body import JSON, MERGE_PATCH, NDJSON, parse_json, read_json, stream
 from app.api.contract import accepts, problems
-from app.api.models import REFERENCE, Contributed, ImportedLine, InmateFileView
+from app.api.models import (
+    REFERENCE,
+    Contributed,
+    Explanation,
+    ExplanationQuery,
+    FullExplanation,
+    ImportedLine,
+    InmateFileView,
+)
 from app.api.service import grant_of, perform, service_of
 from app.disclosure.disclose import Disclosure, disclose
+from app.disclosure.explanation import About, Told, explain_file
 from app.files.models import (
     CHANGES_MODELS,
     InmateFileSubmission,
@@ -125,6 +134,30 @@ async def get_inmate_file(
     if disclosure.not_modified:
         return Response(status_code=304, headers=headers)
     return Response(disclosure.body, media_type=answers.JSON, headers=headers)
+
+
+@router.get(
+    "/{reference}/explanation",
+    summary="Why each field is released or withheld",
+    responses=problems(400, 401, 403, 404, 422, 503),
+    response_model=Explanation | FullExplanation,
+)
+async def explain_inmate_file(
+    request: Request, reference: Reference, query: Annotated[ExplanationQuery, Query()]
+) -> Response:
+    """Form and reason of every field.
+
+    The custodian is told conditions and citations too, and may ask about any agency and purpose.
+    """
+    house = service_of(request).house
+    about = About(query.agency, query.purpose) if query.agency and query.purpose else None
+
+    def door(connection: Connection, caller: Caller, at: datetime) -> Told | Refusal:
+        return explain_file(connection, house, caller, reference, about=about, at=at)
+
+    answer = await perform(request, door)
+    headers = {"Disclosure-Entry": answer.entry_id}
+    return Response(answer.body, media_type=answers.JSON, headers=headers)
 
 
 @router.post(

@@ -2,9 +2,9 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic import Field as Member
 
 from app.access_log.vocabulary import Operation, Outcome
@@ -31,6 +31,9 @@ PageSize = Annotated[int, Member(ge=1, le=200)]
 Signed = Annotated[str, Member(min_length=1, max_length=4096)]
 
 
+Reason = Literal["not_for_this_role", "not_for_this_purpose", "conditions_not_met"]
+
+
 class Model(BaseModel):
     """Strict: JSON types as they are, no unknown members."""
 
@@ -51,7 +54,7 @@ class Withheld(Model):
     """A field that is not released, and why. The reason depends on role and purpose only."""
 
     field: str
-    reason: Literal["not_for_this_role", "not_for_this_purpose", "conditions_not_met"]
+    reason: Reason
 
 
 class InmateFileView(Model):
@@ -63,6 +66,104 @@ class InmateFileView(Model):
     policy: str = Member(description="SHA-256 of the policy bundle that decided.")
     released: ReleasedSections  # type: ignore[valid-type]  # made at run time from the catalogue
     withheld: list[Withheld]
+
+
+class ExplanationQuery(BaseModel):
+    """About whom a custodian asks; both or neither. Another parameter is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    agency: Identifier | None = None
+    purpose: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.agency is None) != (self.purpose is None):
+            raise ValueError("expected agency and purpose, or neither")
+        return self
+
+
+class FieldReason(Model):
+    """The form of a field for the caller; the reason stands where it is withheld."""
+
+    field: str
+    form: Literal["none", "existence", "generalised", "summary", "full"]
+    reason: Reason | None
+
+
+class OpeningView(Model):
+    """A permit that would give a higher form, if its unmet conditions were met."""
+
+    policy: str
+    form: Literal["existence", "generalised", "summary", "full"]
+
+
+class ExplainedField(FieldReason):
+    """The same, with the policies that gave a form, took one away, or would give a higher one."""
+
+    released_by: list[str]
+    cut_by: list[str]
+    would_open: list[OpeningView]
+
+
+class ConditionView(Model):
+    """A condition in words, with its letters in the matrix, and whether it was met."""
+
+    letters: str
+    words: str
+    met: bool
+
+
+class PolicyView(Model):
+    """A policy with its citation and its conditions."""
+
+    effect: Literal["permit", "forbid"]
+    legal_basis: str
+    citation: str
+    agreement: str
+    agreement_citation: str
+    valid_until: str
+    conditions: list[ConditionView]
+
+
+class Explanation(Model):
+    """Form and reason of each field of the catalogue, as the caller's own view has them."""
+
+    reference: str
+    purpose: str
+    policy: str
+    fields: list[FieldReason]
+
+
+class FullExplanation(Model):
+    """For the custodian: what one agency gets now for one purpose, and what is missing."""
+
+    reference: str
+    agency: str
+    role: str
+    purpose: str
+    policy: str
+    day: str
+    has_reference: bool
+    fields: list[ExplainedField]
+    policies: dict[str, PolicyView]
+
+
+class DecisionExplanation(Model):
+    """For an auditor: why a recorded decision was as it was.
+
+    Conditions stand there where `status` is `reproduced`: the bundle that decided is in force and
+    decides the same again. Otherwise forms and policies are those of the record.
+    """
+
+    entry: str
+    policy: str
+    status: Literal["reproduced", "other_policy", "contradicted", "unreadable", "erased", "damaged"]
+    role: str | None
+    purpose: str | None
+    day: str | None
+    fields: list[ExplainedField]
+    policies: dict[str, PolicyView]
 
 
 class Contributed(Model):
@@ -237,6 +338,39 @@ class LogPage(Model):
     tree_size: int
     entries: list[LogEntry]
     next: int | None
+
+
+class MatrixWay(Model):
+    """One way of receiving a field: in which form, for what, when, and by which policy."""
+
+    form: Literal["existence", "generalised", "summary", "full"]
+    letters: str
+    conditions: list[str]
+    unless: list[str]
+    purposes: list[str]
+    policy: str
+    legal_basis: str
+    agreement: str
+
+
+class MatrixCell(Model):
+    """A role and a field with the highest form and every way to it."""
+
+    role: str
+    field: str
+    form: Literal["existence", "generalised", "summary", "full"]
+    ways: list[MatrixWay]
+
+
+class PolicyMatrix(Model):
+    """The disclosure matrix of a bundle on a day; a cell that is not there gives nothing."""
+
+    digest: str
+    day: str
+    letters: dict[str, str]
+    roles: list[str]
+    fields: list[str]
+    cells: list[MatrixCell]
 
 
 class Token(Model):

@@ -1,7 +1,7 @@
 """What every route has at hand, and how it opens a door on behalf of a caller."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House, Refusal
 from app.notifications.addresses import EndpointRules
+from app.policy.matrix_documents import MatrixDocuments
 from app.problems import MalformedBody, Unauthenticated
 from app.settings import Settings
 
@@ -35,6 +36,7 @@ class Service:
     endpoint_rules: EndpointRules
     clock: Callable[[], datetime]
     rate_limit: RateLimit
+    matrices: MatrixDocuments = field(default_factory=MatrixDocuments)
 
 
 def service_of(request: Request) -> Service:

@@ -6,7 +6,7 @@ The solver (z3) is loaded by the commands that need it, when they run.
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.access_log.decisions import newest
+from app.audit.repeat import Status
+from app.audit.replay import Replay
+from app.audit.replay import replay as replay_decisions
 from app.cli.output import Json, errors, screen
-from app.main import make_clock
+from app.database import open_database
+from app.main import make_clock, make_house
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
 from app.policy.loader import load_bundle
-from app.policy.request_json import request_from_json
+from app.policy.request_json import PARTIES, request_from_json
 from app.problems import FieldError, InvalidInput
 from app.settings import Settings
 
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from app.policy.diff import Difference
     from app.policy.explain import FieldExplanation
     from app.policy.prove import Proof
+    from app.policy.scenario_checks import Failure
 
 policy = typer.Typer(help="The data-sharing policy.", no_args_is_help=True)
 
@@ -210,9 +216,7 @@ def explain(  # noqa: PLR0913 - each is an option of the command
 
     asked = request_from_json(
         {
-            "agency": "agency",
-            "client": "client",
-            "custodian": "custodian",
+            **PARTIES,
             **_read(request),
             **{name: text for name, text in (("role", role), ("purpose", purpose)) if text},
             **dict(map(_fact, fact or ())),
@@ -228,6 +232,58 @@ def explain(  # noqa: PLR0913 - each is an option of the command
     else:
         for one in explanation.fields:
             _show_field(one)
+
+
+@policy.command("test")
+def try_scenarios(*, policies: Policies, country: Country = None, as_json: Json = False) -> None:
+    """Decide every scenario of the bundle; exit status 1 if one is decided otherwise."""
+    from app.policy.scenario_checks import failures  # noqa: PLC0415 - only here
+    from app.policy.scenarios import read_scenarios  # noqa: PLC0415 - only here
+
+    with _refusals(as_json=as_json):
+        bundle = _bundle(policies, country, _today(), allow_illustrative=True)
+        scenarios = read_scenarios(policies, bundle.vocabulary)
+    mine = [one for one in scenarios if one.country in {None, country}]
+    found = [failure for one in mine for failure in failures(bundle, one)]
+    failed = {failure.scenario.id for failure in found if failure.question is None}
+    if as_json:
+        differences = [failure.to_json() for failure in found]
+        ids = [one.id for one in mine]
+        _print({"digest": bundle.digest, "scenarios": ids, "differences": differences})
+    else:
+        for failure in found:
+            _show_failure(failure)
+        _say(f"{len(mine)} scenarios, {len(failed)} decided otherwise, digest {bundle.digest}")
+    raise typer.Exit(1 if failed else 0)
+
+
+@policy.command()
+def replay(
+    candidate: Annotated[Path, typer.Argument(help="Folder of the bundle that is proposed.")],
+    *,
+    last: Annotated[int, typer.Option(min=1, help="So many decisions, the newest.")] = 1000,
+    country: Country = None,
+    as_json: Json = False,
+) -> None:
+    """Which recorded decisions would have been others; exit status 1 if one is contradicted.
+
+    Reads the sealed inputs of decisions beside the running service, and prints nothing of them.
+    """
+    settings = Settings.from_environment()
+    house = make_house(settings, at=make_clock(settings)())
+    with _refusals(as_json=as_json):
+        proposed = _bundle(candidate, country, _today(), allow_illustrative=True)
+    with closing(open_database(settings.database_url)) as database:
+        report = database.read_blocking(
+            lambda connection: replay_decisions(
+                newest(connection, keys=house.log_keys(), last=last), house.bundle, proposed
+            )
+        )
+    if as_json:
+        _print(report.to_json())
+    else:
+        _show_replay(report)
+    raise typer.Exit(1 if Status.CONTRADICTED in report.apart else 0)
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -338,6 +394,29 @@ def _show_differences(found: "tuple[Difference, ...]") -> None:
         for one in group:
             _say(f"    {one.subject} {one.step}")
     _say(f"{len(found)} differences, {len(causes)} causes")
+
+
+def _show_failure(failure: "Failure") -> None:
+    by = ", ".join(failure.decided_by) or failure.reason
+    where = f"{failure.scenario.file}: {failure.scenario.id}: {failure.field}"
+    style = "red" if failure.question is None else "yellow"
+    _say(f"{where}: expected {failure.expected}, got {failure.got} ({by})", style=style)
+    if failure.question is not None:
+        _say(f"  open question: {failure.question}", style=style)
+
+
+def _show_replay(report: Replay) -> None:
+    for change, entries in sorted(report.changes.items()):
+        forms = f"{change.before} -> {change.after}"
+        _say(f"{change.role} {change.field} {forms}: {entries.count} decisions", style="bold")
+        _say(f"  entries {', '.join(entries.newest)}")
+    for status, entries in sorted(report.apart.items()):
+        _say(f"{status}: {entries.count} decisions are not compared", style="yellow")
+        _say(f"  entries {', '.join(entries.newest)}")
+    if report.undecided.count:
+        _say(f"the candidate cannot decide {report.undecided.count} of them", style="red")
+        _say(f"  entries {', '.join(report.undecided.newest)}")
+    _say(f"{report.differing} of {report.compared} decisions would have been others")
 
 
 def _show_field(field: "FieldExplanation") -> None:

@@ -6,7 +6,7 @@ tells them apart.
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from app.files.store import StoredFile
 from app.house import Act, House, Refusal, record
 from app.policy.decision import Decision
 from app.policy.errors import DecisionFailed
-from app.policy.request import Request
+from app.policy.recorded_request import RecordedRequest, to_record
 from app.problems import NotFound, ThroughcareError
 
 JSON = "application/json"
@@ -52,7 +52,7 @@ class Decided:
     """A file as one caller may see it now, before anything is recorded or leaves."""
 
     file: StoredFile
-    request: Request
+    recorded: RecordedRequest
     decision: Decision
     projection: Projection
 
@@ -112,10 +112,15 @@ def decide_file(
             if person_id is None
             else store.load(connection, person_id, ring=house.ring)
         )
+    today = house.legal_date(at)
     request = situation(connection, house, caller, file, at=at)
-    decision = house.bundle.decide(request, at=house.legal_date(at))
-    projection = project(decision, file, today=house.legal_date(at))
-    return Decided(file=file, request=request, decision=decision, projection=projection)
+    decision = house.bundle.decide(request, at=today)
+    return Decided(
+        file=file,
+        recorded=RecordedRequest(request, today),
+        decision=decision,
+        projection=project(decision, file, today=today),
+    )
 
 
 def render(house: House, caller: Caller, reference: str, projection: Projection) -> bytes:
@@ -148,7 +153,7 @@ def evidence(decided: Decided, body: bytes, *, media_type: str) -> dict[str, Any
             "sha256": hashlib.sha256(body).hexdigest(),
             "file_version": decided.file.version,
         },
-        "inputs": _inputs(decided.request),
+        "inputs": to_record(decided.recorded),
     }
 
 
@@ -171,11 +176,3 @@ def refuse(
     )
     record(connection, house, caller, act, at=at)
     return Refusal(problem)
-
-
-def _inputs(request: Request) -> dict[str, Any]:
-    """The facts that a decision saw, as JSON: without them nobody can explain it later."""
-    return {
-        name: sorted(value) if isinstance(value, frozenset) else value
-        for name, value in asdict(request).items()
-    }

@@ -46,7 +46,10 @@ class FieldExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All fields of the catalogue for one request on a legal day."""
+    """All fields of the catalogue for one request on a legal day.
+
+    `unmet` holds, for each permit that concerns the role, the conditions that are not met.
+    """
 
     digest: str
     day: date
@@ -54,6 +57,7 @@ class Explanation:
     register: Register
     policies: Mapping[str, Policy]
     fields: tuple[FieldExplanation, ...]
+    unmet: Mapping[str, tuple[Clause, ...]]
 
     def only(self, paths: Collection[str] | None) -> "Explanation":
         """The explanation of these fields alone; of all, if none is named."""
@@ -116,7 +120,9 @@ def explain(bundle: Bundle, request: Request, *, at: date) -> Explanation:
         open_bits = {f: bit for f, bit in bits.items() if not any(mask & bit for mask in cut)}
         openings = _openings(permits, unmet, open_bits, field.form)
         fields.append(FieldExplanation(path, field, tuple(openings)))
-    return Explanation(bundle.digest, at, request, bundle.register, bundle.policies, tuple(fields))
+    return Explanation(
+        bundle.digest, at, request, bundle.register, bundle.policies, tuple(fields), unmet
+    )
 
 
 def _openings(
@@ -176,11 +182,16 @@ def _in_words(policy: Policy, met: Sequence[bool]) -> Iterator[Clause]:
     """The conditions that are not met; a window of days is one condition."""
     missing = [n for n, holds in zip(policy.conjuncts, met, strict=True) if not holds]
     if any(expressions.purposes(node) for node in missing):
-        yield Clause("", f"the purpose is {' or '.join(policy.purposes)}")
+        yield purpose_in_words(policy)
     if any(expressions.day_bound(node) for node in missing):
         days = [node for node in policy.conjuncts if expressions.day_bound(node)]
         missing = [node for node in missing if node not in days] + days
     yield from clauses(missing)
+
+
+def purpose_in_words(policy: Policy) -> Clause:
+    """The condition that the request is made for a purpose of the policy."""
+    return Clause("", f"the purpose is {' or '.join(policy.purposes)}")
 
 
 def _not_in_force(policy: Policy, register: Register, at: date) -> Iterator[Clause]:

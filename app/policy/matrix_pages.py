@@ -40,7 +40,7 @@ _NOTHING = "-"
 _MARKUP = re.compile(r"[\\|*<\[\]]")  # an underscore inside a word is no markup
 _ILLUSTRATIVE = "illustrative, not legally reviewed"
 
-_STYLE = (
+STYLE = (
     "body{font:14px/1.45 sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}"
     "td,th{border:1px solid #999;padding:2px 6px;text-align:left;vertical-align:top}"
     "th{background:#eee}"
@@ -79,7 +79,7 @@ def to_markdown(matrix: Matrix) -> str:
 
 def to_html(matrix: Matrix) -> str:
     """The matrix as one HTML page that needs nothing else."""
-    head = f'<meta charset="utf-8"><title>Disclosure matrix</title><style>{_STYLE}</style>'
+    head = f'<meta charset="utf-8"><title>Disclosure matrix</title><style>{STYLE}</style>'
     body = "\n".join(map(_html, _parts(matrix)))
     return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
 

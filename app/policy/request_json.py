@@ -18,6 +18,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "purpose": PURPOSES,
     "officer_assurance": get_args(OfficerAssurance),
 }
+# Who asks whom, where it does not matter which: three parties that are not the same.
+PARTIES: Mapping[str, str] = {"agency": "agency", "client": "client", "custodian": "custodian"}
 
 
 def request_to_json(request: Request) -> dict[str, Any]:

@@ -6,11 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.agencies.tokens import Caller
 from app.cli import cli
+from app.disclosure.disclose import decide_file, evidence
 from app.files.catalogue import FIELDS
+from app.files.store import StoredFile
+from app.house import Act, House, record
+from app.main import make_clock, opened
 from app.problems import InvalidInput
+from tests.cli.command_line import Installation
+from tests.cli.conftest import Invoke
 
 SHIPPED = Path(__file__).parents[2] / "policies"
 POLICE = "base/police_local.cedar"
@@ -255,6 +264,163 @@ def test_explain_refuses_a_file_that_is_not_a_request(tmp_path: Path) -> None:
     for text in ("nonsense", "[]"):
         file.write_text(text)
         assert isinstance(run("explain", file, "--policies", SHIPPED).exception, InvalidInput)
+
+
+# -- test -------------------------------------------------------------------------------------
+
+
+def test_the_shipped_scenarios_hold_and_open_questions_are_shown() -> None:
+    status, content = run_json("test", "--policies", SHIPPED)
+    assert status == 0
+    differences = content["differences"]
+    assert isinstance(differences, list)
+    assert all(one["question"] for one in differences)
+    result = run("test", "--policies", SHIPPED)
+    assert result.exit_code == 0
+    assert "open question: " in result.stdout
+    assert " 0 decided otherwise" in result.stdout
+
+
+def test_a_scenario_that_is_decided_otherwise_fails_with_its_place(edited: Edit) -> None:
+    directory = edited(POLICE, "context.days_to_release <= 30", "context.days_to_release <= 29")
+    status, content = run_json("test", "--policies", directory)
+    assert status == 1
+    differences = content["differences"]
+    assert isinstance(differences, list)
+    failed = [one for one in differences if one["question"] is None]
+    assert {one["scenario"] for one in failed} == {"S1-PLO"}
+    assert failed[0] == {
+        "file": "scenarios/s01_kosovo_individual_plan.json",
+        "scenario": "S1-PLO",
+        "field": "identity.full_name",
+        "expected": "generalised",
+        "got": "none",
+        "decided_by": [],
+        "reason": "conditions_not_met",
+        "question": None,
+    }
+    result = run("test", "--policies", directory)
+    assert result.exit_code == 1
+    assert "S1-PLO: identity.full_name: expected generalised, got none" in result.stdout
+
+
+def test_a_misspelt_scenario_is_refused_with_its_place(edited: Edit) -> None:
+    file = "scenarios/s07_kosovo_mentor.json"
+    directory = edited(file, "ngo_mentor", "ngo_mentro", count=1)
+    result = run("test", "--policies", directory)
+    assert result.exit_code == 1
+    assert f"{file}: /scenarios/0/request/role: must be one of" in result.stderr
+
+
+# -- replay -----------------------------------------------------------------------------------
+
+READER = Caller(
+    agency_id="probation-1",
+    agency_name="Probation",
+    role="probation_service",
+    country="XK",
+    municipalities=frozenset({"XK-MARKTOWN"}),
+    client_id="probation-1-1",
+    officer_id="officer",
+    officer_function="officer",
+    assurance="asserted",
+    purpose="supervision",
+    legal_basis="illustrative:probation_service",
+    case=None,
+    token_id="",
+)
+LEVEL = "grant:risk_assessment.risk_level_general:full"
+
+
+def disclose_in(installation: Installation, house: House, **altered: str) -> str:
+    """The probation service reads a file; the id of the entry, its first form `altered`."""
+
+    def work(connection: Connection) -> str:
+        at = make_clock(installation.settings)()
+        file = StoredFile(person_id="person-1", custodian="prison-1")
+        decided = decide_file(connection, house, READER, "person-1", at=at, file=file)
+        kept = evidence(decided, b"{}", media_type="application/json")
+        kept["fields"]["released"][0] |= altered
+        act = Act(
+            operation=Operation.DISCLOSURE,
+            channel=Channel.READ,
+            outcome=Outcome.RELEASED,
+            **kept,
+        )
+        return record(connection, house, READER, act, at=at)
+
+    with opened(installation.settings) as database:
+        return database.run_blocking(work)
+
+
+@pytest.fixture
+def disclosed(installation: Installation, house: House) -> str:
+    """The id of an entry as it should be."""
+    return disclose_in(installation, house)
+
+
+def test_replay_says_what_a_candidate_would_have_changed(
+    invoke: Invoke, edited: Edit, disclosed: str
+) -> None:
+    lower = LEVEL.replace("full", "generalised")
+    candidate = edited("base/probation_service.cedar", LEVEL, lower)
+    done = invoke("policy", "replay", str(candidate), "--json")
+    assert done.code == 0
+    report = done.json
+    assert (report["decisions"], report["compared"], report["differing"]) == (1, 1, 1)
+    assert report["differences"] == [
+        {
+            "role": "probation_service",
+            "field": "risk_assessment.risk_level_general",
+            "before": "full",
+            "after": "generalised",
+            "count": 1,
+            "entries": [disclosed],
+        }
+    ]
+    assert report["not_reproduced"] == {}
+    text = invoke("policy", "replay", str(candidate)).out
+    assert "probation_service risk_assessment.risk_level_general full -> generalised: 1" in text
+    assert disclosed in text
+    assert "1 of 1 decisions would have been others" in text
+    for mark in ("MARKTOWN", "person-1", "prison-1"):
+        assert mark not in done.said + text
+
+
+def test_replay_of_the_bundle_in_force_finds_nothing(invoke: Invoke, disclosed: str) -> None:
+    assert disclosed
+    done = invoke("policy", "replay", str(SHIPPED), "--last", "5")
+    assert (done.code, done.out) == (0, "0 of 1 decisions would have been others\n")
+
+
+def test_replay_under_another_bundle_in_force_tells_what_does_not_reproduce(
+    invoke: Invoke, edited: Edit, disclosed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lower = LEVEL.replace("full", "generalised")
+    directory = edited("base/probation_service.cedar", LEVEL, lower)
+    monkeypatch.setenv("THROUGHCARE_POLICIES_DIRECTORY", str(directory))
+    done = invoke("policy", "replay", str(SHIPPED), "--json")
+    assert done.code == 0
+    apart = {"other_policy": {"count": 1, "entries": [disclosed]}}
+    assert (done.json["compared"], done.json["not_reproduced"]) == (0, apart)
+
+
+def test_a_contradicted_decision_is_an_exit_status(
+    invoke: Invoke, installation: Installation, house: House
+) -> None:
+    """The record says one thing, and the same bundle gives another from the recorded inputs."""
+    entry_id = disclose_in(installation, house, form="existence")
+    done = invoke("policy", "replay", str(SHIPPED))
+    assert done.code == 1
+    assert "contradicted: 1 decisions are not compared" in done.out
+    assert entry_id in done.out
+
+
+def test_a_candidate_that_is_refused_is_not_replayed(invoke: Invoke, edited: Edit) -> None:
+    directory = edited(POLICE, "context.days_to_release >= -180", "true", count=1)
+    done = invoke("policy", "replay", str(directory))
+    assert done.code == 1
+    assert "base/police_local.cedar:" in done.err
 
 
 def test_a_country_without_an_overlay_has_the_base() -> None:
