@@ -9,7 +9,7 @@ from app.cases import assignments, consents
 from app.files.store import StoredFile
 from app.house import House
 from app.policy.request import Request
-from app.releases.milestones import notice_days
+from app.releases.milestones import SUPPORT_DAYS, notice_days
 
 
 def situation(
@@ -19,6 +19,7 @@ def situation(
     today = house.legal_date(at)
     left = file.actual_release_datetime
     release = file.planned_release_date if left is None else house.legal_date(left)
+    days = None if release is None else notice_days(release, profile=house.profile, at=at)
     return Request(
         role=caller.role,
         agency=caller.agency_id,
@@ -29,9 +30,8 @@ def situation(
         custodian=file.custodian,
         return_municipality=file.return_municipality,
         leave_municipality=_leave_municipality(house, file, today),
-        days_to_release=None
-        if release is None
-        else notice_days(release, profile=house.profile, at=at),
+        days_to_release=days,
+        support_open=days is None or days >= -SUPPORT_DAYS,
         assigned=assignments.is_accepted(
             connection, person_id=file.person_id, agency_id=caller.agency_id
         ),

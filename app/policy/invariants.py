@@ -29,7 +29,7 @@ from app.policy.schema import schema_text
 FOLDER = "invariants"
 # The numbers of the disclosure model that Cedar can state for one request: a bundle that lost
 # one of them must not look as if it had been proved.
-STATED_IN_CEDAR = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 28)
+STATED_IN_CEDAR = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 25, 28)
 _ANNOTATIONS = frozenset({"id", "title", "invariant"})
 
 

@@ -28,6 +28,7 @@ class Request:
         return_municipality: where the person will live, if known.
         leave_municipality: where a granted leave is spent, only while it concerns somebody.
         days_to_release: whole days in the legal time zone, negative after the release.
+        support_open: whether support goes on: until its last day after the release.
         incident: whether an escape, a failed return or a granted leave in the agency's
             territory concerns it now.
         assigned: whether this agency accepted a referral of this person (N).
@@ -54,6 +55,7 @@ class Request:
     return_municipality: str | None = None
     leave_municipality: str | None = None
     days_to_release: int | None = None
+    support_open: bool = False
     incident: bool = False
     assigned: bool = False
     designated: bool = False
@@ -96,6 +98,7 @@ def context(request: Request, *, fields: frozenset[str]) -> Mapping[str, Any]:
     circumstances: dict[str, Any] = {
         "purpose": _uid("Purpose", request.purpose),
         "officer_assurance": _uid("OfficerAssurance", request.officer_assurance),
+        "support_open": request.support_open,
         "incident": request.incident,
         "assigned": request.assigned,
         "designated": request.designated,

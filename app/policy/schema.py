@@ -47,6 +47,7 @@ entity InmateFile {
 // not recorded is false or empty.
 //
 // `days_to_release` is counted once, in the legal time zone; negative after the release.
+// `support_open`: the last day of support after the release is not over.
 // T `incident`: an escape, a failed return or a granted leave in its territory concerns it.
 // N `assigned`: it accepted a referral.           D `designated`: it is a trained, named unit.
 // K `child_linked`: a child of its care is linked to the case.
@@ -61,6 +62,7 @@ type Circumstances = {
   purpose: Purpose,
   officer_assurance: OfficerAssurance,
   days_to_release?: Long,
+  support_open: Bool,
   incident: Bool,
   assigned: Bool,
   designated: Bool,

@@ -42,6 +42,7 @@ def most_favourable(role: str, purpose: str, *, fields: frozenset[str]) -> Reque
         return_municipality="municipality",
         leave_municipality="municipality",
         days_to_release=0,
+        support_open=True,
         incident=True,
         assigned=True,
         designated=True,

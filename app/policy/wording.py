@@ -20,6 +20,7 @@ LETTERS: Mapping[str, str] = {
     "D": "the recipient is a designated, trained unit",
     "V": "a registered victim opted in, or a danger was assessed",
     "W": "vital interest, for a short time and reviewed",
+    "R": "support after the release is not over",
     "K": "a child of the recipient's care is linked to the case",
     "L": "a legal authority named in the national registry",
     "O": "a court order for this case",
@@ -28,6 +29,7 @@ LETTERS: Mapping[str, str] = {
 }
 
 _FLAGS: Mapping[str, tuple[str, str]] = {
+    "support_open": ("R", "support is not over"),
     "incident": ("T", "an escape, a failed return or a granted leave concerns it"),
     "assigned": ("N", "it accepted a referral of the person"),
     "designated": ("D", "it is a designated, trained unit"),

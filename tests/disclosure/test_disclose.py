@@ -298,19 +298,19 @@ def nothing(exchange: Exchange, prison: Speaker, person: str) -> dict[str, httpx
     consent = exchange.consent(prison, person, employment, "identity.full_name")
     assert employment.get(withdrawn).status_code == 200
     prison.post(f"/v1/consents/{consent}/withdrawal")
-    children = exchange.agency("child_protection_authority")
-    ended = exchange.accepted(prison, person, children)
-    assert children.get(ended["reference"]).status_code == 200
+    coordination = exchange.agency("reintegration_unit")
+    ended = exchange.accepted(prison, person, coordination)
+    assert coordination.get(ended["reference"]).status_code == 200
     prison.post(f"/v1/case-assignments/{ended['assignment_id']}/end")
     auditor = exchange.agency("oversight_auditor")
     coordinator = exchange.agency("national_coordinator")
     return {
         "another territory": elsewhere.get(exchange.refer(prison, person, elsewhere)),
         "no consent any more": employment.get(withdrawn),
-        "no case any more": children.get(ended["reference"]),
+        "no case any more": coordination.get(ended["reference"]),
         "a reference that is nobody's": elsewhere.get("0" * 32),
         "the prison's reference": elsewhere.get(person),
-        "another agency's reference": children.get(withdrawn),
+        "another agency's reference": coordination.get(withdrawn),
         "an auditor with a case": auditor.get(exchange.refer(prison, person, auditor)),
         "a role without a policy": coordinator.get(exchange.refer(prison, person, coordinator)),
         "another prison": exchange.agency("correctional_service").get(person),

@@ -3,7 +3,7 @@
 import pytest
 
 from app.access_log.vocabulary import Outcome
-from tests.api.exchange import Exchange, Speaker, is_problem, texts_in
+from tests.api.exchange import Exchange, Speaker, is_problem
 
 NEED = {"employment_need": {"value": "job_search"}}
 OTHER_NEED = {"employment_need": {"value": "none"}}
@@ -106,7 +106,7 @@ def test_the_tag_of_one_is_not_moved_by_what_it_cannot_see(
     courts = exchange.refer(prison, reference, court)
     court.write(courts, "sentence", UNTRIED)
     tag_of_court = court.get(courts).headers["etag"]
-    prison.write(reference, "needs", OTHER_NEED)
+    prison.write(reference, "residence_contact", {"personal_phone": {"value": "+38344000001"}})
     assert court.get(courts).headers["etag"] == tag_of_court
     # Nor does the answer to a change count the changes of others.
     answer = court.patch(courts, "sentence", SENTENCED, if_match=tag_of_court)
@@ -166,7 +166,6 @@ def test_a_court_learns_nothing_of_what_its_decision_contradicts(
         removed = court.patch(courts, "sentence", {"legal_status": None}, if_match="*")
         replaced = court.put(courts, {"sentence": UNTRIED}, if_match="*")
         answers.append([(one.status_code, one.content) for one in (changed, removed, replaced)])
-        assert "veto_status" in texts_in(court.get(courts).json()["withheld"])
     assert answers[0] == answers[1]
     assert {status for status, _ in answers[0]} == {200}
 

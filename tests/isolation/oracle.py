@@ -218,17 +218,15 @@ SUPPORT_DAYS = 180
 
 
 def expected(request: Request) -> dict[str, str]:
-    """The letter of each field of the catalogue, whether or not the support has ended."""
+    """The letter of each field of the catalogue."""
+    if is_after_support(request):
+        return dict.fromkeys(FIELDS, "-")
     return {path: _letter(request, path) for path in FIELDS}
 
 
-def support_has_ended(request: Request) -> bool:
-    """25: from then on the support track has nothing.
-
-    Reading: retention ends with the support; without a date on record nothing is shown.
-    """
-    days = request.days_to_release
-    return CODE.get(request.role) in SUPPORT and (days is None or days < -SUPPORT_DAYS)
+def is_after_support(request: Request) -> bool:
+    """25: once support is over those who help have nothing."""
+    return CODE.get(request.role) in SUPPORT and not request.support_open
 
 
 def given(cell: str, request: Request, path: str, conditions: Conditions | None = None) -> str:

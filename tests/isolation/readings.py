@@ -117,13 +117,6 @@ GIVES_LESS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     ),
 }
 
-# 25 has no day in the policies. Who is given something when the support is over, as long as the
-# facts last, and when no date is on record:
-AFTER_SUPPORT: Mapping[str, str] = dict.fromkeys(
-    ("RIU", "CSW", "MUN", "CHP", "HLT", "EMP", "NGO", "REL"),
-    "25 says none after release and retention; here only T ends by a date",
-)
-
 
 def _cells() -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     for readings in (GIVES_MORE, GIVES_LESS):

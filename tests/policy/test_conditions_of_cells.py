@@ -248,6 +248,7 @@ def met(role: str, purpose: str) -> Request:
         leave_municipality="gjilan",
         days_to_release=10,
         incident=True,
+        support_open=True,
         assigned=True,
         designated=True,
         child_linked=True,
@@ -365,6 +366,9 @@ MISSING: list[tuple[str, dict[str, Any], str]] = [
         {"designated": False},
         "plan risk_assessment extremism_status security_intelligence",
     ),
+    *((n, {"support_open": False}, "") for n in ("PRB", "CRT", "PLO", "PCT", "NCB", "VIC")),
+    *((n, {"support_open": False}, EVERYTHING) for n in ("RIU", "CSW", "MUN", "CHP")),
+    *((n, {"support_open": False}, EVERYTHING) for n in ("HLT", "EMP", "NGO", "REL")),
     ("RIU", {"legal_authorities": NONE}, ""),
     (
         "RIU",
@@ -538,7 +542,7 @@ ALONE: list[tuple[str, dict[str, Any], str]] = [
 
 
 def bare(name: str) -> Request:
-    """A request of the same recipient of which nothing is known."""
+    """A request of the same recipient of which nothing is known; support is not over."""
     known = MET[name]
     return Request(
         role=known.role,
@@ -546,6 +550,7 @@ def bare(name: str) -> Request:
         client=known.client,
         purpose=known.purpose,
         custodian=known.custodian,
+        support_open=True,
     )
 
 

@@ -163,6 +163,7 @@ def test_meeting_what_is_unmet_opens_the_field(bundle: Bundle) -> None:
         custodian="prison",
         municipalities=frozenset({"gjilan"}),
         return_municipality="gjilan",
+        support_open=True,
         days_to_release=60,
     )
     unmet = needed(of_the_name(bundle, request))

@@ -244,6 +244,7 @@ def requests(draw: st.DrawFn, roles: Iterable[str] = ROLE_PURPOSES) -> Request:
         return_municipality=draw(st.none() | MUNICIPALITIES),
         leave_municipality=draw(st.none() | MUNICIPALITIES),
         days_to_release=draw(st.none() | st.integers(-200, 200)),
+        support_open=draw(st.booleans()),
         incident=draw(st.booleans()),
         assigned=draw(st.booleans()),
         designated=draw(st.booleans()),

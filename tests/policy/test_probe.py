@@ -43,6 +43,7 @@ def requests(draw: st.DrawFn) -> Request:
         return_municipality=draw(st.none() | MUNICIPALITIES),
         leave_municipality=draw(st.none() | MUNICIPALITIES),
         days_to_release=draw(st.none() | st.integers(-182, 92) | st.integers(-(2**63), 2**63 - 1)),
+        support_open=draw(st.booleans()),
         incident=draw(st.booleans()),
         assigned=draw(st.booleans()),
         designated=draw(st.booleans()),

@@ -38,7 +38,12 @@ def mentor(**expect: Any) -> dict[str, Any]:  # noqa: ANN401 - as a scenario tak
         "title": "A mentor with consent to a name",
         "source": "these tests",
         "day": "2027-03-03",
-        "request": {"role": "ngo_mentor", "purpose": "mentoring", "consents": [NAME]},
+        "request": {
+            "role": "ngo_mentor",
+            "purpose": "mentoring",
+            "support_open": True,
+            "consents": [NAME],
+        },
         "expect": expect,
     }
 
