@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from sqlalchemy import Connection
 from app.access_log import checkpoints
 from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord
+from app.crypto.sealing_keys import DecryptionKey
 from app.demo.stage import free_port
 from app.house import House
 from app.policy.roles import ROLE_PURPOSES
 from app.receiver.new_agency import NewAgency, write_configuration
 from app.settings import Settings
-from tests.world import POLICIES
+from tests.world import POLICIES, sealing_keys
 
 PATIENCE = 180
 
@@ -53,6 +54,7 @@ class Installation:
 
     folder: Path
     environment: Mapping[str, str]
+    _sealing_keys: Iterator[DecryptionKey] = field(default_factory=sealing_keys)
 
     @classmethod
     def planned(cls, folder: Path) -> "Installation":
@@ -105,6 +107,7 @@ class Installation:
             officer=f"{agency_id}-officer",
             purpose=ROLE_PURPOSES[role][0],
             legal_basis=f"illustrative:{role}",
+            decryption=next(self._sealing_keys),
         )
 
     @contextmanager
