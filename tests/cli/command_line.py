@@ -81,12 +81,16 @@ class Installation:
 
     def command(self, *arguments: str, **changes: str) -> dict[str, Any]:
         """What starts a command as a process of its own; `changes` are settings."""
-        changed = {f"THROUGHCARE_{name}": text for name, text in changes.items()}
         return {
             "args": [sys.executable, "-m", "app.cli", *arguments],
-            "env": {**os.environ, **self.environment, **changed},
+            "env": {**os.environ, **self.changed(**changes)},
             "text": True,
         }
+
+    def changed(self, **changes: str) -> dict[str, str]:
+        """The variables of its settings; `changes` are settings."""
+        changed = {f"THROUGHCARE_{name}": text for name, text in changes.items()}
+        return {**self.environment, **changed}
 
     def run(self, *arguments: str, **changes: str) -> Done:
         """Run a command to its end as a process of its own."""
@@ -116,19 +120,18 @@ class Installation:
         with (self.folder / "service.log").open("w", encoding="utf-8") as log:
             process = subprocess.Popen(**self.command("serve"), stdout=log, stderr=log)
         try:
-            self._wait_until_ready(process)
+            with httpx.Client(trust_env=False, timeout=5) as client:
+                self._wait_until_ready(process, client)
             yield process
         finally:
             process.terminate()
             process.wait(PATIENCE)
 
-    def _wait_until_ready(self, process: "subprocess.Popen[str]") -> None:
+    def _wait_until_ready(self, process: "subprocess.Popen[str]", client: httpx.Client) -> None:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                ready = httpx.get(
-                    f"{self.settings.issuer}/health/ready", trust_env=False, timeout=5
-                )
+                ready = client.get(f"{self.settings.issuer}/health/ready")
             except httpx.HTTPError:
                 time.sleep(0.05)
             else:
