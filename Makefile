@@ -26,9 +26,10 @@ layers:
 unit:
 	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=term
 
-fuzz: $(VENV)/checks  ## The long comparison of the compiled policy with the reference engine
+fuzz: $(VENV)/checks  ## The long comparison of the compiled policy with the reference engine; long properties
 	$(BIN)/python -m tests.policy.fuzz
 	$(BIN)/python -m tests.policy.mutants
+	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto --dist worksteal $$(grep -rl hypothesis tests --include='test_*.py')
 
 faults: $(VENV)/checks  ## The long run of kills
 	THROUGHCARE_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from app.access_log.ledger import integrate
 from app.database import Database, make_engine, open_database
 from app.tables import METADATA
+from tests import effort as effort  # noqa: PLC0414 - it says how long properties are tried
 from tests.world import World, running_world
 
 BOTH = ("sqlite", "postgresql")
