@@ -23,8 +23,9 @@ types:
 layers:
 	$(BIN)/lint-imports
 
+# Files in the order of tests/conftest.py, the longest first; three for two cores, as many wait.
 unit:
-	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 fuzz: $(VENV)/checks  ## The long comparison of the compiled policy with the reference engine; long properties
 	$(BIN)/python -m tests.policy.fuzz
