@@ -32,6 +32,7 @@ from app.database import Database, open_database
 from app.house import House
 from app.notifications.addresses import EndpointRules
 from app.notifications.dispatcher import Dispatcher
+from app.policy.bundle import Bundle
 from app.policy.loader import load_bundle
 from app.problems import ThroughcareError
 from app.releases.profile import Profile
@@ -56,12 +57,16 @@ def make_clock(settings: Settings) -> Clock:
     return lambda: _read_clock(file)
 
 
-def make_house(settings: Settings, *, at: datetime) -> House:
-    """Everything that doors are handed: policy, keys, profile, randomness."""
+def make_house(settings: Settings, *, at: datetime, bundle: Bundle | None = None) -> House:
+    """Everything that doors are handed: policy, keys, profile, randomness.
+
+    `bundle` is one that was loaded already; else it is loaded from the folder of the settings.
+    """
     folder = settings.policies_directory
     profile = _read_profile(folder / settings.profile / "profile.toml")
     return House(
-        bundle=load_bundle(
+        bundle=bundle
+        or load_bundle(
             folder,
             at=profile.local_date(at),
             allow_illustrative=settings.allow_illustrative,

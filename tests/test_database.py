@@ -33,6 +33,7 @@ from app.database import (
     open_database,
     table_of,
 )
+from tests.effort import EFFORT
 
 PATIENCE = 180
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
@@ -564,7 +565,7 @@ def test_moments_are_stored_in_their_order(one: datetime, other: datetime) -> No
     assert (first < second) == (one.astimezone(UTC) < other.astimezone(UTC))
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5 * EFFORT, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moments=st.lists(MOMENTS, min_size=1, max_size=8))
 def test_the_database_sorts_moments_as_they_passed(
     connection: Connection, moments: list[datetime]

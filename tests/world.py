@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,12 @@ from app.agencies.registry import AgencyRecord, ClientRecord
 from app.api.service import Service
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
+from app.crypto.sealing_keys import DecryptionKey
 from app.demo.stage import free_port
-from app.main import create_app
+from app.house import House
+from app.main import create_app, make_house
+from app.policy.bundle import Bundle
+from app.policy.loader import load_bundle
 from app.policy.roles import ROLE_PURPOSES
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
@@ -31,6 +37,22 @@ from app.settings import Settings
 
 START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 POLICIES = Path(__file__).parent.parent / "policies"
+
+
+@cache
+def shipped_bundle() -> Bundle:
+    """The shipped policies, loaded once: a bundle is immutable."""
+    return load_bundle(POLICIES, at=START.date(), allow_illustrative=True)
+
+
+@cache
+def _sealing_key(_: int) -> DecryptionKey:
+    return DecryptionKey.generate(bits=2048)
+
+
+def sealing_keys() -> Iterator[DecryptionKey]:
+    """RSA keys, which are slow to make: each of them another, and from the start the same ones."""
+    return map(_sealing_key, count())
 
 
 @dataclass
@@ -57,6 +79,13 @@ class World:
     clock: Clock
     service: Service
     agencies: dict[str, NewAgency] = field(default_factory=dict)
+    _sealing_keys: Iterator[DecryptionKey] = field(default_factory=sealing_keys)
+    # No connection is kept, so that each request stands alone.
+    _http: httpx.Client = field(
+        default_factory=lambda: httpx.Client(
+            trust_env=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+    )
     _clients: list[AgencyClient] = field(default_factory=list)
 
     def agency(
@@ -77,6 +106,7 @@ class World:
             officer=f"{agency_id}-officer",
             purpose=chosen,
             legal_basis=f"illustrative:{role}",
+            decryption=next(self._sealing_keys),
         )
         self.agencies[agency_id] = equipment
         record = AgencyRecord(
@@ -119,9 +149,7 @@ class World:
 
     def raw(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - as httpx takes them
         """A request as it stands, with no client in between."""
-        return httpx.request(
-            method, f"{self.settings.issuer}{path}", trust_env=False, timeout=10, **options
-        )
+        return self._http.request(method, f"{self.settings.issuer}{path}", **options)
 
     def bearer(self, agency_id: str) -> dict[str, str]:
         """An Authorization header with a fresh token of an agency."""
@@ -130,6 +158,7 @@ class World:
 
     def close(self) -> None:
         """Close every client."""
+        self._http.close()
         for client in self._clients:
             client.close()
 
@@ -147,24 +176,25 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
         "port": port,
         "allow_illustrative": True,
         "allow_loopback_delivery": True,
-        "dispatch_interval": 0.05,
-        "checkpoint_interval": 0.05,
+        "dispatch_interval": 0.1,
+        "checkpoint_interval": 0.1,
         "retry_base_seconds": 0.1,
         **options,
     }
     settings = Settings(**values)
     clock = Clock()
     prepare(settings, at=clock())
-    with _served(settings, clock) as service:
+    house = make_house(settings, at=clock(), bundle=shipped_bundle())
+    with _served(settings, clock, house) as service:
         world = World(folder=folder, settings=settings, clock=clock, service=service)
         yield world
         world.close()
 
 
 @contextmanager
-def _served(settings: Settings, clock: Clock) -> Iterator[Service]:
+def _served(settings: Settings, clock: Clock, house: House) -> Iterator[Service]:
     """The application on a real server in a thread of its own."""
-    app = create_app(settings, clock=clock)
+    app = create_app(settings, clock=clock, house=house)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="on")
     )

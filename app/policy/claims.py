@@ -21,7 +21,7 @@ from app.policy.formulas import ActionClass, RoleFormulas, limits
 from app.policy.policies import Policy
 from app.policy.request import Request
 from app.policy.solver import any_model
-from app.policy.symbolic import SymbolicRequest, any_request, every, negation, some
+from app.policy.symbolic import SymbolicRequest, any_request, every, is_false, negation, some
 from app.policy.witness import Replay, Witness
 
 
@@ -141,7 +141,7 @@ def _formulas(question: Question) -> Iterator[tuple[z3.BoolRef, Violation]]:
             seen.add(key)
             parts = [_formula(question, answer) for answer in violation.answers]
             formula = every([*parts, violation.condition])
-            if not z3.is_false(formula):
+            if not is_false(formula):
                 yield formula, violation
 
 

@@ -142,11 +142,14 @@ def resting_on_absence(node: Node, *, negated: bool = False) -> Iterator[str]:
 
 def walk(node: Any) -> Iterator[Node]:  # noqa: ANN401 - any JSON
     """Every mapping in a condition, from the outside in."""
-    if isinstance(node, Mapping):
-        yield node
-    members = node.values() if isinstance(node, Mapping) else node if _is_list(node) else ()
-    for member in members:
-        yield from walk(member)
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield part
+            waiting.extend(reversed(part.values()))
+        elif isinstance(part, list | tuple):
+            waiting.extend(reversed(part))
 
 
 def attributes(node: Any) -> frozenset[str]:  # noqa: ANN401 - any JSON
@@ -246,7 +249,3 @@ def day_bound(node: Node) -> tuple[str, int] | None:
 
 def _is_variable(node: Node) -> bool:
     return node.get("Var") in _VARIABLES
-
-
-def _is_list(node: Any) -> bool:  # noqa: ANN401 - any JSON
-    return isinstance(node, list | tuple)

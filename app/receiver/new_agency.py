@@ -32,7 +32,7 @@ class NewAgency:
     encryption_jwk: dict[str, str]
 
 
-def write_configuration(
+def write_configuration(  # noqa: PLR0913 - settings by name, and a key is passed in
     folder: Path,
     *,
     issuer: str,
@@ -42,10 +42,12 @@ def write_configuration(
     legal_basis: str,
     case: str | None = None,
     endpoint: str | None = None,
+    decryption: DecryptionKey | None = None,
 ) -> NewAgency:
     """Make keys and a configuration in a folder; every file is for its owner alone (0600).
 
-    The keys are drawn from the operating system. Files that are there are never overwritten.
+    The keys are drawn from the operating system, unless the key to open with is given. Files
+    that are there are never overwritten.
 
     Raises:
         ConfigurationError: a setting that does not fit, or a file that cannot be written.
@@ -64,7 +66,7 @@ def write_configuration(
     settings |= {"endpoint": endpoint} if endpoint is not None else {}
     configuration = AgencyConfiguration.from_values({**settings}, folder=folder)
     make_private_folder(folder)
-    signing, decryption = SigningKey.generate(), DecryptionKey.generate()
+    signing, decryption = SigningKey.generate(), decryption or DecryptionKey.generate()
     write_private_file(configuration.signing_key_file, signing.to_pem())
     write_private_file(configuration.decryption_key_file, decryption.to_pem())
     path = folder / CONFIGURATION_FILE

@@ -9,6 +9,7 @@ from app.access_log import merkle, tiles
 from app.access_log.ledger import AppendedEntry
 from app.access_log.merkle import leaf_hash
 from app.access_log.tiles import LOOKUP, TILE, LogDamaged
+from tests.effort import EFFORT
 
 Record = Callable[..., AppendedEntry]
 SIZE = 3 * 256 + 40
@@ -63,7 +64,9 @@ def test_a_tile_of_tiles_is_stored_when_256_are_full(connection: Connection) -> 
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10 * EFFORT,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_every_root_and_proof_is_that_of_the_leaves(grown: Connection, data: st.DataObject) -> None:

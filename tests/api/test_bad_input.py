@@ -9,11 +9,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.files.catalogue import SECTIONS
 from tests.api.exchange import Exchange, Speaker, is_problem
+from tests.effort import examples
 
 CANARY = "Quokka"
 # A lone surrogate, controls, a bidi override, a character that is not assigned.
@@ -431,7 +432,7 @@ ANY_JSON = st.recursive(
     ),
     max_leaves=8,
 )
-OFTEN = settings(max_examples=60, deadline=None)
+OFTEN = examples(12)
 
 
 @OFTEN

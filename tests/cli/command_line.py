@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from sqlalchemy import Connection
 from app.access_log import checkpoints
 from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord
+from app.crypto.sealing_keys import DecryptionKey
 from app.demo.stage import free_port
 from app.house import House
 from app.policy.roles import ROLE_PURPOSES
 from app.receiver.new_agency import NewAgency, write_configuration
 from app.settings import Settings
-from tests.world import POLICIES
+from tests.world import POLICIES, sealing_keys
 
 PATIENCE = 180
 
@@ -53,6 +54,7 @@ class Installation:
 
     folder: Path
     environment: Mapping[str, str]
+    _sealing_keys: Iterator[DecryptionKey] = field(default_factory=sealing_keys)
 
     @classmethod
     def planned(cls, folder: Path) -> "Installation":
@@ -79,12 +81,16 @@ class Installation:
 
     def command(self, *arguments: str, **changes: str) -> dict[str, Any]:
         """What starts a command as a process of its own; `changes` are settings."""
-        changed = {f"THROUGHCARE_{name}": text for name, text in changes.items()}
         return {
             "args": [sys.executable, "-m", "app.cli", *arguments],
-            "env": {**os.environ, **self.environment, **changed},
+            "env": {**os.environ, **self.changed(**changes)},
             "text": True,
         }
+
+    def changed(self, **changes: str) -> dict[str, str]:
+        """The variables of its settings; `changes` are settings."""
+        changed = {f"THROUGHCARE_{name}": text for name, text in changes.items()}
+        return {**self.environment, **changed}
 
     def run(self, *arguments: str, **changes: str) -> Done:
         """Run a command to its end as a process of its own."""
@@ -105,6 +111,7 @@ class Installation:
             officer=f"{agency_id}-officer",
             purpose=ROLE_PURPOSES[role][0],
             legal_basis=f"illustrative:{role}",
+            decryption=next(self._sealing_keys),
         )
 
     @contextmanager
@@ -113,19 +120,18 @@ class Installation:
         with (self.folder / "service.log").open("w", encoding="utf-8") as log:
             process = subprocess.Popen(**self.command("serve"), stdout=log, stderr=log)
         try:
-            self._wait_until_ready(process)
+            with httpx.Client(trust_env=False, timeout=5) as client:
+                self._wait_until_ready(process, client)
             yield process
         finally:
             process.terminate()
             process.wait(PATIENCE)
 
-    def _wait_until_ready(self, process: "subprocess.Popen[str]") -> None:
+    def _wait_until_ready(self, process: "subprocess.Popen[str]", client: httpx.Client) -> None:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                ready = httpx.get(
-                    f"{self.settings.issuer}/health/ready", trust_env=False, timeout=5
-                )
+                ready = client.get(f"{self.settings.issuer}/health/ready")
             except httpx.HTTPError:
                 time.sleep(0.05)
             else:

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from app.main import make_clock, make_house, opened
 from tests.cli.command_line import Done, Installation, register, register_client
 
 Invoke = Callable[..., Done]
+InvokeIn = Callable[..., Done]
 
 
 @pytest.fixture(scope="session")
@@ -42,18 +44,14 @@ def installation(template: Path, tmp_path: Path) -> Installation:
 
 
 @pytest.fixture
-def invoke(
-    installation: Installation,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Invoke:
+def invoke_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> InvokeIn:
     """Run a command in this process: the real program, without the time that a start takes."""
-    for name, text in installation.environment.items():
-        monkeypatch.setenv(name, text)
     monkeypatch.setenv("COLUMNS", "200")  # or help would cut its words short
 
-    def run(*arguments: str) -> Done:
+    def run(installation: Installation, *arguments: str, **changes: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["throughcare", *arguments])
+        for name, text in installation.changed(**changes).items():
+            monkeypatch.setenv(name, text)
         capsys.readouterr()
         code = 0
         try:
@@ -64,6 +62,18 @@ def invoke(
         return Done(code, written.out, written.err)
 
     return run
+
+
+@pytest.fixture
+def invoke(installation: Installation, invoke_in: InvokeIn) -> Invoke:
+    """The same in an installation of its own."""
+    return partial(invoke_in, installation)
+
+
+@pytest.fixture
+def at_service(service: Installation, invoke_in: InvokeIn) -> Invoke:
+    """The same beside the running service."""
+    return partial(invoke_in, service)
 
 
 @pytest.fixture(scope="module")

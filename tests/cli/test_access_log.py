@@ -200,21 +200,25 @@ def test_an_export_is_for_nobody_but_its_owner(export: Path) -> None:
     assert stat.S_IMODE(export.stat().st_mode) == 0o600
 
 
-def test_an_export_over_an_open_file_closes_it(service: Installation, tmp_path: Path) -> None:
+def test_an_export_over_an_open_file_closes_it(
+    service: Installation, at_service: Invoke, tmp_path: Path
+) -> None:
     file = tmp_path / "export"
     file.write_text("old" * 100_000)
     file.chmod(0o644)
     auditor = service.folder / "auditor-1" / "agency.toml"
-    done = service.run("access-log", "export", str(file), "--as", str(auditor))
+    done = at_service("access-log", "export", str(file), "--as", str(auditor))
     assert done.code == 0, done.said
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert b"oldold" not in file.read_bytes()
 
 
-def test_nobody_but_an_auditor_gets_an_export(service: Installation, tmp_path: Path) -> None:
+def test_nobody_but_an_auditor_gets_an_export(
+    service: Installation, at_service: Invoke, tmp_path: Path
+) -> None:
     file = tmp_path / "export"
     prison = service.folder / "prison-1" / "agency.toml"
-    done: Done = service.run("access-log", "export", str(file), "--as", str(prison))
+    done: Done = at_service("access-log", "export", str(file), "--as", str(prison))
     assert done.code == 1
     assert "403" in done.err
     assert "Traceback" not in done.err

@@ -9,7 +9,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from app.cli import cli
 from tests.cli.command_line import Done, Installation
-from tests.cli.conftest import Invoke
+from tests.cli.conftest import Invoke, InvokeIn
 
 # The names are fixed; those of later capabilities are not here yet.
 NAMES = {
@@ -83,8 +83,10 @@ def test_a_wrong_word_is_a_usage_error(arguments: tuple[str, ...], invoke: Invok
     assert "Traceback" not in done.said
 
 
-def test_a_bad_setting_is_named_and_not_repeated(installation: Installation) -> None:
-    done = installation.run("init", DATABASE_URL="mysql://service:planted@db/x", PRT="80")
+def test_a_bad_setting_is_named_and_not_repeated(
+    installation: Installation, invoke_in: InvokeIn
+) -> None:
+    done = invoke_in(installation, "init", DATABASE_URL="mysql://service:planted@db/x", PRT="80")
     assert_one_sentence(done, "THROUGHCARE_DATABASE_URL", "THROUGHCARE_PRT")
     assert "planted" not in done.said
 

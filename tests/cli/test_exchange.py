@@ -1,6 +1,7 @@
 """`throughcare import` against a running service: an answer for every row, with its line."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from app.imports.outcomes import ROWS_REFUSED
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from tests.cli.command_line import Done, Installation
+from tests.cli.conftest import Invoke
+
+Import = Callable[..., Done]
 
 MAPPING = """
 format = "csv"
@@ -43,11 +47,15 @@ def configuration(service: Installation, agency_id: str = "prison-1") -> Path:
     return service.folder / agency_id / "agency.toml"
 
 
-def imported(service: Installation, file: Path, *more: str, mapping: str = "native") -> Done:
+@pytest.fixture
+def imported(service: Installation, at_service: Invoke) -> Import:
     """Import a file as the prison."""
-    return service.run(
-        "import", str(file), "--mapping", mapping, "--as", str(configuration(service)), *more
-    )
+
+    def run(file: Path, *more: str, mapping: str = "native") -> Done:
+        prison = str(configuration(service))
+        return at_service("import", str(file), "--mapping", mapping, "--as", prison, *more)
+
+    return run
 
 
 def answers_in(file: Path) -> list[dict[str, Any]]:
@@ -62,12 +70,12 @@ def read(service: Installation, reference: str) -> dict[str, Any]:
 
 
 def test_every_row_of_a_table_gets_its_answer_with_its_line(
-    service: Installation, tmp_path: Path
+    service: Installation, imported: Import, tmp_path: Path
 ) -> None:
     (tmp_path / "rows.csv").write_text(CSV)
     (tmp_path / "mapping.toml").write_text(MAPPING)
     done = imported(
-        service, tmp_path / "rows.csv", "--answers", str(tmp_path / "answers"), "--json",
+        tmp_path / "rows.csv", "--answers", str(tmp_path / "answers"), "--json",
         mapping=str(tmp_path / "mapping.toml"),
     )  # fmt: skip
     assert done.code == ROWS_REFUSED, done.said
@@ -89,7 +97,7 @@ def test_every_row_of_a_table_gets_its_answer_with_its_line(
 
 
 def test_refusals_of_the_service_keep_the_line_of_the_file(
-    service: Installation, tmp_path: Path
+    imported: Import, tmp_path: Path
 ) -> None:
     lines = [
         row("N-1", planned_release_date="2029-09-01"),
@@ -103,7 +111,7 @@ def test_refusals_of_the_service_keep_the_line_of_the_file(
     ]
     file = tmp_path / "rows.ndjson"
     file.write_text("\n".join(lines) + "\n")
-    done = imported(service, file, "--answers", str(tmp_path / "answers"))
+    done = imported(file, "--answers", str(tmp_path / "answers"))
     assert done.code == ROWS_REFUSED, done.said
     status = {one["line"]: one["status"] for one in answers_in(tmp_path / "answers")}
     refused = [3, 4, 5, 7, 8]
@@ -118,33 +126,33 @@ def test_refusals_of_the_service_keep_the_line_of_the_file(
         assert sent not in done.said
 
 
-def test_a_second_import_changes_what_changed(service: Installation, tmp_path: Path) -> None:
+def test_a_second_import_changes_what_changed(imported: Import, tmp_path: Path) -> None:
     file = tmp_path / "rows.ndjson"
     rows = [row(f"S-{number}", planned_release_date="2029-09-01") for number in range(3)]
     file.write_text("\n".join(rows))
-    assert imported(service, file, "--json").json == {"created": 3, "rows_refused": []}
+    assert imported(file, "--json").json == {"created": 3, "rows_refused": []}
     rows[1] = row("S-1", planned_release_date="2029-10-01")
     file.write_text("\n".join(rows))
-    assert imported(service, file, "--json").json == {
+    assert imported(file, "--json").json == {
         "changed": 1,
         "unchanged": 2,
         "rows_refused": [],
     }
 
 
-def test_an_import_of_more_rows_than_one_call_takes(service: Installation, tmp_path: Path) -> None:
+def test_an_import_of_more_rows_than_one_call_takes(imported: Import, tmp_path: Path) -> None:
     file = tmp_path / "rows.ndjson"
     count = exchange.ROWS + 5
     rows = [row(f"M-{number}", planned_release_date="2029-09-01") for number in range(count)]
     rows[exchange.ROWS + 1] = "broken"
     file.write_text("\n".join(rows))
-    done = imported(service, file, "--json")
+    done = imported(file, "--json")
     assert done.json["created"] == count - 1
     assert [one["line"] for one in done.json["rows_refused"]] == [exchange.ROWS + 2]
 
 
 def test_a_row_that_is_too_long_is_refused_and_the_others_are_answered(
-    service: Installation, tmp_path: Path
+    imported: Import, tmp_path: Path
 ) -> None:
     file = tmp_path / "rows.ndjson"
     lines = [
@@ -153,7 +161,7 @@ def test_a_row_that_is_too_long_is_refused_and_the_others_are_answered(
         row("L-3", planned_release_date="2029-09-01"),
     ]
     file.write_text("\n".join(lines))
-    done = imported(service, file, "--json")
+    done = imported(file, "--json")
     assert done.code == ROWS_REFUSED, done.said
     assert done.json["created"] == 2
     assert [one["line"] for one in done.json["rows_refused"]] == [2]
@@ -169,40 +177,40 @@ def assert_one_sentence(done: Done, *expected: str) -> None:
 
 
 def test_what_keeps_the_whole_file_from_being_imported_is_one_sentence(
-    service: Installation, tmp_path: Path
+    imported: Import, at_service: Invoke, tmp_path: Path
 ) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("other,columns\n1,2\n")
     mapping = tmp_path / "mapping.toml"
     mapping.write_text(MAPPING)
-    assert_one_sentence(imported(service, file, mapping=str(mapping)), "line 1")
-    assert_one_sentence(imported(service, file, mapping="no-such-mapping"), "no-such-mapping")
+    assert_one_sentence(imported(file, mapping=str(mapping)), "line 1")
+    assert_one_sentence(imported(file, mapping="no-such-mapping"), "no-such-mapping")
     mapping.write_text("format = 7")
-    assert_one_sentence(imported(service, file, mapping=str(mapping)))
-    assert_one_sentence(imported(service, tmp_path / "missing.csv"), "missing.csv")
+    assert_one_sentence(imported(file, mapping=str(mapping)))
+    assert_one_sentence(imported(tmp_path / "missing.csv"), "missing.csv")
     (tmp_path / "empty.ndjson").write_text("")
-    assert_one_sentence(imported(service, tmp_path / "empty.ndjson"), "line 1")
-    done = service.run("import", str(file), "--mapping", "native", "--as", str(tmp_path / "none"))
+    assert_one_sentence(imported(tmp_path / "empty.ndjson"), "line 1")
+    done = at_service("import", str(file), "--mapping", "native", "--as", str(tmp_path / "none"))
     assert_one_sentence(done, "none")
 
 
 def test_a_service_that_is_not_there_is_one_sentence(
-    installation: Installation, tmp_path: Path
+    installation: Installation, invoke: Invoke, tmp_path: Path
 ) -> None:
     made = installation.equip("prison-1", "correctional_service")
     file = tmp_path / "rows.ndjson"
     file.write_text(row("A-1", planned_release_date="2029-09-01"))
-    done = installation.run("import", str(file), "--mapping", "native", "--as", str(made.path))
+    done = invoke("import", str(file), "--mapping", "native", "--as", str(made.path))
     assert_one_sentence(done)
 
 
 def test_an_agency_that_may_not_write_gets_a_refusal_for_each_row(
-    service: Installation, tmp_path: Path
+    service: Installation, at_service: Invoke, tmp_path: Path
 ) -> None:
     file = tmp_path / "rows.ndjson"
     file.write_text(row("A-1", planned_release_date="2029-09-01"))
     auditor = str(configuration(service, "auditor-1"))
-    done = service.run("import", str(file), "--mapping", "native", "--as", auditor, "--json")
+    done = at_service("import", str(file), "--mapping", "native", "--as", auditor, "--json")
     assert done.code == ROWS_REFUSED, done.said
     assert [one["line"] for one in done.json["rows_refused"]] == [1]
 

@@ -2,9 +2,11 @@
 
 import shutil
 import signal
+import socket
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from app.crypto.key_ring import KeyRing
 from app.house import House
 from app.main import opened
 from tests.cli.command_line import PATIENCE, Done, Installation, register, sign
-from tests.cli.conftest import Invoke
+from tests.cli.conftest import Invoke, InvokeIn
 from tests.conftest import empty_database
 from tests.world import POLICIES
 
@@ -80,22 +82,23 @@ def test_init_a_second_time_is_harmless(
     assert [line.split(b'"')[1] for line in rows] == [b"access_log_checkpoint"]
 
 
-def test_init_tells_the_same_as_json(planned: Installation) -> None:
-    done = planned.run("init", "--json")
+def test_init_tells_the_same_as_json(planned: Installation, invoke_in: InvokeIn) -> None:
+    done = invoke_in(planned, "init", "--json")
     assert done.json == {
         "database": planned.environment["THROUGHCARE_DATABASE_URL"],
         "keys": str(planned.folder / "keys"),
         "log_key": done.json["log_key"],
     }
-    assert log_key_of(planned.run("init")) == done.json["log_key"]
+    assert log_key_of(invoke_in(planned, "init")) == done.json["log_key"]
 
 
 def test_init_never_prints_the_password_of_the_database(
-    planned: Installation, request: pytest.FixtureRequest
+    planned: Installation, invoke_in: InvokeIn, request: pytest.FixtureRequest
 ) -> None:
     url = make_url(empty_database("postgresql", request, planned.folder))
     with_password = url.set(password=url.password or "planted-password")
-    done = planned.run("init", DATABASE_URL=with_password.render_as_string(hide_password=False))
+    changed = with_password.render_as_string(hide_password=False)
+    done = invoke_in(planned, "init", DATABASE_URL=changed)
     assert done.code == 0, done.said
     assert str(with_password.password) not in done.said
 
@@ -176,6 +179,13 @@ def spoil_the_database(installation: Installation, _: House) -> str:
     return "not a database"
 
 
+@pytest.fixture
+def serve(installation: Installation, invoke: Invoke) -> Iterator[Invoke]:
+    """Serve in this process; its port is taken, so that what wrongly starts comes to an end."""
+    with socket.create_server(("127.0.0.1", installation.settings.port)):
+        yield partial(invoke, "serve")
+
+
 def assert_refused(done: Done, expected: str) -> None:
     """One sentence on the error output, an end that is no success, and no traceback."""
     assert done.code == 1, done.said
@@ -202,10 +212,13 @@ def assert_refused(done: Done, expected: str) -> None:
     ],
 )
 def test_serve_does_not_start_on_what_is_not_whole(
-    installation: Installation, house: House, spoil: Callable[[Installation, House], str]
+    installation: Installation,
+    house: House,
+    serve: Invoke,
+    spoil: Callable[[Installation, House], str],
 ) -> None:
     expected = spoil(installation, house)
-    assert_refused(installation.run("serve"), expected)
+    assert_refused(serve(), expected)
 
 
 @pytest.mark.parametrize("spoil", [put_an_older_copy_in_place, fork_the_log, lose_the_checkpoint])
@@ -213,11 +226,12 @@ def test_init_does_not_make_good_what_serve_refuses(
     installation: Installation,
     house: House,
     invoke: Invoke,
+    serve: Invoke,
     spoil: Callable[[Installation, House], str],
 ) -> None:
     expected = spoil(installation, house)
     assert_refused(invoke("init"), expected)
-    assert_refused(installation.run("serve"), expected)
+    assert_refused(serve(), expected)
 
 
 def test_serve_does_not_start_with_a_bad_policy(installation: Installation) -> None:
@@ -228,29 +242,23 @@ def test_serve_does_not_start_with_a_bad_policy(installation: Installation) -> N
     assert_refused(done, "base/police_local.cedar")
 
 
-def test_serve_does_not_start_on_placeholders_for_law(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("THROUGHCARE_ALLOW_ILLUSTRATIVE", "false")
-    assert_refused(invoke("serve"), "illustrative")
+def test_serve_does_not_start_on_placeholders_for_law(serve: Invoke) -> None:
+    assert_refused(serve(ALLOW_ILLUSTRATIVE="false"), "illustrative")
 
 
-def test_serve_does_not_start_in_a_country_without_profile(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("THROUGHCARE_PROFILE", "zz")
-    assert_refused(invoke("serve"), "zz/profile.toml")
+def test_serve_does_not_start_in_a_country_without_profile(serve: Invoke) -> None:
+    assert_refused(serve(PROFILE="zz"), "zz/profile.toml")
 
 
 def test_a_running_service_keeps_its_database_and_its_port_and_ends_when_asked(
-    installation: Installation, planned: Installation, invoke: Invoke
+    installation: Installation, planned: Installation, invoke: Invoke, invoke_in: InvokeIn
 ) -> None:
     with installation.served() as process:
-        assert_refused(installation.run("serve"), "another process of Throughcare")
+        assert_refused(invoke("serve"), "another process of Throughcare")
         assert_refused(invoke("init"), "another process of Throughcare")
         assert_refused(invoke("client", "revoke", "x"), "another process of Throughcare")
         port = installation.environment["THROUGHCARE_PORT"]
-        assert planned.run("init").code == 0
+        assert invoke_in(planned, "init").code == 0
         taken = planned.run("serve", PORT=port)
         assert taken.code not in {0, None}
         assert "address already in use" in taken.err

@@ -56,6 +56,9 @@ def test_the_demonstration_sees_a_policy_that_gives_too_much(
     police.write_text(text.replace(narrow, narrow.replace("generalised", "full")))
     monkeypatch.setattr(stage, "POLICIES", wider)
     monkeypatch.setattr(story, "POPULATION", 5)
+    # What comes after the agencies have read is played by the demonstration itself.
+    read = [title for title, _ in story.STEPS].index("the agencies read")
+    monkeypatch.setattr(story, "STEPS", story.STEPS[: read + 1])
     with story.played() as told:
         wrong = told.report.wrong
     assert wrong

@@ -14,19 +14,20 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from app.files.catalogue import FIELDS, Field
 from app.files.forms import DISCLOSED_FORMS, Form
 from app.files.transformers import NO_SUMMARY, Value
+from tests.effort import examples
 
 Envelopes = dict[str, Any]
 
 # Draws of a second value; the crossings of each are tried.
 ATTEMPTS = 100
-EXAMPLES = settings(max_examples=15, deadline=None)
+EXAMPLES = examples(3)
 RECORDED = {"recorded": True}
 
 # Characters of names and texts: letters of many scripts, no controls, no bidi characters.

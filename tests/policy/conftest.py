@@ -12,6 +12,7 @@ from app.policy.loader import load_bundle
 from app.policy.request import Request
 from app.policy.roles import ROLE_PURPOSES
 from app.policy.schema import schema_text
+from tests.world import shipped_bundle
 
 POLICIES = Path(__file__).parents[2] / "policies"
 DAY = date(2027, 3, 3)
@@ -42,7 +43,7 @@ Plant = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
-    return load_bundle(POLICIES, at=DAY, allow_illustrative=True)
+    return shipped_bundle()
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ from tests.policy.fuzz import over_shipped
 
 
 def test_table_and_engine_are_of_one_mind_over_the_shipped_policies() -> None:
-    counts, found = over_shipped(seed=3, requests=3000, each_action=4)
+    counts, found = over_shipped(seed=3, requests=600, each_action=2)
     print(dict(counts))  # noqa: T201 - shown with -rP
     assert found == []
-    assert counts["decided"] == 2850
-    assert counts["refused"] == 150
+    assert counts["decided"] == 570
+    assert counts["refused"] == 30
     assert counts["fields released among them"] > 0

@@ -3,7 +3,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.files.catalogue import FIELDS
@@ -15,6 +15,7 @@ from app.policy.request_json import request_from_json, request_to_json
 from app.policy.roles import ROLE_PURPOSES
 from app.policy.self_test import most_favourable
 from app.problems import InvalidInput
+from tests.effort import examples
 from tests.policy.unchecked import agreement, bundle_of, forbid, permit, register
 
 DAY = date(2027, 3, 3)
@@ -127,7 +128,7 @@ def test_a_field_for_another_role_has_a_reason_and_nothing_to_offer(bundle: Bund
     assert [opening for field in explanation.fields for opening in field.openings] == []
 
 
-@settings(max_examples=60, deadline=None)
+@examples(10)
 @given(
     role=st.sampled_from(sorted(ROLE_PURPOSES)),
     flags=st.lists(st.booleans(), min_size=4, max_size=4),

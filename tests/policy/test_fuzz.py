@@ -9,10 +9,10 @@ from tests.policy.reference import Expectation, Expected, differences
 
 
 def test_table_and_engine_are_of_one_mind_over_random_policies() -> None:
-    counts, found = fuzz.over_random(seed=5, sets=4, requests=120, each_action=2)
+    counts, found = fuzz.over_random(seed=5, sets=2, requests=80, each_action=1)
     print(dict(counts))  # noqa: T201 - shown with -rP
     assert found == []
-    assert counts["policies"] == 160
+    assert counts["policies"] == 80
     assert counts["fields released among them"] > 0
 
 

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.files.catalogue import FIELDS, SECTIONS
@@ -22,6 +22,7 @@ from app.policy.bundle import Bundle
 from app.policy.request import Request
 from app.policy.roles import ROLE_PURPOSES
 from app.policy.self_test import most_favourable
+from tests.effort import examples
 
 DAY = date(2027, 3, 3)
 DAYS = (None, 500, 91, 90, 31, 30, 1, 0, -1, -180, -181)
@@ -228,7 +229,7 @@ def test_the_safety_arrangement_reaches_whoever_may_have_anything_of_its_section
 MUNICIPALITIES = st.sampled_from(["gjilan", "vitia", "prishtina"])
 PATHS = st.frozensets(st.sampled_from(sorted(FIELDS)))
 PARTS = st.frozensets(st.sampled_from([*SECTIONS, *FIELDS]))
-WHOLE = settings(max_examples=150, deadline=None)
+WHOLE = examples(25)
 
 
 @st.composite

@@ -7,7 +7,7 @@ from typing import Any
 
 import cedarpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.files.catalogue import FIELDS, SECTIONS
@@ -18,6 +18,7 @@ from app.policy.engine import Authorizer
 from app.policy.errors import DecisionFailed
 from app.policy.request import Request, principal
 from app.policy.roles import ROLE_PURPOSES
+from tests.effort import examples
 
 DAY = date(2027, 3, 3)
 MUNICIPALITIES = st.sampled_from(["gjilan", "vitia", "prishtina"])
@@ -65,7 +66,7 @@ def reference(bundle: Bundle, schema: str) -> Authorizer:
     return Authorizer(rules, cedarpy.Schema.from_str(schema), bundle.vocabulary.fields)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(4)
 @given(request=requests())
 def test_the_decision_is_that_of_the_engine_action_by_action(
     bundle: Bundle, reference: Authorizer, request: Request
@@ -82,7 +83,7 @@ def test_the_decision_is_that_of_the_engine_action_by_action(
         assert (section in decision.contribute) is bool(allowed[contribute(section)])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(30)
 @given(request=requests())
 def test_a_field_is_explained_if_and_only_if_it_is_released(
     bundle: Bundle, request: Request

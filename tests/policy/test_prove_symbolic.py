@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 import z3
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.files.catalogue import FIELDS, SECTIONS
@@ -19,6 +19,7 @@ from app.policy.roles import PURPOSES, ROLE_PURPOSES
 from app.policy.schema import probe_schema_text
 from app.policy.solver import any_model, can_be
 from app.policy.symbolic import SymbolicRequest, any_request, enumeration, literal_text
+from tests.effort import examples
 from tests.policy.unchecked import VOCABULARY, bundle_of, forbid, permit, policies
 
 DAY = date(2027, 3, 3)
@@ -135,7 +136,7 @@ def satisfied(policies: dict[str, Policy], request: Request) -> frozenset[str]:
     )
 
 
-@settings(max_examples=120, deadline=None)
+@examples(12)
 @given(request=requests(tuple(ROLE_PURPOSES)))
 def test_formulas_agree_with_the_shipped_policies(bundle: Bundle, request: Request) -> None:
     in_force = dict(bundle.span(DAY).table.policies)
@@ -143,13 +144,13 @@ def test_formulas_agree_with_the_shipped_policies(bundle: Bundle, request: Reque
     assert satisfied(in_force, request) == decision.satisfied
 
 
-@settings(max_examples=200, deadline=None)
+@examples(20)
 @given(request=requests(("court_panel", "ngo_mentor")))
 def test_formulas_agree_with_policies_that_use_the_whole_subset(request: Request) -> None:
     assert satisfied(dict(HOUSE.policies), request) == HOUSE.decide(request, at=DAY).satisfied
 
 
-@settings(max_examples=40, deadline=None)
+@examples(4)
 @given(request=requests(("court_panel",)))
 def test_an_action_is_released_by_a_permit_that_no_forbid_cuts(request: Request) -> None:
     symbolic = any_request(request.role, FACTS)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.files.catalogue import SECTIONS
@@ -15,6 +15,7 @@ from app.files.consistency import check_consistency
 from app.files.models import parse_submission
 from app.population.countries import COUNTRIES
 from app.population.generate import generate
+from tests.effort import examples
 
 TODAY = date(2027, 3, 3)
 SEEDS = st.integers(min_value=0, max_value=2**64)
@@ -26,7 +27,7 @@ def value(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - fields
     return record["sections"][section][name]["value"]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(8)
 @given(seed=SEEDS, today=DAYS, country=st.sampled_from(sorted(COUNTRIES)))
 def test_every_record_fits_the_catalogue(seed: int, today: date, country: str) -> None:
     for record in generate(10, seed=seed, today=today, country=country):
@@ -34,7 +35,7 @@ def test_every_record_fits_the_catalogue(seed: int, today: date, country: str) -
         check_consistency(parse_submission({"sections": record["sections"]}))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(5)
 @given(seed=SEEDS, today=DAYS)
 def test_the_same_seed_gives_the_same_people(seed: int, today: date) -> None:
     first = list(generate(5, seed=seed, today=today))
@@ -76,7 +77,7 @@ def test_releases_lie_before_within_and_after_the_time_of_preparation() -> None:
     assert max(days) > 5 * 365
 
 
-@settings(max_examples=20, deadline=None)
+@examples(5)
 @given(seed=SEEDS)
 def test_dates_hang_together(seed: int) -> None:
     for record in generate(20, seed=seed, today=TODAY):
