@@ -31,7 +31,7 @@ from app.database import Database, open_database
 from app.house import House
 from app.notifications.addresses import EndpointRules
 from app.notifications.dispatcher import Dispatcher
-from app.policy.loader import load_bundle
+from app.policy.overlays import load_country_bundle
 from app.problems import ThroughcareError
 from app.releases.profile import Profile
 from app.settings import Settings
@@ -60,8 +60,9 @@ def make_house(settings: Settings, *, at: datetime) -> House:
     folder = settings.policies_directory
     profile = _read_profile(folder / settings.profile / "profile.toml")
     return House(
-        bundle=load_bundle(
+        bundle=load_country_bundle(
             folder,
+            settings.profile,
             at=profile.local_date(at),
             allow_illustrative=settings.allow_illustrative,
             cross_check=settings.cross_check,

@@ -18,7 +18,8 @@ from app.cli.output import Json, errors, screen
 from app.main import make_clock
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
-from app.policy.loader import load_bundle
+from app.policy.loader import load_bundle, read_base
+from app.policy.overlays import countries, load_country_bundle, read_overlay
 from app.policy.request_json import request_from_json
 from app.problems import FieldError, InvalidInput
 from app.settings import Settings
@@ -86,7 +87,6 @@ def check(*, policies: Policies, country: Country = None, as_json: Json = False)
 def prove(*, policies: Policies, as_json: Json = False) -> None:
     """Prove the invariants over every possible request; exit status 1 if one is refuted."""
     from app.policy.invariants import read_invariants  # noqa: PLC0415 - loads the solver
-    from app.policy.overlays import countries, read_overlay  # noqa: PLC0415 - the same
     from app.policy.prove import prove as prove_bundle  # noqa: PLC0415 - the same
     from app.policy.prove_overlays import prove_overlay  # noqa: PLC0415 - the same
 
@@ -94,8 +94,9 @@ def prove(*, policies: Policies, as_json: Json = False) -> None:
     with _refusals(as_json=as_json):
         bundle = load_bundle(policies, at=at, allow_illustrative=True)
         invariants = read_invariants(policies, bundle.vocabulary)
+        base = read_base(policies, allow_illustrative=True)
         overlays = [
-            read_overlay(policies, country, bundle, at=at, allow_illustrative=True)
+            read_overlay(policies, country, base, at=at, allow_illustrative=True)
             for country in countries(policies)
         ]
     report = prove_bundle(bundle, invariants)
@@ -236,8 +237,6 @@ def explain(  # noqa: PLR0913 - each is an option of the command
 def _bundle(folder: Path, country: str | None, at: date, *, allow_illustrative: bool) -> Bundle:
     if country is None:
         return load_bundle(folder, at=at, allow_illustrative=allow_illustrative)
-    from app.policy.overlays import load_country_bundle  # noqa: PLC0415 - loads the solver
-
     return load_country_bundle(folder, country, at=at, allow_illustrative=allow_illustrative)
 
 
