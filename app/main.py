@@ -59,14 +59,20 @@ def make_house(settings: Settings, *, at: datetime) -> House:
     """Everything that doors are handed: policy, keys, profile, randomness."""
     folder = settings.policies_directory
     profile = _read_profile(folder / settings.profile / "profile.toml")
+    today = profile.local_date(at)
+    bundle = load_country_bundle(
+        folder,
+        settings.profile,
+        at=today,
+        allow_illustrative=settings.allow_illustrative,
+        cross_check=settings.cross_check,
+    )
+    for agreement in bundle.register.reviews_due(today):
+        log.warning("the review of the agreement %s is due", agreement)
+    if not profile.knows_holidays:
+        log.warning("the holidays of %s are not known: weekends alone are days off", profile.name)
     return House(
-        bundle=load_country_bundle(
-            folder,
-            settings.profile,
-            at=profile.local_date(at),
-            allow_illustrative=settings.allow_illustrative,
-            cross_check=settings.cross_check,
-        ),
+        bundle=bundle,
         ring=KeyRing.load(settings.key_directory),
         profile=profile,
         issuer=settings.issuer,

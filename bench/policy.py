@@ -33,6 +33,7 @@ from app.policy.engine import Authorizer, for_probe
 from app.policy.facts import BOOL, Fact, Facts, read_facts
 from app.policy.loader import load_bundle
 from app.policy.narrowing import members_asked
+from app.policy.overlays import load_country_bundle
 from app.policy.request import Request
 from app.policy.roles import ROLE_PURPOSES
 from app.policy.schema import PROBE, probe_schema_text, schema_text
@@ -41,6 +42,7 @@ from app.population.generate import generate
 from bench import results
 
 DAY = date(2027, 3, 3)
+COUNTRY = "xk"
 SEED = 20_270_303
 ROUNDS = 5
 PEER_FILES = 12  # of the peer in a round: each takes it tens of milliseconds
@@ -244,11 +246,11 @@ def memory(bundle: Bundle) -> Mapping[str, int]:
 
 
 def startup_seconds(folder: Path) -> float:
-    """Load, validate, compile and self-test, the median of three."""
+    """Load, validate, compile and self-test, with an overlay as the service: median of three."""
     taken = []
     for _ in range(3):
         start = time.process_time()
-        load_bundle(folder, at=DAY, allow_illustrative=True)
+        load_country_bundle(folder, COUNTRY, at=DAY, allow_illustrative=True)
         taken.append(time.process_time() - start)
     return statistics.median(taken)
 

@@ -28,6 +28,7 @@ from app.policy.invariants import FOLDER as INVARIANTS
 from app.policy.loader import Base
 from app.policy.masks import with_masks
 from app.policy.policies import Policy
+from app.policy.roles import ROLE_PURPOSES
 
 _PROFILE = "profile.toml"
 _NO_COUNTRIES = frozenset({loader.BASE, INVARIANTS})
@@ -53,6 +54,19 @@ class Overlay:
             id_
             for id_, policy in self.own.items()
             if not policy.is_forbid and not _plainly_narrower(policy, self.base.policies.get(id_))
+        )
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles for which other policies apply than in the base, or on another ground."""
+        differing = [
+            policy
+            for policy in self.bundle.policies.values()
+            if policy.id in self.own
+            or _grounds(policy, self.bundle.register) != _grounds(policy, self.base.register)
+        ]
+        return frozenset(
+            role for role in ROLE_PURPOSES if any(policy.concerns(role) for policy in differing)
         )
 
 
@@ -137,6 +151,12 @@ def read_overlay(
     loader.refuse_unusable(bundle, base.schema, at=at, place=country)
     statutory = frozenset(id_ for id_, policy in own.items() if _has_statute(policy, register))
     return Overlay(country, base, bundle, own, statutory)
+
+
+def _grounds(policy: Policy, register: Register) -> object:
+    basis = register.legal_bases.get(policy.legal_basis)
+    # A forbid is in force on any ground.
+    return policy.is_forbid or (basis, register.agreements.get(policy.agreement))
 
 
 def _plainly_narrower(own: Policy, replaced: Policy | None) -> bool:

@@ -12,7 +12,7 @@ from app.policy.errors import Finding, refuse
 from app.policy.facts import read_facts
 from app.policy.invariants import Invariant, read_invariants
 from app.policy.overlays import Overlay
-from app.policy.prove import Proof, Report, Timer, prove
+from app.policy.prove import Proof, Timer, proofs_of
 from app.policy.schema import probe_schema_text
 
 
@@ -24,8 +24,8 @@ def refuse_unproved(overlay: Overlay, directory: Path, *, at: date) -> None:
     """
     refuse(_too_wide(overlay, at=at))
     if overlay.statutory:
-        report = prove(overlay.bundle, read_invariants(directory, overlay.base.vocabulary))
-        refuse(_refuted(overlay, report))
+        invariants = read_invariants(directory, overlay.base.vocabulary)
+        refuse(_refuted(overlay, proofs_of(overlay.bundle, invariants, roles=overlay.roles)))
 
 
 def widening(overlay: Overlay, *, at: date) -> Iterator[Difference]:
@@ -57,8 +57,8 @@ def _too_wide(overlay: Overlay, *, at: date) -> Iterator[Finding]:
             )
 
 
-def _refuted(overlay: Overlay, report: Report) -> Iterator[Finding]:
-    for proof in report.proofs:
+def _refuted(overlay: Overlay, proofs: Iterable[Proof]) -> Iterator[Finding]:
+    for proof in proofs:
         if proof.witness is not None:
             for id_ in proof.witness.policies:
                 policy = overlay.bundle.policies[id_]
@@ -72,9 +72,9 @@ def prove_overlay(
     at: date,
     timer: Timer = time.perf_counter,
 ) -> Iterator[Proof]:
-    """The claim that an overlay widens nothing, and each claim about what it makes of the base.
+    """The claim that an overlay widens nothing, and each claim about the roles that it changes.
 
-    Ids begin with the country, as `xk:15-overlay`.
+    What it leaves alone is proved of the base. Ids begin with the country, as `xk:15-overlay`.
     """
     start = timer()
     wider = next(widening(overlay, at=at), None)
@@ -85,5 +85,5 @@ def prove_overlay(
         milliseconds=(timer() - start) * 1000,
         witness=None if wider is None else wider.witness,
     )
-    for proof in prove(overlay.bundle, invariants, timer=timer).proofs:
+    for proof in proofs_of(overlay.bundle, invariants, roles=overlay.roles, timer=timer):
         yield replace(proof, id=f"{overlay.country}:{proof.id}")

@@ -57,7 +57,7 @@ class Profile:
     languages: Annotated[tuple[Text, ...], Field(min_length=1)]
     lead_days: Mapping[str, LeadDays]
     alarm_days: Mapping[str, LeadDays]
-    holidays: Holidays = Holidays()
+    holidays: Holidays = field(default_factory=Holidays)
     bodies: Mapping[str, Body] = field(default_factory=dict)
     unknown: frozenset[Text] = frozenset()
 
@@ -65,8 +65,6 @@ class Profile:
         _check_roles(self.lead_days, self.alarm_days)
         if overlap := self.unknown & self.bodies.keys():
             raise ValueError(f"unknown: these have a body: {', '.join(sorted(overlap))}")
-        if (HOLIDAYS in self.unknown) is not (self.holidays == Holidays()):
-            raise ValueError("holidays: name the holidays, or name them as unknown")
         object.__setattr__(self, "bodies", MappingProxyType(dict(self.bodies)))
         object.__setattr__(self, "lead_days", MappingProxyType(dict(self.lead_days)))
         object.__setattr__(self, "alarm_days", MappingProxyType(dict(self.alarm_days)))
@@ -102,6 +100,8 @@ def _with_defaults(data: dict[str, Any]) -> dict[str, Any]:
     stated = data.get("lead_days", {})
     if not isinstance(stated, dict):
         raise ValueError("lead_days: expected a table of roles")  # noqa: TRY004  pydantic's own errors are ValueErrors
+    if (HOLIDAYS in data) is (HOLIDAYS in data.get("unknown", ())):
+        raise ValueError("holidays: name them, or name `holidays` as unknown")
     return {"alarm_days": {}, **data, "lead_days": defaults | stated}
 
 
