@@ -58,7 +58,7 @@ def make_clock(settings: Settings) -> Clock:
 def make_house(settings: Settings, *, at: datetime) -> House:
     """Everything that doors are handed: policy, keys, profile, randomness."""
     folder = settings.policies_directory
-    profile = _read_profile(folder / settings.profile / "profile.toml")
+    profile = read_profile(settings)
     today = profile.local_date(at)
     bundle = load_country_bundle(
         folder,
@@ -79,6 +79,15 @@ def make_house(settings: Settings, *, at: datetime) -> House:
         log_origin=settings.log_origin,
         random=secrets.token_bytes,
     )
+
+
+def read_profile(settings: Settings) -> Profile:
+    """The country profile of an installation; NotReady where there is none."""
+    file = settings.policies_directory / settings.profile / "profile.toml"
+    try:
+        return Profile.from_toml(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotReady(f"{file}: this country profile cannot be read") from error
 
 
 def check_installation(settings: Settings, clock: Clock) -> House:
@@ -218,13 +227,6 @@ def _read_clock(file: Path) -> datetime:
     if at.tzinfo is None:
         raise NotReady("the time in the clock file needs its offset from UTC")
     return at.astimezone(UTC)
-
-
-def _read_profile(file: Path) -> Profile:
-    try:
-        return Profile.from_toml(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotReady(f"{file}: this country profile cannot be read") from error
 
 
 def _dispatcher(service: Service) -> Dispatcher:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.output import Json, errors, screen
-from app.main import make_clock
+from app.main import NotReady, make_clock, read_profile
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
 from app.policy.loader import load_bundle, read_base
@@ -255,7 +255,13 @@ def _refusals(*, as_json: bool) -> Iterator[None]:
 
 
 def _today() -> date:
-    return make_clock(Settings.from_environment())().date()
+    """The legal day of the installation; that of UTC where there is none."""
+    settings = Settings.from_environment()
+    at = make_clock(settings)()
+    try:
+        return read_profile(settings).local_date(at)
+    except NotReady:
+        return at.date()
 
 
 def _day(day: datetime | None) -> date:
