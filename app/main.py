@@ -33,7 +33,7 @@ from app.house import House
 from app.notifications.addresses import EndpointRules
 from app.notifications.dispatcher import Dispatcher
 from app.policy.bundle import Bundle
-from app.policy.loader import load_bundle
+from app.policy.overlays import load_country_bundle
 from app.problems import ThroughcareError
 from app.releases.profile import Profile
 from app.settings import Settings
@@ -63,21 +63,39 @@ def make_house(settings: Settings, *, at: datetime, bundle: Bundle | None = None
     `bundle` is one that was loaded already; else it is loaded from the folder of the settings.
     """
     folder = settings.policies_directory
-    profile = _read_profile(folder / settings.profile / "profile.toml")
+    profile = read_profile(settings)
+    today = profile.local_date(at)
+    bundle = bundle or load_country_bundle(
+        folder,
+        settings.profile,
+        at=today,
+        allow_illustrative=settings.allow_illustrative,
+        cross_check=settings.cross_check,
+    )
+    for agreement in bundle.register.reviews_due(today):
+        log.warning("the review of the agreement %s is due", agreement)
+    if not profile.knows_holidays:
+        log.warning("the holidays of %s are not known: weekends alone are days off", profile.name)
     return House(
-        bundle=bundle
-        or load_bundle(
-            folder,
-            at=profile.local_date(at),
-            allow_illustrative=settings.allow_illustrative,
-            cross_check=settings.cross_check,
-        ),
+        bundle=bundle,
         ring=KeyRing.load(settings.key_directory),
         profile=profile,
         issuer=settings.issuer,
         log_origin=settings.log_origin,
         random=secrets.token_bytes,
     )
+
+
+def read_profile(settings: Settings) -> Profile:
+    """The country profile of an installation; NotReady where there is none."""
+    file = settings.policies_directory / settings.profile / "profile.toml"
+    try:
+        return Profile.from_toml(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotReady(
+            f"{file.absolute()}: this country profile cannot be read; start in the folder of the "
+            "policies, or set THROUGHCARE_POLICIES_DIRECTORY"
+        ) from error
 
 
 def check_installation(settings: Settings, clock: Clock) -> House:
@@ -221,16 +239,6 @@ def _read_clock(file: Path) -> datetime:
     if at.tzinfo is None:
         raise NotReady("the time in the clock file needs its offset from UTC")
     return at.astimezone(UTC)
-
-
-def _read_profile(file: Path) -> Profile:
-    try:
-        return Profile.from_toml(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotReady(
-            f"{file.absolute()}: this country profile cannot be read; start in the folder of the "
-            "policies, or set THROUGHCARE_POLICIES_DIRECTORY"
-        ) from error
 
 
 def _dispatcher(service: Service) -> Dispatcher:

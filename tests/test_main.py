@@ -36,6 +36,9 @@ from app.main import (
     running,
 )
 from app.policy.errors import PolicyError
+from app.policy.loader import load_bundle
+from app.policy.overlays import load_country_bundle
+from app.policy.self_test import most_favourable
 from app.releases.profile import ProfileError
 from app.settings import Settings
 from tests.world import POLICIES
@@ -447,3 +450,45 @@ def test_work_that_should_go_on_says_when_it_breaks(caplog: pytest.LogCaptureFix
     with pytest.raises(ZeroDivisionError), caplog.at_level(logging.CRITICAL):
         asyncio.run(_watched("Dispatcher", work()))
     assert "Dispatcher has ended" in caplog.text
+
+
+# -- the country ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", ["al", "ba", "me", "mk", "rs", "xk"])
+def test_the_service_decides_with_the_overlay_of_its_profile(
+    settings: Settings, profile: str
+) -> None:
+    house = make_house(replace(settings, profile=profile), at=AT)
+    own = load_country_bundle(POLICIES, profile, at=AT.date(), allow_illustrative=True)
+    base = load_bundle(POLICIES, at=AT.date(), allow_illustrative=True)
+    assert house.bundle.digest == own.digest != base.digest
+
+
+def test_holidays_that_are_not_known_are_told_at_the_start(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_house(replace(settings, profile="rs"), at=AT)
+    assert "the holidays of Serbia are not known" in caplog.text
+    caplog.clear()
+    make_house(settings, at=AT)
+    assert "holidays" not in caplog.text
+
+
+def test_a_review_that_is_due_is_told_at_the_start(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_house(settings, at=datetime(2027, 12, 31, 22, 59, tzinfo=UTC))
+    assert "is due" not in caplog.text
+    make_house(settings, at=datetime(2027, 12, 31, 23, 0, tzinfo=UTC))
+    assert "the review of the agreement PROBATION is due" in caplog.text
+
+
+def test_an_agreement_ends_at_midnight_in_the_legal_time_zone(settings: Settings) -> None:
+    """The last day is 31 December 2030; the profile's clock is an hour ahead of UTC."""
+    house = make_house(settings, at=AT)
+    request = most_favourable("court_panel", "judicial_decision", fields=frozenset())
+    last = datetime(2030, 12, 31, 22, 59, tzinfo=UTC)
+    assert house.bundle.decide(request, at=house.legal_date(last)).released
+    over = last + timedelta(minutes=1)
+    assert not house.bundle.decide(request, at=house.legal_date(over)).released

@@ -17,8 +17,9 @@ from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.house import Act, House, Refusal, record
+from app.policy.errors import DecisionFailed
 from app.policy.request import Request
-from app.problems import Conflict, Forbidden
+from app.problems import Conflict, Forbidden, ThroughcareError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ def permit_and_record(
 
     `asked` and `answered` describe query and answer; no field value is in either.
     """
-    permitted = may_read(house, caller, at=at)
+    problem = _objection(house, caller, at=at)
+    permitted = problem is None
     act = Act(
         operation=Operation.LOG_READ,
         channel=Channel.AUDIT,
@@ -86,11 +88,15 @@ def permit_and_record(
         payload=answered if permitted else None,
     )
     record(connection, house, caller, act, at=at)
-    return None if permitted else Refusal(Forbidden("the access log is for its auditors"))
+    return None if problem is None else Refusal(problem)
 
 
 def may_read(house: House, caller: Caller, *, at: datetime) -> bool:
-    """Whether the policy lets this caller read the log."""
+    """Whether the policy lets this caller read the log; not where it cannot be decided."""
+    return _objection(house, caller, at=at) is None
+
+
+def _objection(house: House, caller: Caller, *, at: datetime) -> ThroughcareError | None:
     request = Request(
         role=caller.role,
         agency=caller.agency_id,
@@ -99,4 +105,9 @@ def may_read(house: House, caller: Caller, *, at: datetime) -> bool:
         custodian="",
         officer_assurance=caller.assurance,
     )
-    return house.bundle.decide(request, at=house.legal_date(at)).may_read_access_log
+    try:
+        decision = house.bundle.decide(request, at=house.legal_date(at))
+    except DecisionFailed as failure:
+        return failure
+    permitted = decision.may_read_access_log
+    return None if permitted else Forbidden("the access log is for its auditors")

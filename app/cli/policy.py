@@ -20,10 +20,11 @@ from app.audit.replay import Replay
 from app.audit.replay import replay as replay_decisions
 from app.cli.output import Json, errors, screen
 from app.database import open_database
-from app.main import make_clock, make_house
+from app.main import NotReady, make_clock, make_house, read_profile
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
-from app.policy.loader import load_bundle
+from app.policy.loader import load_bundle, read_base
+from app.policy.overlays import countries, load_country_bundle, read_overlay
 from app.policy.request_json import PARTIES, request_from_json
 from app.problems import FieldError, InvalidInput
 from app.settings import Settings
@@ -75,13 +76,13 @@ def check(*, policies: Policies, country: Country = None, as_json: Json = False)
         from app.policy.prove import dead_policies  # noqa: PLC0415 - loads the solver
 
         dead = list(dead_policies(bundle))
-    due = [a.id for a in bundle.register.agreements.values() if a.review_date < _today()]
+    due = bundle.register.reviews_due(_today())
     result = {"digest": bundle.digest, "policies": len(bundle.policies)}
     if as_json:
-        _print({**result, "dead_policies": [p.id for p in dead], "reviews_due": sorted(due)})
+        _print({**result, "dead_policies": [p.id for p in dead], "reviews_due": due})
     else:
         _say(f"{result['policies']} policies, digest {result['digest']}")
-        for id_ in sorted(due):
+        for id_ in due:
             _say(f"the review of the agreement {id_} is due", style="yellow")
         for one in dead:
             errors.print(str(one.finding("can never match")), markup=False, highlight=False)
@@ -92,7 +93,6 @@ def check(*, policies: Policies, country: Country = None, as_json: Json = False)
 def prove(*, policies: Policies, as_json: Json = False) -> None:
     """Prove the invariants over every possible request; exit status 1 if one is refuted."""
     from app.policy.invariants import read_invariants  # noqa: PLC0415 - loads the solver
-    from app.policy.overlays import countries, read_overlay  # noqa: PLC0415 - the same
     from app.policy.prove import prove as prove_bundle  # noqa: PLC0415 - the same
     from app.policy.prove_overlays import prove_overlay  # noqa: PLC0415 - the same
 
@@ -100,8 +100,9 @@ def prove(*, policies: Policies, as_json: Json = False) -> None:
     with _refusals(as_json=as_json):
         bundle = load_bundle(policies, at=at, allow_illustrative=True)
         invariants = read_invariants(policies, bundle.vocabulary)
+        base = read_base(policies, allow_illustrative=True)
         overlays = [
-            read_overlay(policies, country, bundle, at=at, allow_illustrative=True)
+            read_overlay(policies, country, base, at=at, allow_illustrative=True)
             for country in countries(policies)
         ]
     report = prove_bundle(bundle, invariants)
@@ -292,8 +293,6 @@ def replay(
 def _bundle(folder: Path, country: str | None, at: date, *, allow_illustrative: bool) -> Bundle:
     if country is None:
         return load_bundle(folder, at=at, allow_illustrative=allow_illustrative)
-    from app.policy.overlays import load_country_bundle  # noqa: PLC0415 - loads the solver
-
     return load_country_bundle(folder, country, at=at, allow_illustrative=allow_illustrative)
 
 
@@ -312,7 +311,13 @@ def _refusals(*, as_json: bool) -> Iterator[None]:
 
 
 def _today() -> date:
-    return make_clock(Settings.from_environment())().date()
+    """The legal day of the installation; that of UTC where there is none."""
+    settings = Settings.from_environment()
+    at = make_clock(settings)()
+    try:
+        return read_profile(settings).local_date(at)
+    except NotReady:
+        return at.date()
 
 
 def _day(day: datetime | None) -> date:

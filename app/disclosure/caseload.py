@@ -1,10 +1,12 @@
 """The caller's cases: the references by which it may ask. It names nobody else's.
 
-A list read makes an entry for each person on it.
+A list read makes an entry for each person on it, and for each of whom it could not be decided
+whether the caller may know of them: they are left out.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Connection
 
@@ -17,6 +19,14 @@ from app.disclosure.disclose import decide_file
 from app.house import Act, House, record
 from app.policy.errors import DecisionFailed
 from app.problems import FieldError, InvalidInput
+
+
+class Ruling(StrEnum):
+    """Whether a person is on the list; the value is the reason that its entry gives."""
+
+    LISTED = "case-listed"
+    UNDECIDED = DecisionFailed.slug
+    HIDDEN = ""  # no entry: nothing was told, and nothing went wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +54,14 @@ def caseload(
         after=None if after is None else _open_cursor(house, caller, after),
         limit=limit,
     )
-    known = [one for one in listed if _may_know(connection, house, caller, one.person_id, at=at)]
+    ruled = {
+        one.person_id: _ruling(connection, house, caller, one.person_id, at=at) for one in listed
+    }
     # In one order everywhere: two readers that make persons' first entries cannot deadlock.
-    for person_id in sorted(one.person_id for one in known):
-        _record(connection, house, caller, person_id, at=at)
+    for person_id in sorted(ruled):
+        if ruled[person_id] is not Ruling.HIDDEN:
+            _record(connection, house, caller, person_id, ruled[person_id], at=at)
+    known = (one for one in listed if ruled[one.person_id] is Ruling.LISTED)
     cursor = _seal_cursor(house, caller, listed[-1].reference) if len(listed) == limit else None
     return Caseload(tuple(one.reference for one in known), cursor)
 
@@ -73,23 +87,31 @@ def _cursor_of(caller: Caller) -> bytes:
 
 
 def _record(
-    connection: Connection, house: House, caller: Caller, person_id: str, *, at: datetime
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    person_id: str,
+    ruling: Ruling,
+    *,
+    at: datetime,
 ) -> None:
     act = Act(
         operation=Operation.CONSULTATION,
         channel=Channel.READ,
-        outcome=Outcome.RELEASED,
+        outcome=Outcome.RELEASED if ruling is Ruling.LISTED else Outcome.REFUSED,
         person_id=person_id,
-        fields={"released": [], "withheld": [], "reason": "case-listed"},
+        fields={"released": [], "withheld": [], "reason": ruling.value},
     )
     record(connection, house, caller, act, at=at)
 
 
-def _may_know(
+def _ruling(
     connection: Connection, house: House, caller: Caller, person_id: str, *, at: datetime
-) -> bool:
+) -> Ruling:
     try:
         decided = decide_file(connection, house, caller, person_id, at=at)
     except DecisionFailed:
-        return False
-    return not decided.projection.empty or bool(decided.decision.contribute)
+        return Ruling.UNDECIDED
+    if decided.projection.empty and not decided.decision.contribute:
+        return Ruling.HIDDEN
+    return Ruling.LISTED

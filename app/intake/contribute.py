@@ -23,6 +23,7 @@ from app.house import Act, House, Refusal, record
 from app.intake.enqueue import enqueue
 from app.intake.objections import contradiction, objection
 from app.intake.submission import Submission
+from app.policy.errors import DecisionFailed
 from app.problems import ThroughcareError
 
 # Set by us, and so no part of what was submitted.
@@ -46,10 +47,29 @@ def contribute(
     *,
     at: datetime,
 ) -> Contribution | Refusal:
-    """Store a submission: as a new file where the reference is new, else as a change."""
+    """Store a submission: as a new file where the reference is new, else as a change.
+
+    Where it cannot be decided, now or about the file as it would be, nothing is stored.
+    """
     person_id = references.find(
         connection, ring=house.ring, agency_id=caller.agency_id, reference=submission.reference
     )
+    try:
+        with connection.begin_nested():
+            return _contribute(connection, house, caller, submission, person_id, at=at)
+    except DecisionFailed as failure:
+        return _refuse(connection, house, caller, submission, person_id, failure, at=at)
+
+
+def _contribute(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    submission: Submission,
+    person_id: str | None,
+    *,
+    at: datetime,
+) -> Contribution | Refusal:
     if person_id is None:
         decided = _decide_new(connection, house, caller, at=at)
     else:
@@ -58,7 +78,7 @@ def contribute(
     sections = {} if problem else _stamped(submission, decided, caller, at=at)
     problem = problem or contradiction(submission, {**decided.file.sections, **sections})
     if problem is not None:
-        return _refuse(connection, house, caller, submission, decided, problem, at=at)
+        return _refuse(connection, house, caller, submission, person_id, problem, at=at)
     before = decided.file
     changed = tuple(n for n in sections if sections[n] != before.sections.get(n, {}))
     after = _store(connection, house, caller, submission, before, sections, changed, at=at)
@@ -205,7 +225,7 @@ def _refuse(
     house: House,
     caller: Caller,
     submission: Submission,
-    decided: Decided,
+    person_id: str | None,
     problem: ThroughcareError,
     *,
     at: datetime,
@@ -214,7 +234,7 @@ def _refuse(
         operation=Operation.ALTERATION,
         channel=submission.channel,
         outcome=Outcome.REFUSED,
-        person_id=decided.file.person_id if decided.file.version else None,
+        person_id=person_id,
         fields={"reason": problem.slug},
     )
     record(connection, house, caller, act, at=at)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from app.access_log.canonical_json import JsonObject
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
@@ -22,9 +23,12 @@ from app.outbox import deliveries, subscriptions
 from app.outbox.deliveries import CANCELLED, DEAD, SENT, Try
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
+from app.policy.errors import DecisionFailed
 
 # Two random bytes are enough to spread retries.
 JITTER_BYTES = 2
+# How an attempt ended that was none: the policy could not decide. It is asked again until it can.
+UNDECIDED = Sent(status_code=None, problem=DecisionFailed.slug, milliseconds=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +119,11 @@ def _is_last(connection: Connection, delivery: Row[Any], sent: Sent, *, at: date
     """Whether a failed attempt was the last: the receiver is gone, or has been down too long.
 
     Counted from the first attempt: a delivery may have waited for an older one before it.
+    What the policy could not decide says nothing of the receiver.
     """
-    first = deliveries.first_tried_at(connection, delivery.jti)
+    if sent.problem == UNDECIDED.problem:
+        return False
+    first = deliveries.first_tried_at(connection, delivery.jti, besides=UNDECIDED.problem or "")
     return sent.status_code == GONE or (first is not None and at - first > GIVE_UP)
 
 
@@ -207,7 +214,7 @@ def _cancel(
         channel=Channel.PUSH,
         outcome=Outcome.CANCELLED,
         person_id=delivery.person_id,
-        fields={"released": [], "withheld": [], "reason": reason},
+        fields=_withheld(reason),
         payload={"notification": delivery.jti},
     )
     record(connection, house, _as_caller(delivery, subscription), act, at=at)
@@ -235,6 +242,7 @@ def _record_outcome(
         channel=Channel.PUSH,
         outcome=Outcome.DELIVERED if sent.accepted else Outcome.FAILED,
         person_id=delivery.person_id,
+        fields=_withheld(sent.problem) if sent.problem == UNDECIDED.problem else None,
         payload={
             "notification": delivery.jti,
             "status": 0 if sent.status_code is None else sent.status_code,
@@ -242,6 +250,10 @@ def _record_outcome(
     )
     recipient = _as_caller(delivery, _subscription_of(connection, delivery))
     record(connection, house, recipient, act, at=at)
+
+
+def _withheld(reason: str | None) -> JsonObject:
+    return {"released": [], "withheld": [], "reason": reason}
 
 
 def _as_caller(delivery: Row[Any], subscription: Row[Any]) -> Caller:

@@ -17,13 +17,14 @@ from app.crypto.sealing_keys import EncryptionKey
 from app.database import Database
 from app.house import House
 from app.notifications.addresses import EndpointRules
-from app.notifications.deliver import Prepared, conclude, prepare
+from app.notifications.deliver import UNDECIDED, Prepared, conclude, prepare
 from app.notifications.envelope import VERIFICATION, Message, enclose
 from app.notifications.retries import wait
 from app.notifications.subscribe import nonce_of
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
 from app.outbox import deliveries, subscriptions
 from app.outbox.planning import tell_due
+from app.policy.errors import DecisionFailed
 
 log = logging.getLogger("throughcare.dispatcher")
 
@@ -102,6 +103,9 @@ class Dispatcher:
 
         try:
             prepared = await self.database.run(work)
+        except DecisionFailed as error:
+            _report(f"delivery {delivery.jti}", error)
+            return UNDECIDED
         except Exception as error:  # noqa: BLE001 - a file that cannot be opened must not silence the others
             _report(f"delivery {delivery.jti}", error)
             return UNPREPARED

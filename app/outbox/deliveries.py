@@ -165,10 +165,11 @@ def acknowledge(connection: Connection, jti: str, *, kind: str, at: datetime) ->
     )
 
 
-def first_tried_at(connection: Connection, jti: str) -> datetime | None:
-    """When the first attempt began; None before it."""
+def first_tried_at(connection: Connection, jti: str, *, besides: str = "") -> datetime | None:
+    """When the first attempt began that had not this problem; None before it."""
+    counted = or_(ATTEMPT.c.problem.is_(None), ATTEMPT.c.problem != besides)
     first: datetime | None = connection.scalar(
-        select(func.min(ATTEMPT.c.started_at)).where(ATTEMPT.c.jti == jti)
+        select(func.min(ATTEMPT.c.started_at)).where(ATTEMPT.c.jti == jti, counted)
     )
     return first
 

@@ -1,5 +1,6 @@
 """A bundle of policies that was read, checked and is ready to decide. Immutable."""
 
+import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from app.policy.agreements import Register
 from app.policy.compiled import Compiled, compile_table
 from app.policy.cross_check import CrossCheck
 from app.policy.decision import Decision
+from app.policy.errors import DecisionFailed
 from app.policy.facts import read_facts
 from app.policy.policies import Policy
 from app.policy.probe import Probe
 from app.policy.request import Request
 from app.policy.schema import probe_schema_text
 from app.policy.table import REMEMBERED, Table
+
+log = logging.getLogger("throughcare.policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,22 @@ class Bundle:
         """What this request may have of the file on this legal day.
 
         Raises:
-            DecisionFailed: a fact does not fit; everything is to be withheld.
+            DecisionFailed: a fact does not fit; everything is to be withheld, and the alarm was
+                raised in the log.
             Disagreement: (a `DecisionFailed`) the reference engine does not confirm the
                 decision; everything is to be withheld, and the alarm to be raised.
         """
         span = self.span(at)
-        decision = span.compiled.decide(request)
+        try:
+            decision = span.compiled.decide(request)
+        except DecisionFailed:
+            log.critical(
+                "policy %s, role %s, purpose %s: a fact does not fit, nothing was decided",
+                self.digest,
+                request.role,
+                request.purpose,
+            )
+            raise
         self.cross_check.confirm(decision, request, at=at, probe=span.probe)
         return decision
 

@@ -60,8 +60,12 @@ def _position(policy_id: str | None) -> int | None:
 
 def policy_set(rules: Mapping[str, Rule]) -> cedarpy.PolicySet:
     """A set keyed by the ids given: the engine's reasons then name them."""
+    return cedarpy.PolicySet.from_json_str(_document(rules))
+
+
+def _document(rules: Mapping[str, Rule]) -> str:
     document = {"staticPolicies": dict(rules), "templates": {}, "templateLinks": []}
-    return cedarpy.PolicySet.from_json_str(orjson.dumps(document).decode())
+    return orjson.dumps(document).decode()
 
 
 def without_conditions(rule: Rule) -> Rule:
@@ -79,6 +83,32 @@ def for_probe(rule: Rule, *, action: str) -> Rule:
     """A permit of one action under the same principal scope and conditions."""
     scope = {"op": "==", "entity": {"type": "Action", "id": action}}
     return {**rule, "effect": "permit", "action": scope}
+
+
+def permit_if(conditions: Sequence[Any]) -> Rule:
+    """A permit of everything to everybody under these conditions."""
+    scopes = dict.fromkeys(("principal", "action", "resource"), _EVERYBODY)
+    return {"effect": "permit", **scopes, "conditions": conditions}
+
+
+def as_text(rules: Mapping[str, Rule]) -> str:
+    """The policies of a set in Cedar's own syntax."""
+    return cedarpy.policies_from_json_str(_document(rules))
+
+
+def answers(
+    requests: list[dict[str, Any]],
+    policies: cedarpy.PolicySet,
+    entities: str | cedarpy.Entities,
+    schema: cedarpy.Schema,
+) -> list[frozenset[str] | None]:
+    """For each request the satisfied permits, or None where a forbid decided.
+
+    Raises:
+        DecisionFailed: the engine answered anything but Allow or a clean Deny.
+    """
+    results = cedarpy.is_authorized_batch(requests, policies, entities, schema)
+    return [_reasons(result) for result in results]
 
 
 class Authorizer:
@@ -111,8 +141,7 @@ class Authorizer:
             for action in actions
         ]
         entities = orjson.dumps([client, file]).decode()
-        results = cedarpy.is_authorized_batch(requests, self._policies, entities, self._schema)
-        return [_reasons(result) for result in results]
+        return answers(requests, self._policies, entities, self._schema)
 
 
 def _reasons(result: cedarpy.AuthzResult) -> frozenset[str] | None:

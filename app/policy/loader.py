@@ -11,6 +11,7 @@ used at all: a policy left out may be a forbid.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import cedarpy
 
 from app.policy import agreements, checks, engine, self_test
 from app.policy.actions import Vocabulary, of_the_catalogue
+from app.policy.agreements import Register
 from app.policy.bundle import Bundle, make_bundle
 from app.policy.cross_check import CrossCheck, Mode
 from app.policy.errors import Finding, PolicyError, refuse
@@ -30,6 +32,17 @@ from app.policy.validation import validation_schema_text
 SCHEMA_FILE = "schema.cedarschema"
 BASE = "base"
 POLICY_SUFFIX = ".cedar"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What all countries share, read and checked; `files` are its texts by name."""
+
+    files: Mapping[str, str]
+    vocabulary: Vocabulary
+    schema: cedarpy.Schema
+    register: Register
+    policies: Mapping[str, Policy]
 
 
 def load_bundle(
@@ -52,6 +65,22 @@ def load_bundle(
     Raises:
         PolicyError: with every finding: file, line where there is one, policy id.
     """
+    base = read_base(directory, allow_illustrative=allow_illustrative, vocabulary=vocabulary)
+    bundle = make_bundle(
+        base.policies.values(),
+        base.register,
+        base.vocabulary,
+        digest=digest(base.files),
+        cross_check=CrossCheck(cross_check),
+    )
+    refuse_unusable(bundle, base.schema, at=at, place=BASE)
+    return bundle
+
+
+def read_base(
+    directory: Path, *, allow_illustrative: bool, vocabulary: Vocabulary | None = None
+) -> Base:
+    """The policies of `base/` with their masks, each checked. Arguments as of `load_bundle`."""
     vocabulary = vocabulary or of_the_catalogue()
     files = read_files(directory)
     refuse(_drift(files[SCHEMA_FILE], vocabulary))
@@ -62,13 +91,14 @@ def load_bundle(
     refuse(checks.check(policies, register, vocabulary))
     refuse(_invalid(policies, cedarpy.Schema.from_str(validation_schema_text(vocabulary))))
     schema = cedarpy.Schema.from_str(files[SCHEMA_FILE])
-    policies = with_masks(policies, vocabulary, schema)
-    bundle = make_bundle(
-        policies, register, vocabulary, digest=digest(files), cross_check=CrossCheck(cross_check)
-    )
-    refuse(_nothing_in_force(bundle, at))
+    masked = {policy.id: policy for policy in with_masks(policies, vocabulary, schema)}
+    return Base(files, vocabulary, schema, register, masked)
+
+
+def refuse_unusable(bundle: Bundle, schema: cedarpy.Schema, *, at: date, place: str) -> None:
+    """Raise `PolicyError` for a bundle that permits nothing, or whose forbids do not hold."""
+    refuse(_nothing_in_force(bundle, place, at))
     refuse(self_test.failures(bundle, schema))
-    return bundle
 
 
 def read_files(directory: Path) -> Mapping[str, str]:
@@ -128,8 +158,8 @@ def _invalid(policies: Sequence[Policy], schema: cedarpy.Schema) -> Iterator[Fin
         yield policy.finding(message) if policy else Finding(BASE, 0, "", message)
 
 
-def _nothing_in_force(bundle: Bundle, at: date) -> Iterator[Finding]:
+def _nothing_in_force(bundle: Bundle, place: str, at: date) -> Iterator[Finding]:
     """An empty list is refused: it is a mistake far more often than a wish."""
     in_force = bundle.span(at).table.policies.values()
     if all(policy.is_forbid for policy in in_force):
-        yield Finding(BASE, 0, "", f"no permit is in force on {at.isoformat()}")
+        yield Finding(place, 0, "", f"no permit is in force on {at.isoformat()}")

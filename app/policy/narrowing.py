@@ -11,7 +11,7 @@ from typing import Any
 
 from app.policy.expressions import Node, walk
 
-_SET_TESTS = ("contains", "containsAll", "containsAny")
+SET_TESTS = ("contains", "containsAll", "containsAny")
 
 Entities = frozenset[tuple[str, str]]  # type and id of each
 
@@ -27,7 +27,7 @@ def members_asked(conditions: Iterable[Any]) -> Mapping[str, Entities | None]:
     for node in walk(list(conditions)):
         if isinstance(name := node.get("attr"), str):
             mentions[name] += 1
-        name, members = _test(node)
+        name, members = entities_tested(node)
         if name:
             tests[name] += 1
             asked.setdefault(name, set()).update(members)
@@ -53,17 +53,18 @@ def _wanted(members: list[Any], asked: Entities | None) -> list[Any]:
     return [member for member in members if (member["type"], member["id"]) in asked]
 
 
-def _test(node: Node) -> tuple[str, list[tuple[str, str]]]:
+def entities_tested(node: Node) -> tuple[str, Entities]:
     """Attribute and entities of a test for written members; an empty name for any other node."""
-    argument = next((node[operator] for operator in _SET_TESTS if operator in node), None)
-    attribute = argument["left"].get(".") if argument else None
-    if not argument or not attribute:
-        return "", []
-    listed = argument["right"].get("Set", [argument["right"]])
+    operator = next((test for test in SET_TESTS if test in node), None)
+    attribute = node[operator]["left"].get(".") if operator else None
+    if not operator or not attribute:
+        return "", frozenset()
+    right = node[operator]["right"]
+    listed = [right] if operator == "contains" else right.get("Set", [right])
     entities = [_entity(member) for member in listed]
     if None in entities:
-        return "", []
-    return attribute["attr"], [entity for entity in entities if entity]
+        return "", frozenset()
+    return attribute["attr"], frozenset(entity for entity in entities if entity)
 
 
 def _entity(node: Node) -> tuple[str, str] | None:

@@ -8,31 +8,27 @@
 
 An overlay may only narrow the base. What gives more must rest on a legal basis of the
 country's own `agreements.toml` with its citation (a statute, not an illustration), and every
-invariant must still hold. That is proved when the overlay is loaded, not believed.
+invariant must still hold. At each load it must be plain from the text that a policy gives no
+more than the one that it stands for; where it is not, the solver proves it before the load ends.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import cedarpy
-
-from app.policy import agreements, checks, loader, self_test
+from app.policy import agreements, checks, loader
 from app.policy.agreements import Register
 from app.policy.assembly import invalid, parse, read_folder, read_text
 from app.policy.bundle import Bundle, make_bundle
-from app.policy.claims import Subject
-from app.policy.cross_check import Mode
-from app.policy.diff import Difference, differences
+from app.policy.cross_check import CrossCheck, Mode
 from app.policy.errors import Finding, PolicyError, refuse
-from app.policy.facts import read_facts
+from app.policy.expressions import Node, day_bound, purposes
 from app.policy.invariants import FOLDER as INVARIANTS
-from app.policy.invariants import read_invariants
+from app.policy.loader import Base
 from app.policy.masks import with_masks
 from app.policy.policies import Policy
-from app.policy.prove import Report, prove
-from app.policy.schema import probe_schema_text, schema_text
+from app.policy.roles import ROLE_PURPOSES
 
 _PROFILE = "profile.toml"
 _NO_COUNTRIES = frozenset({loader.BASE, INVARIANTS})
@@ -46,10 +42,32 @@ class Overlay:
     """
 
     country: str
-    base: Bundle
+    base: Base
     bundle: Bundle
     own: Mapping[str, Policy]
     statutory: frozenset[str]
+
+    @property
+    def unproved(self) -> frozenset[str]:
+        """Own permits of which the text alone does not show that they give no more."""
+        return frozenset(
+            id_
+            for id_, policy in self.own.items()
+            if not policy.is_forbid and not _plainly_narrower(policy, self.base.policies.get(id_))
+        )
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles for which other policies apply than in the base, or on another ground."""
+        differing = [
+            policy
+            for policy in self.bundle.policies.values()
+            if policy.id in self.own
+            or _grounds(policy, self.bundle.register) != _grounds(policy, self.base.register)
+        ]
+        return frozenset(
+            role for role in ROLE_PURPOSES if any(policy.concerns(role) for policy in differing)
+        )
 
 
 def countries(directory: Path) -> tuple[str, ...]:
@@ -76,21 +94,34 @@ def load_country_bundle(
     Raises:
         PolicyError: anything that `load_bundle` refuses, or an overlay that widens.
     """
-    base = loader.load_bundle(
-        directory, at=at, allow_illustrative=allow_illustrative, cross_check=cross_check
-    )
     if country not in countries(directory):
-        return base
-    overlay = read_overlay(directory, country, base, at=at, allow_illustrative=allow_illustrative)
-    refuse(too_wide(overlay, at=at))
-    if overlay.statutory:
-        report = prove(overlay.bundle, read_invariants(directory, base.vocabulary))
-        refuse(_refuted(overlay, report))
+        return loader.load_bundle(
+            directory, at=at, allow_illustrative=allow_illustrative, cross_check=cross_check
+        )
+    base = loader.read_base(directory, allow_illustrative=allow_illustrative)
+    overlay = read_overlay(
+        directory,
+        country,
+        base,
+        at=at,
+        allow_illustrative=allow_illustrative,
+        cross_check=cross_check,
+    )
+    if overlay.unproved:
+        from app.policy.prove_overlays import refuse_unproved  # noqa: PLC0415 - loads the solver
+
+        refuse_unproved(overlay, directory, at=at)
     return overlay.bundle
 
 
 def read_overlay(
-    directory: Path, country: str, base: Bundle, *, at: date, allow_illustrative: bool
+    directory: Path,
+    country: str,
+    base: Base,
+    *,
+    at: date,
+    allow_illustrative: bool,
+    cross_check: Mode = "always",
 ) -> Overlay:
     """The overlay of a country over its base.
 
@@ -101,52 +132,52 @@ def read_overlay(
     parsed = parse(texts)
     register = _register(directory, country, texts, allow_illustrative=allow_illustrative)
     refuse(_misplaced(parsed, base))
-    schema = cedarpy.Schema.from_str(schema_text(base.vocabulary))
-    refuse(invalid(parsed, schema))
-    own = {policy.id: policy for policy in with_masks(parsed, base.vocabulary, schema)}
+    refuse(invalid(parsed, base.schema))
+    own = {policy.id: policy for policy in with_masks(parsed, base.vocabulary, base.schema)}
     merged = Register(
         {**base.register.agreements, **register.agreements},
         {**base.register.legal_bases, **register.legal_bases},
     )
-    policies = [*({**base.policies, **own}).values()]
-    refuse(checks.check(policies, merged, base.vocabulary))
-    digest = loader.digest({**loader.read_files(directory), **texts})
+    kept = [policy for id_, policy in base.policies.items() if id_ not in own]
+    refuse(checks.check(own.values(), merged, base.vocabulary))
+    refuse(_no_longer_founded(kept, merged))
     bundle = make_bundle(
-        policies, merged, base.vocabulary, digest=digest, cross_check=base.cross_check
+        (*kept, *own.values()),
+        merged,
+        base.vocabulary,
+        digest=loader.digest({**base.files, **texts}),
+        cross_check=CrossCheck(cross_check),
     )
-    refuse(_nothing_in_force(bundle, country, at))
-    refuse(self_test.failures(bundle, schema))
+    loader.refuse_unusable(bundle, base.schema, at=at, place=country)
     statutory = frozenset(id_ for id_, policy in own.items() if _has_statute(policy, register))
     return Overlay(country, base, bundle, own, statutory)
 
 
-def widening(overlay: Overlay, *, at: date) -> Iterator[Difference]:
-    """What the country's policies give that the base does not, those with a statute left out.
+def _grounds(policy: Policy, register: Register) -> object:
+    basis = register.legal_bases.get(policy.legal_basis)
+    # A forbid is in force on any ground.
+    return policy.is_forbid or (basis, register.agreements.get(policy.agreement))
 
-    Dates are left out too: an agreement that has ended does not make an overlay wider.
-    """
-    facts = read_facts(probe_schema_text(overlay.base.vocabulary))
-    narrow = {
-        id_: policy
-        for id_, policy in overlay.bundle.policies.items()
-        if id_ not in overlay.statutory
-    }
-    before, after = (
-        Subject(policies, overlay.base.vocabulary, facts, overlay.bundle.register, at, at)
-        for policies in (overlay.base.policies, narrow)
+
+def _plainly_narrower(own: Policy, replaced: Policy | None) -> bool:
+    """Whether it names no other action, and each condition of the other stands in it or follows."""
+    if replaced is None or own.mask & ~replaced.mask:
+        return False
+    return all(
+        any(_implies(mine, theirs) for mine in own.conjuncts) for theirs in replaced.conjuncts
     )
-    yield from (one for one in differences(before, after) if one.change == "gains")
 
 
-def too_wide(overlay: Overlay, *, at: date) -> Iterator[Finding]:
-    """Each policy by which the overlay widens the base without a statute."""
-    for one in widening(overlay, at=at):
-        for id_ in one.policies:
-            form = f" in form {one.form.code}" if one.form else ""
-            yield overlay.own[id_].finding(
-                f"widens the base without a cited statute: {one.role} gains {one.subject}{form}: "
-                f"{one.words}"
-            )
+def _implies(mine: Node, theirs: Node) -> bool:
+    """The same condition, fewer purposes, or a narrower bound of the days to the release."""
+    if mine == theirs:
+        return True
+    if fewer := frozenset(purposes(mine)):
+        return fewer <= frozenset(purposes(theirs))
+    tight, loose = day_bound(mine), day_bound(theirs)
+    if tight is None or loose is None or tight[0] != loose[0]:
+        return False
+    return tight[1] <= loose[1] if tight[0] == "at most" else tight[1] >= loose[1]
 
 
 def _register(
@@ -164,7 +195,7 @@ def _register(
         raise PolicyError(findings) from error
 
 
-def _misplaced(policies: tuple[Policy, ...], base: Bundle) -> Iterator[Finding]:
+def _misplaced(policies: tuple[Policy, ...], base: Base) -> Iterator[Finding]:
     """Policies that would stand in place of something that an overlay may not replace."""
     yield from checks.duplicate_ids(policies)
     for policy in policies:
@@ -185,14 +216,7 @@ def _has_statute(policy: Policy, register: Register) -> bool:
     )
 
 
-def _refuted(overlay: Overlay, report: Report) -> Iterator[Finding]:
-    for proof in report.proofs:
-        if proof.witness is not None:
-            for id_ in proof.witness.policies:
-                policy = overlay.bundle.policies[id_]
-                yield policy.finding(f"refutes the invariant {proof.id}: {proof.title}")
-
-
-def _nothing_in_force(bundle: Bundle, country: str, at: date) -> Iterator[Finding]:
-    if all(policy.is_forbid for policy in bundle.span(at).table.policies.values()):
-        yield Finding(country, 0, "", f"no permit is in force on {at.isoformat()}")
+def _no_longer_founded(policies: Iterable[Policy], merged: Register) -> Iterator[Finding]:
+    """Policies of the base that do not fit the agreements which the country puts in their place."""
+    for policy in policies:
+        yield from map(policy.finding, checks.annotations(policy, merged))

@@ -1,12 +1,12 @@
-"""The country profile, policies/<country>/profile.toml: legal time, holidays, lead times.
+"""The country profile, policies/<country>/profile.toml: bodies, legal time, holidays, lead times.
 
-Lead times are targets of policy, not law. A profile says of itself what it is worth:
-its `status` is part of it.
+Lead times are targets of policy, not law. A profile says of itself what it is worth: its
+`status` is part of it, each body has its source, and what nobody stated is named as unknown.
 """
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
@@ -20,6 +20,7 @@ from app.releases.working_days import Holidays
 
 # The ladder of milestones begins 180 days before a release.
 LeadDays = Annotated[int, Field(strict=True, ge=1, le=180)]
+HOLIDAYS = "holidays"
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -28,12 +29,22 @@ class ProfileError(ThroughcareError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """Who plays a role in a country, and where that was read."""
+
+    name: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What differs from country to country, and is the same for every person in one.
 
     `lead_days` has every recipient role: the days before a release by which it is to be
     told. `alarm_days` has the roles that are reminded of an unanswered notice, and when.
-    `name_note` belongs to the name wherever the name is printed.
+    `name_note` belongs to the name wherever the name is printed. `bodies` has, by role, who is
+    reported to play it. `unknown` names what was looked for and no source tells: roles, and
+    `holidays` where there are none; the days of the week alone are counted then.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -46,10 +57,15 @@ class Profile:
     languages: Annotated[tuple[Text, ...], Field(min_length=1)]
     lead_days: Mapping[str, LeadDays]
     alarm_days: Mapping[str, LeadDays]
-    holidays: Holidays
+    holidays: Holidays = field(default_factory=Holidays)
+    bodies: Mapping[str, Body] = field(default_factory=dict)
+    unknown: frozenset[Text] = frozenset()
 
     def __post_init__(self) -> None:
         _check_roles(self.lead_days, self.alarm_days)
+        if overlap := self.unknown & self.bodies.keys():
+            raise ValueError(f"unknown: these have a body: {', '.join(sorted(overlap))}")
+        object.__setattr__(self, "bodies", MappingProxyType(dict(self.bodies)))
         object.__setattr__(self, "lead_days", MappingProxyType(dict(self.lead_days)))
         object.__setattr__(self, "alarm_days", MappingProxyType(dict(self.alarm_days)))
 
@@ -67,6 +83,11 @@ class Profile:
         except ValueError as error:
             raise ProfileError(f"the country profile cannot be used: {error}") from error
 
+    @property
+    def knows_holidays(self) -> bool:
+        """Whether working days are more than the days of the week."""
+        return HOLIDAYS not in self.unknown
+
     def local_date(self, at: datetime) -> date:
         """The date of an instant in the legal time zone. Raises ValueError without a zone."""
         if at.tzinfo is None:
@@ -79,6 +100,8 @@ def _with_defaults(data: dict[str, Any]) -> dict[str, Any]:
     stated = data.get("lead_days", {})
     if not isinstance(stated, dict):
         raise ValueError("lead_days: expected a table of roles")  # noqa: TRY004  pydantic's own errors are ValueErrors
+    if (HOLIDAYS in data) is (HOLIDAYS in data.get("unknown", ())):
+        raise ValueError("holidays: name them, or name `holidays` as unknown")
     return {"alarm_days": {}, **data, "lead_days": defaults | stated}
 
 

@@ -92,6 +92,26 @@ def test_check_prints_the_digest(part: Path) -> None:
     assert content["digest"] in run("check", "--policies", part).stdout  # type: ignore[operator]  # a text
 
 
+def test_check_tells_the_reviews_that_are_due_by_the_legal_day(tmp_path: Path) -> None:
+    clock = tmp_path / "clock"
+    due = []
+    for text in ("2027-12-31T22:59:00Z", "2027-12-31T23:00:00Z"):
+        clock.write_text(text)
+        result = run("check", "--policies", SHIPPED, "--json", THROUGHCARE_CLOCK_FILE=str(clock))
+        due.append(json.loads(result.stdout)["reviews_due"])
+    assert due[0] == []
+    assert "PROBATION" in due[1]
+
+
+@pytest.mark.parametrize("command", ["check", "matrix", "timeline"])
+def test_a_country_is_read_with_its_overlay(command: str) -> None:
+    base, own = (
+        run(command, "--policies", SHIPPED, *country, "--json").stdout
+        for country in ((), ("--country", "ba"))
+    )
+    assert json.loads(base)["digest"] != json.loads(own)["digest"]
+
+
 def test_check_finds_a_policy_that_can_never_match(edited: Edit) -> None:
     directory = edited(
         AUDITOR,

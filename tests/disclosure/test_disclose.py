@@ -494,4 +494,10 @@ def test_without_a_clean_decision_nothing_leaves_and_that_is_on_record(
     last = exchange.entries(agency_id=prison.id)[-1]
     assert last.sections["circumstances"]["outcome"] == Outcome.REFUSED
     assert last.sections["fields"] == {"released": [], "withheld": [], "reason": "no-decision"}
+    before = len(exchange.entries(agency_id=prison.id))
     assert world.service.database.run_blocking(listing) == Caseload((), None)
+    entries = exchange.entries(agency_id=prison.id)[before:]
+    assert entries
+    for entry in entries:
+        assert entry.sections["circumstances"]["outcome"] == Outcome.REFUSED
+        assert entry.sections["fields"]["reason"] == "no-decision"

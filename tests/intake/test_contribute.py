@@ -1,12 +1,18 @@
 """What comes in is stored as a whole or not at all, and only in the writer's own sections."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from app.access_log.vocabulary import Operation, Outcome
+from app.agencies.registry import AGENCY
 from app.files.catalogue import SECTIONS
+from app.policy.engine import UNDECIDED
+from app.policy.errors import DecisionFailed
 from tests.api.exchange import (
     Exchange,
     Sections,
@@ -189,6 +195,51 @@ def test_a_submission_with_a_foreign_section_is_refused_whole_and_recorded(
         assert entry.sections["fields"] == {"reason": "forbidden"}
     assert "subject" in first.sections
     assert "subject" not in second.sections
+
+
+def test_what_cannot_be_decided_is_not_stored_and_is_on_record(exchange: Exchange) -> None:
+    """The policy knows no such role, of a writer who has a file and would open another."""
+    prison = exchange.agency("correctional_service")
+    reference = exchange.person(prison, {"needs": NEED})
+    before, told = exchange.stored(), len(exchange.entries())
+    with role_of(exchange, prison, "no_such_role"):
+        is_problem(prison.put(reference, {"needs": OTHER_NEED}, if_match="*"), 503, "no-decision")
+        is_problem(prison.put("UNDECIDED", {"needs": NEED}), 503, "no-decision")
+        is_problem(prison.patch(reference, "needs", OTHER_NEED, if_match="*"), 503, "no-decision")
+    assert exchange.stored() == before
+    entries = exchange.entries()[told:]
+    assert [one.sections["fields"] for one in entries] == [{"reason": "no-decision"}] * 3
+    assert {one.sections["circumstances"]["outcome"] for one in entries} == {Outcome.REFUSED}
+    assert ["subject" in one.sections for one in entries] == [True, False, True]
+
+
+def test_a_view_that_cannot_be_decided_takes_the_change_back(
+    exchange: Exchange, prison: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change is decided, but not what the writer would see of it."""
+    reference = exchange.person(prison, {"needs": NEED})
+    before, told = exchange.stored(), len(exchange.entries())
+
+    def undecided(*_: object, **__: object) -> str:
+        raise DecisionFailed(UNDECIDED)
+
+    monkeypatch.setattr("app.intake.contribute._etag", undecided)
+    is_problem(prison.put(reference, {"needs": OTHER_NEED}, if_match="*"), 503, "no-decision")
+    assert exchange.stored() == before
+    [entry] = exchange.entries()[told:]
+    assert entry.sections["fields"] == {"reason": "no-decision"}
+
+
+@contextmanager
+def role_of(exchange: Exchange, agency: Speaker, role: str) -> Iterator[None]:
+    """As if the registry had the agency in this role, for a while."""
+    row = update(AGENCY).where(AGENCY.c.agency_id == agency.id)
+    database = exchange.world.service.database
+    database.run_blocking(lambda connection: connection.execute(row.values(role=role)))
+    try:
+        yield
+    finally:
+        database.run_blocking(lambda connection: connection.execute(row.values(role=agency.role)))
 
 
 ROLES = (

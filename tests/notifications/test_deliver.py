@@ -118,10 +118,19 @@ def test_a_decision_that_cannot_be_made_is_asked_for_again(town: Town, prison: P
     [row] = town.deliveries(probation)
     assert (row.status, row.attempts, row.sequence) == ("queued", 1, None)
     assert probation.notices() == []
-    assert len(town.entries(probation, Outcome.FAILED)) == 1
+    [entry] = town.entries(probation, Outcome.FAILED)
+    assert entry["fields"] == {"released": [], "withheld": [], "reason": "no-decision"}
+    # However long it lasts: it is not the receiver that is down.
+    town.advance(hours=97)
+    [row] = town.deliveries(probation)
+    assert row.status == "queued"
     town.work(lambda c: c.execute(of_agency.values(role="probation_service")))
-    town.advance(hours=1)
-    assert probation.told() == ["release_planned"]
+    probation.box.answer_next(503)
+    town.advance(hours=6)
+    assert [one.status for one in town.deliveries(probation)] == ["queued"]
+    town.advance(hours=6)
+    assert [one.status for one in town.deliveries(probation)] == ["sent"]
+    assert len({notice.jti for notice in probation.notices()}) == 1
 
 
 def test_a_consent_that_was_withdrawn_while_a_notice_waited_cancels_it(

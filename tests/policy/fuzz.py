@@ -3,8 +3,9 @@
     python -m tests.policy.fuzz --requests 20000 --policies 40 --seed 1
 
 Over the shipped policies, then over as many sets of random policies: each request is decided by
-the compiled table and asked of the engine's probe; a sample is asked of the engine action by
-action, with every determining policy. Prints the counts; the exit status is 1 if anything differs.
+the compiled table and asked of the engine, by the probe and by whole conditions with every fact; a
+sample is asked of the engine action by action, with every determining policy. Prints the counts;
+the exit status is 1 if anything differs.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from app.policy.request import Request
 from app.policy.schema import schema_text
 from tests.policy.random_policies import DAYS, PolicyWriter, random_bundle
 from tests.policy.random_requests import RequestMaker
-from tests.policy.reference import Reference, differences
+from tests.policy.reference import Reference, WholeProbe, differences
 
 POLICIES = Path(__file__).parents[2] / "policies"
 DAY = date(2027, 3, 3)
@@ -49,11 +50,14 @@ def compare(
     maker = RequestMaker(random, FACTS, bundle.policies.values())
     schema = cedarpy.Schema.from_str(SCHEMA_TEXT)
     references = {day: Reference(bundle, schema, at=day) for day in days}
+    wholes = {day: _whole(bundle, at=day) for day in days}
     for number in range(requests):
         at = days[number % len(days)]
         bad = number % ONE_BAD_IN == ONE_BAD_IN - 1
         request = maker.bad_request() if bad else maker.request()
-        found += (f"{request}: {what}" for what in one_difference(bundle, request, at=at))
+        found += (
+            f"{request}: {what}" for what in one_difference(bundle, wholes[at], request, at=at)
+        )
         counts["refused" if bad else "decided"] += 1
         if number < each_action and not bad:
             expectation = references[at].expect(request)
@@ -65,11 +69,17 @@ def compare(
     return counts, found
 
 
-def one_difference(bundle: Bundle, request: Request, *, at: date) -> Iterator[str]:
-    """Whether compiled table and probe find different policies satisfied, or one refuses alone."""
+def _whole(bundle: Bundle, *, at: date) -> WholeProbe:
+    return WholeProbe(bundle.span(at).table.policies.values(), bundle.vocabulary)
+
+
+def one_difference(
+    bundle: Bundle, whole: WholeProbe, request: Request, *, at: date
+) -> Iterator[str]:
+    """Whether table, probe and engine find different policies satisfied, or one refuses alone."""
     span = bundle.span(at)
     try:
-        asked = span.probe.satisfied(request)
+        asked = whole.satisfied(request)
     except (DecisionFailed, TypeError, ValueError):
         asked = None  # whatever the engine's side raises, nothing is released
     try:
@@ -77,10 +87,13 @@ def one_difference(bundle: Bundle, request: Request, *, at: date) -> Iterator[st
     except DecisionFailed:
         decided = None
     if asked is None or decided is None:
+        # The probe is not told of a fact that nothing asks for: the table refuses it.
         if asked is not decided:
             yield f"refused by one alone: engine {asked}, table {decided}"
-    elif asked != decided:
-        yield f"differs in {sorted(asked ^ decided)}"
+        return
+    for name, found in (("table", decided), ("probe", span.probe.satisfied(request))):
+        if asked != found:
+            yield f"{name} differs in {sorted(asked ^ found)}"
 
 
 def over_shipped(seed: int, *, requests: int, each_action: int) -> tuple[Counter[str], list[str]]:

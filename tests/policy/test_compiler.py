@@ -18,6 +18,7 @@ from app.policy.request import Request
 from app.policy.schema import schema_text
 from tests.policy.planted import OUTSIDE, one
 from tests.policy.random_requests import bad_values
+from tests.policy.reference import WholeProbe
 
 ROLE = "probation_service"
 
@@ -25,6 +26,12 @@ ROLE = "probation_service"
 @pytest.fixture(scope="module")
 def facts(schema: str) -> Facts:
     return read_facts(schema)
+
+
+@pytest.fixture(scope="module")
+def whole(bundle: Bundle) -> WholeProbe:
+    policies = bundle.span(date(2027, 3, 3)).table.policies.values()
+    return WholeProbe(policies, bundle.vocabulary)
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
@@ -113,6 +120,7 @@ def bad_facts() -> list[tuple[str, Any]]:
 @pytest.mark.parametrize(("name", "value"), bad_facts())
 def test_a_fact_that_does_not_fit_is_no_decision_with_and_without_the_engine(
     bundle: Bundle,
+    whole: WholeProbe,
     probation: Request,
     name: str,
     value: Any,  # noqa: ANN401 - of any wrong type
@@ -122,4 +130,4 @@ def test_a_fact_that_does_not_fit_is_no_decision_with_and_without_the_engine(
     with pytest.raises(DecisionFailed):
         span.compiled.decide(bad)
     with pytest.raises((DecisionFailed, TypeError, ValueError)):
-        span.probe.satisfied(bad)
+        whole.satisfied(bad)

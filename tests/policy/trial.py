@@ -20,7 +20,7 @@ from app.policy.request import Request
 from app.policy.schema import schema_text
 from tests.policy.planted import ROLES
 from tests.policy.random_requests import RequestMaker, bad_values
-from tests.policy.reference import Expectation, Reference, differences
+from tests.policy.reference import Expectation, Reference, WholeProbe, differences
 
 # On this day one of the planted agreements has ended.
 DAY = date(2027, 6, 1)
@@ -56,6 +56,7 @@ class Trial:
         self._maker = RequestMaker(random, self.facts, bundle.policies.values())
         self.offered = _offered(bundle)
         schema = cedarpy.Schema.from_str(text)
+        self._whole = WholeProbe(self.span.table.policies.values(), bundle.vocabulary)
         self._reference = Reference(bundle, schema, at=DAY, fields=self.offered)
         self.cases = {role: self._cases(role, requests) for role in ROLES}
 
@@ -91,7 +92,7 @@ class Trial:
 
     def _case(self, request: Request) -> Case:
         try:
-            return Case(request, self.span.probe.satisfied(request))
+            return Case(request, self._whole.satisfied(request))
         except REFUSALS:
             return Case(request, REFUSED)
 

@@ -1,11 +1,14 @@
 from datetime import UTC, date, datetime
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
+from app.policy.roles import ROLE_PURPOSES
 from app.releases.profile import Profile, ProfileError
 from app.releases.roles import ROLES
 
+POLICIES = Path(__file__).parents[2] / "policies"
 SMALLEST = """
 code = "XX"
 name = "Nowhere"
@@ -71,6 +74,14 @@ def test_a_profile_cannot_be_changed(profile: Profile) -> None:
         (SMALLEST + "[alarm_days]\npolice_local = 30", "alarm_days"),
         (SMALLEST + "[alarm_days]\npolice = 8", "alarm_days"),
         (SMALLEST + "[lead_time]\npolice_local = 30", "lead_time"),
+        (SMALLEST.replace("[holidays]", ""), "name them, or name `holidays` as unknown"),
+        ('unknown = ["holidays"]' + SMALLEST, "name them, or name `holidays` as unknown"),
+        (
+            'unknown = ["court_panel"]' + SMALLEST + "[bodies.court_panel]\n"
+            'name = "Court"\nsource = "a law"',
+            "these have a body: court_panel",
+        ),
+        (SMALLEST + '[bodies.court_panel]\nname = "Court"', "source"),
     ],
 )
 def test_a_wrong_profile_is_refused_with_its_reason(text: str, told: str) -> None:
@@ -86,3 +97,39 @@ def test_the_date_is_the_one_of_the_country(xk: Profile) -> None:
 def test_an_instant_without_a_zone_has_no_date(xk: Profile) -> None:
     with pytest.raises(ValueError, match="time zone"):
         xk.local_date(datetime(2027, 3, 27, 12))  # noqa: DTZ001  what is refused
+
+
+def test_where_holidays_are_not_known_weekends_alone_are_days_off() -> None:
+    unknown = 'unknown = ["holidays"]' + SMALLEST.replace("[holidays]", "")
+    profile = Profile.from_toml(unknown)
+    assert not profile.knows_holidays
+    assert profile.holidays.is_working_day(date(2027, 1, 1))
+    assert not profile.holidays.is_working_day(date(2027, 1, 2))
+    assert Profile.from_toml(SMALLEST).knows_holidays
+
+
+@pytest.mark.parametrize(
+    ("country", "zone", "lead", "holidays"),
+    [
+        ("al", "Europe/Tirane", (90, 60, 30), False),
+        ("ba", "Europe/Sarajevo", (90, 90, 30), True),
+        ("me", "Europe/Podgorica", (90, 60, 30), False),
+        ("mk", "Europe/Skopje", (90, 60, 30), False),
+        ("rs", "Europe/Belgrade", (90, 90, 30), False),
+        ("xk", "Europe/Belgrade", (90, 60, 30), True),
+    ],
+)
+def test_each_country_has_one_profile_and_says_what_is_not_known(
+    country: str, zone: str, lead: tuple[int, ...], *, holidays: bool
+) -> None:
+    profile = Profile.from_toml((POLICIES / country / "profile.toml").read_text("utf-8"))
+    assert profile.code == country.upper()
+    assert profile.status == "illustrative, not legally reviewed"
+    assert profile.time_zone.key == zone
+    named = ("probation_service", "social_welfare_centre", "police_local")
+    assert tuple(profile.lead_days[role] for role in named) == lead
+    assert profile.knows_holidays is holidays
+    assert profile.unknown
+    assert "correctional_service" in profile.bodies
+    assert all(body.source for body in profile.bodies.values())
+    assert (profile.unknown | profile.bodies.keys()) - {"holidays"} <= ROLE_PURPOSES.keys()
