@@ -71,6 +71,7 @@ def make_house(settings: Settings, *, at: datetime) -> House:
         issuer=settings.issuer,
         log_origin=settings.log_origin,
         random=secrets.token_bytes,
+        require_proven_officers=settings.require_proven_officers,
     )
 
 

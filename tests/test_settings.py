@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "body_limit": ("4096", 4096),
     "import_limit": ("1000000", 1_000_000),
     "allow_illustrative": ("true", True),
+    "require_proven_officers": ("true", True),
     "cross_check": ("sampled", "sampled"),
     "allow_loopback_delivery": ("1", True),
     "dispatch_interval": ("0.25", 0.25),

@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
+from app.cases.fact import FactAltered
 from app.crypto.at_rest import NONCE_BYTES, seal, unseal
 from app.crypto.errors import DecryptionFailed
-from app.disclosure.disclose import decide_file
-from app.house import Act, House, record
+from app.disclosure.disclose import decide_file, refuse
+from app.house import Act, House, Refusal, record
 from app.policy.errors import DecisionFailed
 from app.problems import FieldError, InvalidInput
 
@@ -35,15 +36,15 @@ def caseload(
     after: str | None,
     limit: int,
     at: datetime,
-) -> Caseload:
+) -> Caseload | Refusal:
     """References of persons about whom the caller may have anything at all now."""
-    listed = references.listing(
-        connection,
-        ring=house.ring,
-        agency_id=caller.agency_id,
-        after=None if after is None else _open_cursor(house, caller, after),
-        limit=limit,
-    )
+    start = None if after is None else _open_cursor(house, caller, after)
+    try:
+        listed = references.listing(
+            connection, ring=house.ring, agency_id=caller.agency_id, after=start, limit=limit
+        )
+    except FactAltered as altered:
+        return refuse(connection, house, caller, None, altered, at=at)
     known = [one for one in listed if _may_know(connection, house, caller, one.person_id, at=at)]
     # In one order everywhere: two readers that make persons' first entries cannot deadlock.
     for person_id in sorted(one.person_id for one in known):
@@ -91,5 +92,8 @@ def _may_know(
     try:
         decided = decide_file(connection, house, caller, person_id, at=at)
     except DecisionFailed:
+        return False
+    except FactAltered as altered:
+        refuse(connection, house, caller, person_id, altered, at=at)
         return False
     return not decided.projection.empty or bool(decided.decision.contribute)
