@@ -11,6 +11,7 @@
     ├── BodyTooLarge            413  more bytes than the setting allows
     ├── UnsupportedMediaType    415  another content type than the route takes
     ├── PreconditionRequired    428  a change needs If-Match
+    ├── TooManyAttempts         429  too much was tried in vain
     └── Unavailable             503  nothing was recorded, so nothing is released
 
 What is not in this tree becomes a 500 that tells nothing. A message never repeats
@@ -121,6 +122,14 @@ class PreconditionRequired(ThroughcareError):
     status = 428
     title = "If-Match is required"
     slug = "precondition-required"
+
+
+class TooManyAttempts(ThroughcareError):
+    """The client has tried too much in vain; for a while nothing more is looked at."""
+
+    status = 429
+    title = "Too many attempts"
+    slug = "too-many-attempts"
 
 
 class Unavailable(ThroughcareError):

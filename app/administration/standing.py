@@ -87,5 +87,5 @@ def require_consent_taker(place: Standing, caller: Caller) -> None:
 
 
 def refusal(place: Standing, rule: str) -> Forbidden | NotFound:
-    """The rule, to whoever has the case; to all others the person is unknown by any reference."""
-    return Forbidden(rule) if place.has_case else UNKNOWN_PERSON
+    """The rule, to whoever keeps the file or has the case; to all others nobody is known."""
+    return Forbidden(rule) if place.has_case or place.is_custodian else UNKNOWN_PERSON

@@ -9,6 +9,7 @@ from app.api import (
     answers,
     cases,
     contract,
+    deciding_facts,
     facts,
     health,
     identity,
@@ -43,7 +44,16 @@ def make_application() -> Application:
         # An address with a slash too many is none: no answer repeats it in a Location.
         redirect_slashes=False,
     )
-    for module in (identity, inmate_files, cases, facts, subscriptions, access_log, health):
+    for module in (
+        identity,
+        inmate_files,
+        cases,
+        facts,
+        deciding_facts,
+        subscriptions,
+        access_log,
+        health,
+    ):
         app.include_router(module.router)
     answers.install(app)
     return app

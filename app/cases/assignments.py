@@ -137,6 +137,20 @@ def is_accepted(connection: Connection, *, ring: KeyRing, person_id: str, agency
     return bool([require_genuine(ring, fact_of(row), row.authentication_code) for row in rows])
 
 
+def open_between(
+    connection: Connection, *, ring: KeyRing, person_id: str, agency_id: str
+) -> Fact | None:
+    """The one assignment between them that is offered or accepted, if there is one."""
+    row = connection.execute(
+        select(ASSIGNMENT).where(
+            ASSIGNMENT.c.person_id == person_id,
+            ASSIGNMENT.c.agency_id == agency_id,
+            ASSIGNMENT.c.status.in_([OFFERED, ACCEPTED]),
+        )
+    ).one_or_none()
+    return None if row is None else require_genuine(ring, fact_of(row), row.authentication_code)
+
+
 def open_offers(connection: Connection, agency_id: str) -> list[Row[Any]]:
     """Offers that wait for this agency's answer, oldest first."""
     query = (

@@ -6,17 +6,20 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, exists, select, update
 
 from app.cases import steps
 from app.cases.fact import Fact, Kind, Status, code_of, require_genuine
+from app.cases.steps import STEP
 from app.cases.tables import DecidingFact
 from app.crypto.at_rest import NONCE_BYTES, blind_index, seal, unseal
 from app.crypto.key_ring import KeyRing, RandomBytes
 from app.database import insert_new, table_of
+from app.files.tables import InmateFile
 from app.problems import Conflict, NotFound
 
 FACT = table_of(DecidingFact)
+FILE = table_of(InmateFile)
 STANDING = (Status.PROPOSED, Status.IN_FORCE)
 
 
@@ -34,7 +37,6 @@ class KeptFact:
     """A fact as it is kept, with what nobody decides by."""
 
     fact: Fact
-    evidence_sha256: str | None
     details: Mapping[str, Any]
     asserted_at: datetime
 
@@ -115,17 +117,18 @@ def of_kind(connection: Connection, kind: Kind, *, ring: KeyRing) -> list[Fact]:
     return [fact_of(row, ring=ring) for row in rows]
 
 
-def of_person(connection: Connection, person_id: str, *, ring: KeyRing) -> list[KeptFact]:
-    """Every fact of this table about a person, oldest first."""
+def unreviewed(connection: Connection, *, custodian: str, ring: KeyRing) -> list[KeptFact]:
+    """The emergencies about persons in an agency's keeping that nobody reviewed, oldest first."""
+    reviewed = exists().where(STEP.c.fact_id == FACT.c.fact_id, STEP.c.status == steps.REVIEWED)
     rows = connection.execute(
         select(FACT)
-        .where(FACT.c.person_id == person_id)
+        .join(FILE, FILE.c.person_id == FACT.c.person_id)
+        .where(FACT.c.kind == Kind.EMERGENCY_ACCESS.value, FILE.c.custodian == custodian, ~reviewed)
         .order_by(FACT.c.asserted_at, FACT.c.fact_id)
     )
     return [
         KeptFact(
             fact=fact_of(row, ring=ring),
-            evidence_sha256=row.evidence_sha256,
             details=_open(ring, row.fact_id, row.details_sealed),
             asserted_at=row.asserted_at,
         )
