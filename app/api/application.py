@@ -14,6 +14,7 @@ from app.api import (
     health,
     identity,
     inmate_files,
+    referral_codes,
     subscriptions,
 )
 
@@ -50,6 +51,7 @@ def make_application() -> Application:
         cases,
         facts,
         deciding_facts,
+        referral_codes,
         subscriptions,
         access_log,
         health,

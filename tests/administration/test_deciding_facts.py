@@ -14,7 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, select, update
 
-from app.administration import consents, deciding_facts, designations
+from app.administration import (
+    consents,
+    deciding_facts,
+    designations,
+    referral_codes,
+    referrals,
+)
 from app.administration.consents import Statement as Consent
 from app.administration.deciding_facts import Stated
 from app.administration.fact_rules import RULES, TRANSFER_TEST, Statement
@@ -444,6 +450,123 @@ def test_a_fact_favours_agencies_of_its_roles_only(parties: Parties, kind: Kind)
         if refused and role in RULES[kind].roles - {"victim_support_service"}:
             # The purpose or the fields of these statements are another role's.
             assert kind in {Kind.RELATIVE_CONSENT, Kind.EMERGENCY_ACCESS}
+
+
+# The facts that have doors of their own.
+
+
+def try_to_consent(connection: Connection, parties: Parties, one: Party) -> object:
+    to = parties.of("employment_service")
+    asked = consent(one, to, "residence_contact.personal_phone")
+    return consents.take(connection, parties.house, one.caller, asked, at=parties.now)
+
+
+def try_to_refer(connection: Connection, parties: Parties, one: Party) -> object:
+    return referrals.offer(
+        connection,
+        parties.house,
+        one.caller,
+        reference=one.reference,
+        agency_id=parties.of("ngo_mentor", STRANGER).caller.agency_id,
+        at=parties.now,
+    )
+
+
+def try_to_make_a_code(connection: Connection, parties: Parties, one: Party) -> object:
+    return referral_codes.make(
+        connection,
+        parties.house,
+        one.caller,
+        reference=one.reference,
+        purpose="mentoring",
+        at=parties.now,
+    )
+
+
+def try_to_designate(connection: Connection, parties: Parties, one: Party) -> object:
+    return designations.propose(
+        connection,
+        parties.house,
+        one.caller,
+        evidence_sha256=DIGEST,
+        expires_on=RELEASE,
+        at=parties.now,
+    )
+
+
+WELFARE = ("social_welfare_centre", CASE)
+OTHER_DOORS: dict[Callable[..., object], set[tuple[str, str]]] = {
+    try_to_consent: {CUSTODIAN, WELFARE},
+    try_to_refer: {CUSTODIAN},
+    try_to_make_a_code: {CUSTODIAN, WELFARE},
+    try_to_designate: {
+        (role, place)
+        for role in (
+            "police_local",
+            "police_ct",
+            "reintegration_unit",
+            "social_welfare_centre",
+            "child_protection_authority",
+        )
+        for place in (CASE, KNOWN, STRANGER)
+    },
+}
+
+
+@pytest.mark.parametrize("door", OTHER_DOORS)
+def test_exactly_those_who_may_open_a_door_of_its_own_can(
+    parties: Parties, door: Callable[..., object]
+) -> None:
+    def work(connection: Connection) -> None:
+        for one in parties.everybody():
+            with undone(connection):
+                before = entries(connection)
+                answer = door(connection, parties, one)
+                assert entries(connection) == before + 1
+                refused = isinstance(answer, Refusal)
+                assert refused is (one.label not in OTHER_DOORS[door]), (one.label, answer)
+
+    parties.tried(work)
+
+
+@pytest.mark.parametrize("door", [consents.withdraw, referrals.end, designations.withdraw])
+def test_exactly_those_who_may_end_what_has_a_door_of_its_own_can(
+    parties: Parties, door: Callable[..., object]
+) -> None:
+    holder = parties.of("reintegration_unit")
+
+    def work(connection: Connection) -> None:
+        fact_id, allowed = ended_by(connection, parties, holder)[door]
+        before = entries(connection)
+        for one in parties.everybody():
+            with undone(connection):
+                caller = one.officer("officer-c")
+                answer = door(connection, parties.house, caller, fact_id, at=parties.now)
+                assert entries(connection) == before + 1
+                assert isinstance(answer, Refusal) is (one.label not in allowed), one.label
+                if isinstance(answer, Refusal):
+                    assert isinstance(answer.problem, NotFound)
+
+    parties.tried(work)
+
+
+def ended_by(
+    connection: Connection, parties: Parties, holder: Party
+) -> dict[Callable[..., object], tuple[str, set[tuple[str, str]]]]:
+    """A consent, an assignment and a designation of this agency, and who may end each."""
+    taken = try_to_consent(connection, parties, parties.custodian)
+    proposed = try_to_designate(connection, parties, holder)
+    assigned = connection.scalar(
+        select(ASSIGNMENT.c.assignment_id).where(ASSIGNMENT.c.agency_id == holder.caller.agency_id)
+    )
+    assert isinstance(taken, str)
+    assert isinstance(proposed, Stated)
+    assert assigned is not None
+    return {
+        consents.withdraw: (taken, {CUSTODIAN, WELFARE}),
+        referrals.end: (assigned, {CUSTODIAN, holder.label}),
+        designations.withdraw: (proposed.fact_id, {holder.label}),
+    }
 
 
 # What a fact opens, and what ends it.
