@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.consents import latest_expiry
 from app.administration.fact_rules import (
     BY_OFFICE,
@@ -29,7 +30,7 @@ from app.agencies.tokens import Caller
 from app.cases import facts, references, steps
 from app.cases.fact import Fact, Kind, Status
 from app.cases.facts import NewFact
-from app.house import House, Refusal
+from app.house import Act, House, Refusal, record
 from app.outbox.planning import catch_up
 from app.problems import Conflict, FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
 
@@ -163,6 +164,8 @@ def due_reviews(
         kept = facts.unreviewed(connection, custodian=caller.agency_id, ring=house.ring)
     except ThroughcareError as problem:
         return refuse_fact(connection, house, caller, Kind.EMERGENCY_ACCESS, problem, at=at)
+    for one in kept:
+        _read(connection, house, caller, one.fact, at=at)
     return [
         DueReview(
             fact_id=one.fact.fact_id,
@@ -180,6 +183,20 @@ def due_reviews(
         )
         for one in kept
     ]
+
+
+def _read(
+    connection: Connection, house: House, caller: Caller, fact: Fact, *, at: datetime
+) -> None:
+    """A list that was read makes an entry for each person on it."""
+    act = Act(
+        operation=Operation.CONSULTATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.RELEASED,
+        person_id=fact.person_id,
+        fields={"fact": fact.kind, "id": fact.fact_id, "reason": "review-due"},
+    )
+    record(connection, house, caller, act, at=at)
 
 
 def _require_in_person(house: House, caller: Caller) -> None:
