@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cases.fact import Fact, FactAltered, Kind, Status, code_of, require_genuine
@@ -48,6 +48,8 @@ FACTS = st.builds(
     by_agency=TEXTS,
     by_officer=TEXTS,
 )
+# A machine that is busy is no finding.
+EXAMPLES = settings(max_examples=50, deadline=None)
 
 
 def test_a_row_as_it_was_written_is_genuine() -> None:
@@ -61,6 +63,7 @@ def test_no_member_can_be_changed_under_its_code(name: str) -> None:
             require_genuine(RING, replace(FACT, **{name: value}), code_of(RING, FACT))
 
 
+@EXAMPLES
 @given(FACTS, FACTS)
 def test_two_facts_have_one_code_only_if_they_say_the_same(first: Fact, second: Fact) -> None:
     assert (code_of(RING, first) == code_of(RING, second)) is (first == second)
@@ -75,6 +78,7 @@ def test_what_no_key_has_made_is_not_genuine(code: str | None) -> None:
         require_genuine(RING, FACT, code_of(other, FACT))
 
 
+@EXAMPLES
 @given(st.lists(FACTS, max_size=5), st.sampled_from(["", "social_support"]))
 def test_without_a_fact_nothing_more_is_known(facts: list[Fact], purpose: str) -> None:
     say = known(facts, purpose=purpose, at=AT, today=AT.date())

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cases.known import Known
@@ -18,6 +18,8 @@ TODAY = date(2027, 3, 3)
 CHILDREN, CONTACT = "children.child_identities", "custody.emergency_contact"
 PROHIBITIONS = "supervision.contact_prohibitions"
 REFERENCES = ("c-1", "c-2", "c-3")
+# A machine that is busy is no finding.
+EXAMPLES = settings(max_examples=50, deadline=None)
 
 
 def child(reference: str | None, given: str = "Besa") -> dict[str, Any]:
@@ -49,6 +51,7 @@ def shown(path: str, value: object, to: Admission, *, form: Form = Form.FULL) ->
     return dict(released)
 
 
+@EXAMPLES
 @given(st.sets(st.sampled_from(REFERENCES)), st.sets(st.sampled_from(REFERENCES)))
 def test_of_a_list_exactly_those_with_a_link_travel(there: set[str], linked: set[str]) -> None:
     value = [child(one, given=f"Child {one}") for one in sorted(there)]

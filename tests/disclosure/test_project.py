@@ -1,6 +1,7 @@
 """The projection adds what is permitted; what does not stand is as if it were not recorded."""
 
 from datetime import date
+from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +48,7 @@ def stored(sections: Sections, **more: str) -> StoredFile:
     )
 
 
+@cache  # to draw it anew for every example would take most of the time
 def whole_file() -> StoredFile:
     roles = dict.fromkeys(field.owner_role for field in FIELDS.values())
     return stored({name: one for role in roles for name, one in sections_of(role).items()})
