@@ -35,6 +35,7 @@ class House:
     issuer: str
     log_origin: str
     random: Random
+    require_proven_officers: bool = False
 
     def new_id(self) -> str:
         """128 random bits as 32 hexadecimal digits."""

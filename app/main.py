@@ -83,6 +83,7 @@ def make_house(settings: Settings, *, at: datetime, bundle: Bundle | None = None
         issuer=settings.issuer,
         log_origin=settings.log_origin,
         random=secrets.token_bytes,
+        require_proven_officers=settings.require_proven_officers,
     )
 
 

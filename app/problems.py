@@ -13,6 +13,7 @@
     ├── UnsupportedMediaType    415  another content type than the route takes
     ├── PreconditionRequired    428  a change needs If-Match
     ├── TooManyRequests         429  this caller asks too much; it is told when to come again
+    │   └── TooManyAttempts     429  too much was tried in vain
     └── Unavailable             503  nothing was recorded, so nothing is released
 
 What is not in this tree becomes a 500 that tells nothing. A message never repeats
@@ -143,6 +144,12 @@ class TooManyRequests(ThroughcareError):
     def __init__(self, detail: str, *, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class TooManyAttempts(TooManyRequests):
+    """The client has tried too much in vain; for a while nothing more is looked at."""
+
+    slug = "too-many-attempts"
 
 
 class Unavailable(ThroughcareError):

@@ -72,6 +72,9 @@ class Settings:
     allow_illustrative: bool = False
     # Which decisions are held against the reference engine: always, sampled or off.
     cross_check: Mode = "always"
+    # Facts that only an officer in person may state need one whom the agency's identity provider
+    # has proven. Off until there is a provider: then the client's word for its officer is taken.
+    require_proven_officers: bool = False
     # Deliver to http:// on the loopback address: for trying out on one machine, nothing else.
     allow_loopback_delivery: bool = False
     # Seconds between two looks of the dispatcher at what is due.

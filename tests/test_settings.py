@@ -28,6 +28,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "requests_at_once": ("5", 5),
     "body_seconds": ("2.5", 2.5),
     "allow_illustrative": ("true", True),
+    "require_proven_officers": ("true", True),
     "cross_check": ("sampled", "sampled"),
     "allow_loopback_delivery": ("1", True),
     "dispatch_interval": ("0.25", 0.25),

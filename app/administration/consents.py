@@ -10,15 +10,22 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from app.access_log.vocabulary import Channel, Operation, Outcome
-from app.administration.standing import Standing, require_consent_taker, standing, standing_towards
+from app.administration.recording import Moved, record_fact, refuse_fact
+from app.administration.standing import (
+    Standing,
+    require_consent_taker,
+    require_officer,
+    standing,
+    standing_towards,
+)
 from app.agencies import registry
 from app.agencies.tokens import Caller
 from app.cases import consents
 from app.cases.consents import NewConsent
+from app.cases.fact import Fact, Kind
 from app.files.catalogue import FIELDS, Field
 from app.files.vocabulary import DataClass
-from app.house import Act, House, Refusal, record
+from app.house import House, Refusal
 from app.outbox.planning import catch_up
 from app.policy.roles import CONSENT_ROLES, ROLE_PURPOSES
 from app.problems import FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
@@ -26,8 +33,6 @@ from app.problems import FieldError, Forbidden, InvalidInput, NotFound, Throughc
 # A consent ends at most six months after the release (domain: safeguards).
 DAYS_AFTER_RELEASE = 184
 DAYS_WITHOUT_RELEASE = 365
-# About another person only that person can consent; about a victim nobody else, either.
-OTHER_PERSONS = frozenset({"person", "person[]"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +51,16 @@ class Statement:
 def take(
     connection: Connection, house: House, caller: Caller, statement: Statement, *, at: datetime
 ) -> str | Refusal:
-    """Record a consent; its id. It holds from the next decision on."""
+    """Record a consent; its id. It holds from the next decision on. Taken twice it is one."""
     try:
         place = standing(connection, house, caller, statement.reference)
         require_consent_taker(place, caller)
+        require_officer(house, caller)
         if statement.recipient_agency == caller.agency_id:
             raise Forbidden("nobody takes a consent in its own favour")
         _check(connection, house, statement, place, at=at)
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
+        return refuse_fact(connection, house, caller, Kind.CONSENT, problem, at=at)
     new = NewConsent(
         consent_id=house.new_id(),
         person_id=place.file.person_id,
@@ -67,8 +73,18 @@ def take(
         by_agency=caller.agency_id,
         by_officer=caller.officer_id,
     )
-    consents.record(connection, new, at=at)
-    _record(connection, house, caller, new.person_id, new.consent_id, "given", at=at)
+    known = consents.same(connection, new, ring=house.ring)
+    if known is not None:
+        return known
+    consents.record(connection, new, ring=house.ring, at=at)
+    given = Moved(
+        kind=Kind.CONSENT,
+        fact_id=new.consent_id,
+        status="given",
+        person_id=new.person_id,
+        evidence_sha256=new.evidence_sha256,
+    )
+    record_fact(connection, house, caller, given, at=at)
     catch_up(connection, house.planner, new.person_id, at=at)
     return new.consent_id
 
@@ -78,23 +94,32 @@ def withdraw(
 ) -> Refusal | None:
     """End a consent. It counts no more at the next decision and the next attempt."""
     try:
-        row = consents.get(connection, consent_id)
-        _require_withdrawer(connection, house, caller, row.person_id)
+        consent = consents.get(connection, consent_id, ring=house.ring)
+        _require_withdrawer(connection, house, caller, consent)
         consents.withdraw(
-            connection, consent_id, agency=caller.agency_id, officer=caller.officer_id, at=at
+            connection,
+            consent,
+            ring=house.ring,
+            agency=caller.agency_id,
+            officer=caller.officer_id,
+            at=at,
         )
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
-    _record(connection, house, caller, row.person_id, consent_id, "withdrawn", at=at)
+        return refuse_fact(connection, house, caller, Kind.CONSENT, problem, at=at)
+    withdrawn = Moved(
+        kind=Kind.CONSENT, fact_id=consent_id, status="withdrawn", person_id=consent.person_id
+    )
+    record_fact(connection, house, caller, withdrawn, at=at)
     return None
 
 
 def _require_withdrawer(
-    connection: Connection, house: House, caller: Caller, person_id: str
+    connection: Connection, house: House, caller: Caller, consent: Fact
 ) -> None:
     """Whoever may take a consent may pass on its withdrawal; to all others it is unknown."""
     try:
-        require_consent_taker(standing_towards(connection, house, caller, person_id), caller)
+        place = standing_towards(connection, house, caller, str(consent.person_id))
+        require_consent_taker(place, caller)
     except (Forbidden, NotFound):
         raise NotFound("no such consent") from None
 
@@ -104,7 +129,7 @@ def _check(
 ) -> None:
     role = _role(connection, statement.recipient_agency)
     today = house.legal_date(at)
-    latest = _latest_expiry(house, place, today)
+    latest = latest_expiry(house, place, today)
     findings = [
         *_unknown_fields(statement.fields),
         *_finding(
@@ -142,7 +167,8 @@ def _unknown_fields(paths: tuple[str, ...]) -> Iterator[FieldError]:
 
 
 def _is_the_persons_own(field: Field) -> bool:
-    return field.kind.name not in OTHER_PERSONS and field.data_class is not DataClass.VICTIM
+    """About another person only that person can consent; about a victim nobody else, either."""
+    return field.kind.person_of is None and field.data_class is not DataClass.VICTIM
 
 
 def _finding(holds: bool, pointer: str, message: str) -> Iterator[FieldError]:  # noqa: FBT001 - a predicate's outcome
@@ -150,47 +176,10 @@ def _finding(holds: bool, pointer: str, message: str) -> Iterator[FieldError]:  
         yield FieldError(pointer, message)
 
 
-def _latest_expiry(house: House, place: Standing, today: date) -> date:
+def latest_expiry(house: House, place: Standing, today: date) -> date:
+    """The last day that a consent may name."""
     left = place.file.actual_release_datetime
     release = place.file.planned_release_date if left is None else house.legal_date(left)
     if release is None:
         return today + timedelta(days=DAYS_WITHOUT_RELEASE)
     return release + timedelta(days=DAYS_AFTER_RELEASE)
-
-
-def _record(
-    connection: Connection,
-    house: House,
-    caller: Caller,
-    person_id: str,
-    consent_id: str,
-    status: str,
-    *,
-    at: datetime,
-) -> None:
-    act = Act(
-        operation=Operation.ALTERATION,
-        channel=Channel.ADMINISTRATION,
-        outcome=Outcome.RECORDED,
-        person_id=person_id,
-        fields={"fact": "consent", "id": consent_id, "status": status},
-    )
-    record(connection, house, caller, act, at=at)
-
-
-def _refuse(
-    connection: Connection,
-    house: House,
-    caller: Caller,
-    problem: ThroughcareError,
-    *,
-    at: datetime,
-) -> Refusal:
-    act = Act(
-        operation=Operation.ALTERATION,
-        channel=Channel.ADMINISTRATION,
-        outcome=Outcome.REFUSED,
-        fields={"fact": "consent", "reason": problem.slug},
-    )
-    record(connection, house, caller, act, at=at)
-    return Refusal(problem)

@@ -17,6 +17,7 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.registry import OPERATOR
 from app.administration.standing import require_custodian, standing
 from app.agencies.tokens import Caller
+from app.cases import steps
 from app.crypto import signing
 from app.database import table_of
 from app.files.tables import InmateFile
@@ -228,7 +229,8 @@ def tables_of_persons() -> tuple[tuple[Table, Table | None], ...]:
 
 
 def _delete_rows(connection: Connection, person_id: str) -> dict[str, int]:
-    counts: dict[str, int] = {}
+    # They hang on facts of three tables by an id alone, so no key leads to the person.
+    counts = {"deciding_fact_step": steps.erase(connection, person_id)}
     for table, parent in tables_of_persons():
         if parent is None:
             condition = table.c.person_id == person_id

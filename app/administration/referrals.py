@@ -8,14 +8,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.administration.recording import Moved, record_fact, refuse_fact
 from app.administration.standing import require_custodian, standing
 from app.agencies import registry
 from app.agencies.registry import AgencyRecord
 from app.agencies.tokens import Caller
 from app.cases import assignments, references
-from app.cases.assignments import ACCEPTED, DECLINED, Offer
-from app.house import Act, House, Refusal, record
+from app.cases.assignments import DECLINED, Offer
+from app.cases.fact import ACCEPTED, Kind
+from app.house import House, Refusal
 from app.outbox.planning import catch_up
 from app.problems import FieldError, InvalidInput, NotFound, ThroughcareError
 
@@ -51,12 +52,16 @@ def offer(
             by_officer=caller.officer_id,
         )
         status = assignments.offer(
-            connection, new, standing_acceptance=agency.standing_acceptance, at=at
+            connection,
+            new,
+            ring=house.ring,
+            standing_acceptance=agency.standing_acceptance,
+            at=at,
         )
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
+        return refuse_fact(connection, house, caller, Kind.CASE_ASSIGNMENT, problem, at=at)
     if status == ACCEPTED:
-        _open_case(connection, house, agency_id, place.file.person_id, at=at)
+        open_case(connection, house, agency_id, place.file.person_id, at=at)
     _record(connection, house, caller, place.file.person_id, new.assignment_id, status, at=at)
     return Referral(assignment_id=new.assignment_id, status=status)
 
@@ -73,17 +78,21 @@ def answer(
     """The receiving agency accepts or declines an offer made to it."""
     status = ACCEPTED if accept else DECLINED
     try:
-        row = assignments.get(connection, assignment_id)
-        _require_party(caller, row.agency_id)
+        offered = assignments.get(connection, assignment_id, ring=house.ring)
+        _require_party(caller, offered.agency_id)
         assignments.decide(
-            connection, assignment_id, status=status, officer=caller.officer_id, at=at
+            connection,
+            offered,
+            ring=house.ring,
+            status=status,
+            officer=caller.officer_id,
+            at=at,
         )
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
-    reference = (
-        _open_case(connection, house, caller.agency_id, row.person_id, at=at) if accept else None
-    )
-    _record(connection, house, caller, row.person_id, assignment_id, status, at=at)
+        return refuse_fact(connection, house, caller, Kind.CASE_ASSIGNMENT, problem, at=at)
+    person_id = str(offered.person_id)
+    reference = open_case(connection, house, caller.agency_id, person_id, at=at) if accept else None
+    _record(connection, house, caller, person_id, assignment_id, status, at=at)
     return Referral(assignment_id=assignment_id, status=status, reference=reference)
 
 
@@ -92,12 +101,20 @@ def end(
 ) -> Referral | Refusal:
     """Custodian or agency ends an accepted assignment; it stops counting at once."""
     try:
-        row = assignments.get(connection, assignment_id)
-        _require_party(caller, row.agency_id, row.offered_by_agency)
-        assignments.end(connection, assignment_id, officer=caller.officer_id, at=at)
+        accepted = assignments.get(connection, assignment_id, ring=house.ring)
+        _require_party(caller, accepted.agency_id, accepted.by_agency)
+        assignments.end(
+            connection,
+            accepted,
+            ring=house.ring,
+            agency=caller.agency_id,
+            officer=caller.officer_id,
+            at=at,
+        )
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
-    _record(connection, house, caller, row.person_id, assignment_id, assignments.ENDED, at=at)
+        return refuse_fact(connection, house, caller, Kind.CASE_ASSIGNMENT, problem, at=at)
+    person_id = str(accepted.person_id)
+    _record(connection, house, caller, person_id, assignment_id, assignments.ENDED, at=at)
     return Referral(assignment_id=assignment_id, status=assignments.ENDED)
 
 
@@ -127,7 +144,7 @@ def _require_party(caller: Caller, *parties: str) -> None:
         raise NotFound("no such case assignment")
 
 
-def _open_case(
+def open_case(
     connection: Connection, house: House, agency_id: str, person_id: str, *, at: datetime
 ) -> str:
     """Give the agency its reference, and the notices that it missed."""
@@ -153,29 +170,7 @@ def _record(
     *,
     at: datetime,
 ) -> None:
-    act = Act(
-        operation=Operation.ALTERATION,
-        channel=Channel.ADMINISTRATION,
-        outcome=Outcome.RECORDED,
-        person_id=person_id,
-        fields={"fact": "case-assignment", "id": assignment_id, "status": status},
+    moved = Moved(
+        kind=Kind.CASE_ASSIGNMENT, fact_id=assignment_id, status=status, person_id=person_id
     )
-    record(connection, house, caller, act, at=at)
-
-
-def _refuse(
-    connection: Connection,
-    house: House,
-    caller: Caller,
-    problem: ThroughcareError,
-    *,
-    at: datetime,
-) -> Refusal:
-    act = Act(
-        operation=Operation.ALTERATION,
-        channel=Channel.ADMINISTRATION,
-        outcome=Outcome.REFUSED,
-        fields={"fact": "case-assignment", "reason": problem.slug},
-    )
-    record(connection, house, caller, act, at=at)
-    return Refusal(problem)
+    record_fact(connection, house, caller, moved, at=at)

@@ -21,11 +21,15 @@ UNKNOWN_PERSON = NotFound("no person is known to you by this reference")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the caller is to this person."""
+    """What the caller is to this person.
+
+    `is_known`: the caller has a reference for the person, as after a referral or a notice.
+    """
 
     file: StoredFile
     is_custodian: bool
     has_case: bool
+    is_known: bool
 
 
 def standing(connection: Connection, house: House, caller: Caller, reference: str) -> Standing:
@@ -47,26 +51,41 @@ def standing_towards(
         file=file,
         is_custodian=file.custodian == caller.agency_id,
         has_case=assignments.is_accepted(
-            connection, person_id=person_id, agency_id=caller.agency_id
+            connection, ring=house.ring, person_id=person_id, agency_id=caller.agency_id
         ),
+        is_known=references.of(
+            connection, ring=house.ring, agency_id=caller.agency_id, person_id=person_id
+        )
+        is not None,
     )
+
+
+def require_officer(house: House, caller: Caller) -> None:
+    """Only an officer of whom the exchange can be sure may go on.
+
+    Registered and active each caller's officer is, at every call. Proven by the agency's own
+    identity provider, not only named by its client, the officer must be where the setting
+    `require_proven_officers` demands it.
+    """
+    if house.require_proven_officers and caller.assurance != "proven":
+        raise Forbidden("this is for an officer whom the agency's identity provider has proven")
 
 
 def require_custodian(place: Standing) -> None:
     """Only the custodian of the file may go on."""
     if not place.is_custodian:
-        raise _refusal(place, "only the custodian of the file may state this")
+        raise refusal(place, "only the custodian of the file may state this")
 
 
 def require_consent_taker(place: Standing, caller: Caller) -> None:
     """Only the custodian, or a welfare centre that has the case, may go on."""
     takes = caller.role == WELFARE_CENTRE and place.has_case
     if not place.is_custodian and not takes:
-        raise _refusal(
+        raise refusal(
             place, "a consent is taken by the custodian or by a welfare centre with the case"
         )
 
 
-def _refusal(place: Standing, rule: str) -> Forbidden | NotFound:
-    """The rule, to whoever has the case; to all others the person is unknown by any reference."""
-    return Forbidden(rule) if place.has_case else UNKNOWN_PERSON
+def refusal(place: Standing, rule: str) -> Forbidden | NotFound:
+    """The rule, to whoever keeps the file or has the case; to all others nobody is known."""
+    return Forbidden(rule) if place.has_case or place.is_custodian else UNKNOWN_PERSON

@@ -12,6 +12,7 @@ from app.api.contract import problems
 from app.api.models import CaseQuery, Cases
 from app.api.service import perform, service_of
 from app.disclosure.caseload import Caseload, caseload
+from app.house import Refusal
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
@@ -26,7 +27,7 @@ async def list_cases(request: Request, query: Annotated[CaseQuery, Query()]) -> 
     """A page of references. There is no search: what is not listed cannot be asked for."""
     house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Caseload:
+    def door(connection: Connection, caller: Caller, at: datetime) -> Caseload | Refusal:
         return caseload(connection, house, caller, after=query.after, limit=query.limit, at=at)
 
     page = await perform(request, door)

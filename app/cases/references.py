@@ -2,6 +2,8 @@
 
 A custodian brings its own reference; every other agency gets 128 random bits. Nothing
 is derived from the person, so two agencies cannot match their references.
+
+A row's seal names agency and person: one that was repointed does not open (FactAltered).
 """
 
 from collections.abc import Callable
@@ -10,8 +12,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from app.cases.fact import FactAltered
 from app.cases.tables import Reference
 from app.crypto.at_rest import blind_index, seal, unseal
+from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
 from app.database import insert_new, table_of
 from app.problems import Conflict
@@ -19,6 +23,7 @@ from app.problems import Conflict
 REFERENCE = table_of(Reference)
 RANDOM_BYTES = 16
 NONCE_BYTES = 12
+ALTERED = "a reference cannot be relied on; nothing was released"
 
 Random = Callable[[int], bytes]
 
@@ -33,12 +38,17 @@ class Listed:
 
 def find(connection: Connection, *, ring: KeyRing, agency_id: str, reference: str) -> str | None:
     """The person whom this agency knows by this reference, or None."""
-    return connection.scalar(
-        select(REFERENCE.c.person_id).where(
+    row = connection.execute(
+        select(REFERENCE.c.person_id, REFERENCE.c.reference_sealed).where(
             REFERENCE.c.agency_id == agency_id,
             REFERENCE.c.reference_index == _index(ring, agency_id, reference),
         )
-    )
+    ).one_or_none()
+    if row is None:
+        return None
+    if _open(ring, agency_id, row.person_id, row.reference_sealed) != reference:
+        raise FactAltered(ALTERED)
+    return str(row.person_id)
 
 
 def name(
@@ -158,4 +168,7 @@ def _associated(agency_id: str, person_id: str) -> bytes:
 
 
 def _open(ring: KeyRing, agency_id: str, person_id: str, sealed: bytes) -> str:
-    return unseal(ring.data_encryption, sealed, _associated(agency_id, person_id)).decode()
+    try:
+        return unseal(ring.data_encryption, sealed, _associated(agency_id, person_id)).decode()
+    except DecryptionFailed:
+        raise FactAltered(ALTERED) from None

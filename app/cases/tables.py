@@ -1,4 +1,8 @@
-"""Tables of the deciding facts. A fact that is not here counts as absent."""
+"""Tables of the deciding facts. A fact that is not here counts as absent.
+
+Each row that decides carries an authentication code (`app.cases.fact`); a row without one is
+as good as altered.
+"""
 
 from datetime import date, datetime
 
@@ -8,6 +12,7 @@ from sqlmodel import Field, SQLModel
 from app.database import Instant
 
 OPEN = text("status IN ('offered', 'accepted')")
+STANDING = text("status IN ('proposed', 'in-force')")
 
 
 class Reference(SQLModel, table=True):
@@ -52,6 +57,7 @@ class CaseAssignment(SQLModel, table=True):
     status: str
     decided_by_officer: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=Instant)
+    authentication_code: str | None = None
 
 
 class Consent(SQLModel, table=True):
@@ -73,3 +79,78 @@ class Consent(SQLModel, table=True):
     withdrawn_at: datetime | None = Field(default=None, sa_type=Instant)
     withdrawn_by_agency: str | None = None
     withdrawn_by_officer: str | None = None
+    authentication_code: str | None = None
+
+
+class DecidingFact(SQLModel, table=True):
+    """Any other fact that decides: who it is about, in whose favour, what it opens, until when."""
+
+    __tablename__ = "deciding_fact"
+    # The same fact stated twice, even at once, is one; and the hot path finds by this pair.
+    __table_args__ = (
+        Index(
+            "ux_deciding_fact_standing",
+            "content_index",
+            unique=True,
+            sqlite_where=STANDING,
+            postgresql_where=STANDING,
+        ),
+        Index("ix_deciding_fact_agency_person", "agency_id", "person_id"),
+    )
+    fact_id: str = Field(primary_key=True)
+    kind: str
+    # None where it is about the agency alone, as its designation is.
+    person_id: str | None = Field(default=None, foreign_key="inmate_file.person_id", index=True)
+    agency_id: str = Field(foreign_key="agency.agency_id")
+    status: str
+    purpose: str | None = None
+    parts: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    element: str | None = None
+    expires_at: datetime | None = Field(default=None, sa_type=Instant)
+    # SHA-256 of the document, in hexadecimal, where there is one.
+    evidence_sha256: str | None = None
+    # Reasons and answers, sealed: they are words about a person.
+    details_sealed: bytes | None = None
+    asserted_by_agency: str
+    asserted_by_officer: str
+    asserted_at: datetime = Field(sa_type=Instant)
+    # Keyed fingerprint of what it says: finds the same fact again.
+    content_index: str
+    authentication_code: str | None = None
+
+
+class FactStep(SQLModel, table=True):
+    """One version of a fact of any table: who moved it to which status, and when."""
+
+    __tablename__ = "deciding_fact_step"
+    fact_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    status: str
+    by_agency: str
+    by_officer: str
+    at: datetime = Field(sa_type=Instant)
+
+
+class ReferralCode(SQLModel, table=True):
+    """A one-time code that a person carries to an agency; kept as a keyed digest only."""
+
+    __tablename__ = "referral_code"
+    code_index: str = Field(primary_key=True)
+    person_id: str = Field(foreign_key="inmate_file.person_id", index=True)
+    purpose: str
+    made_by_agency: str
+    made_by_officer: str
+    made_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+    redeemed_at: datetime | None = Field(default=None, sa_type=Instant)
+    redeemed_by_agency: str | None = None
+    authentication_code: str | None = None
+
+
+class RedemptionFailure(SQLModel, table=True):
+    """A code that a client tried in vain: whoever guesses is stopped."""
+
+    __tablename__ = "redemption_failure"
+    failure_id: str = Field(primary_key=True)
+    client_id: str = Field(foreign_key="client.client_id", index=True)
+    at: datetime = Field(sa_type=Instant)

@@ -8,10 +8,12 @@ from datetime import datetime
 import typer
 import uvicorn
 from alembic import command
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
 from app.access_log import checkpoints
+from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
 from app.main import (
@@ -25,6 +27,10 @@ from app.main import (
     opened,
 )
 from app.settings import Settings
+
+# In these revisions rows that decide had no code yet. Only the upgrade from them gives rows one:
+# at any later time that would make good what somebody put there.
+WITHOUT_CODES = ("0001", "0002")
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -101,7 +107,10 @@ def _migrate_and_sign(
 ) -> str:
     config = alembic_config()
     config.attributes["connection"] = connection
+    before = MigrationContext.configure(connection).get_current_revision()
     command.upgrade(config, "head")
+    if before in WITHOUT_CODES:
+        authenticate_rows(connection, ring=ring)
     # An older copy of the database must not be made good again by running this.
     check_log(connection, settings, ring)
     return checkpoints.publish(connection, key=ring.log_signing, origin=settings.log_origin, at=at)

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from app.administration import registry
+from app.administration import designations, registry
 from app.agencies.registry import AgencyRecord, ClientRecord
+from app.cases.fact import Fact
 from app.cli.output import Json, show
 from app.house import House
 from app.main import check_ready, make_clock, make_house, opened
@@ -52,6 +53,45 @@ def add_agency(
     )
     _run(lambda c, house, at: registry.register_agency(c, house, record, at=at))
     show({"agency": agency_id, "status": "active"}, as_json=as_json)
+
+
+@agency.command("designations")
+def list_designations(*, as_json: Json = False) -> None:
+    """List the trained units that agencies have proposed, and where each stands."""
+    found: list[Fact] = []
+    _run(lambda c, house, _: found.extend(designations.listing(c, house)))
+    rows = [
+        {
+            "designation": one.fact_id,
+            "agency": one.agency_id,
+            "status": one.status,
+            "expires_at": None if one.expires_at is None else one.expires_at.isoformat(),
+        }
+        for one in found
+    ]
+    show({"designations": rows}, as_json=as_json)
+
+
+@agency.command("designate")
+def designate(
+    designation: Annotated[str, typer.Argument(help="Id of the proposal.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Confirm that an agency's unit is designated and trained."""
+    _run(lambda c, house, at: designations.confirm(c, house, designation, at=at))
+    show({"designation": designation, "status": "in-force"}, as_json=as_json)
+
+
+@agency.command("end-designation")
+def end_designation(
+    designation: Annotated[str, typer.Argument(help="Id of the designation.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """End a designation; it counts no more at the next call."""
+    _run(lambda c, house, at: designations.end(c, house, designation, at=at))
+    show({"designation": designation, "status": "ended"}, as_json=as_json)
 
 
 @client.command("add")

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
+from app.cases.fact import FactAltered
 from app.crypto.at_rest import NONCE_BYTES, seal, unseal
 from app.crypto.errors import DecryptionFailed
-from app.disclosure.disclose import decide_file
-from app.house import Act, House, record
+from app.disclosure.disclose import decide_file, refuse
+from app.house import Act, House, Refusal, record
 from app.policy.errors import DecisionFailed
 from app.problems import FieldError, InvalidInput
 
@@ -45,15 +46,15 @@ def caseload(
     after: str | None,
     limit: int,
     at: datetime,
-) -> Caseload:
+) -> Caseload | Refusal:
     """References of persons about whom the caller may have anything at all now."""
-    listed = references.listing(
-        connection,
-        ring=house.ring,
-        agency_id=caller.agency_id,
-        after=None if after is None else _open_cursor(house, caller, after),
-        limit=limit,
-    )
+    start = None if after is None else _open_cursor(house, caller, after)
+    try:
+        listed = references.listing(
+            connection, ring=house.ring, agency_id=caller.agency_id, after=start, limit=limit
+        )
+    except FactAltered as altered:
+        return refuse(connection, house, caller, None, altered, at=at)
     ruled = {
         one.person_id: _ruling(connection, house, caller, one.person_id, at=at) for one in listed
     }
@@ -110,7 +111,7 @@ def _ruling(
 ) -> Ruling:
     try:
         decided = decide_file(connection, house, caller, person_id, at=at)
-    except DecisionFailed:
+    except (DecisionFailed, FactAltered):
         return Ruling.UNDECIDED
     if decided.projection.empty and not decided.decision.contribute:
         return Ruling.HIDDEN

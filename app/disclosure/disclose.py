@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
+from app.cases.fact import FactAltered
 from app.disclosure.entity_tags import etag_of, names
 from app.disclosure.project import Projection, project, released_paths
 from app.disclosure.situation import situation
@@ -67,12 +68,13 @@ def disclose(
     at: datetime,
 ) -> Disclosure | Refusal:
     """The caller's view of the person whom it knows by this reference, or a refusal."""
-    person_id = references.find(
-        connection, ring=house.ring, agency_id=caller.agency_id, reference=reference
-    )
+    person_id = None
     try:
+        person_id = references.find(
+            connection, ring=house.ring, agency_id=caller.agency_id, reference=reference
+        )
         decided = decide_file(connection, house, caller, person_id, at=at)
-    except DecisionFailed as failure:
+    except (DecisionFailed, FactAltered) as failure:
         return refuse(connection, house, caller, person_id, failure, at=at)
     if person_id is None or decided.projection.empty:
         return refuse(connection, house, caller, person_id, NOT_FOUND, at=at)
@@ -105,7 +107,12 @@ def decide_file(
     at: datetime,
     file: StoredFile | None = None,
 ) -> Decided:
-    """Load (unless `file` is given), decide and project; for nobody, the same on an empty file."""
+    """Load (unless `file` is given), decide and project; for nobody, the same on an empty file.
+
+    Raises:
+        DecisionFailed: the policy gave no clean answer.
+        FactAltered: a fact that the decision rests on was altered.
+    """
     if file is None:
         file = (
             StoredFile(person_id="", custodian="")
@@ -113,13 +120,13 @@ def decide_file(
             else store.load(connection, person_id, ring=house.ring)
         )
     today = house.legal_date(at)
-    request = situation(connection, house, caller, file, at=at)
-    decision = house.bundle.decide(request, at=today)
+    found = situation(connection, house, caller, file, at=at)
+    decision = house.bundle.decide(found.request, at=today)
     return Decided(
         file=file,
-        recorded=RecordedRequest(request, today),
+        recorded=RecordedRequest(found.request, today),
         decision=decision,
-        projection=project(decision, file, today=today),
+        projection=project(decision, file, found.admission, today=today),
     )
 
 

@@ -100,7 +100,7 @@ def _content(
             "fields": [form_and_reason(path, field) for path, field in fields],
         }
     asked = caller if about is None else _recipient(connection, caller, about)
-    request = situation(connection, house, asked, decided.file, at=at)
+    request = situation(connection, house, asked, decided.file, at=at).request
     person_id = decided.file.person_id
     known = references.of(
         connection, ring=house.ring, agency_id=asked.agency_id, person_id=person_id

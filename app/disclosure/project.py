@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from app.disclosure.persons import Admission
 from app.files.catalogue import FIELDS, Field
 from app.files.consistency import check_consistency
 from app.files.forms import Form
@@ -29,8 +30,13 @@ class Projection:
         return not self.released
 
 
-def project(decision: Decision, file: StoredFile, *, today: date) -> Projection:
-    """Each permitted field in its permitted form; everything else by name and reason only."""
+def project(
+    decision: Decision, file: StoredFile, admission: Admission, *, today: date
+) -> Projection:
+    """Each permitted field in its permitted form; everything else by name and reason only.
+
+    Of the other people in a field only those whom the recipient may learn about.
+    """
     released: dict[str, dict[str, Mapping[str, Any]]] = {}
     withheld: list[Mapping[str, str]] = []
     contradicted = _contradicted(file)
@@ -40,7 +46,9 @@ def project(decision: Decision, file: StoredFile, *, today: date) -> Projection:
             withheld.append({"field": path, "reason": ruling.reason or ""})
         else:
             stored = file.sections.get(field.section, {}).get(field.name)
-            envelope = None if path in contradicted else stored
+            if path in contradicted:
+                stored = None
+            envelope = None if stored is None else admission.of(path, stored)
             section = released.setdefault(field.section, {})
             section[field.name] = _released(field, ruling, envelope, today=today)
     return Projection(released, tuple(withheld))

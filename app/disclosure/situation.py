@@ -1,21 +1,52 @@
 """The situation that a decision is about: what is known of caller, file and case at a moment."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Connection
 
 from app.agencies.tokens import Caller
-from app.cases import assignments, consents
+from app.cases.known import Known, known
+from app.cases.loading import about
+from app.disclosure.persons import Admission
 from app.files.store import StoredFile
 from app.house import House
 from app.policy.request import Request
 from app.releases.milestones import SUPPORT_DAYS, notice_days
 
+# A release by order of a court, once the court has fixed its day.
+BY_ORDER = ("court_ordered_early", "court_ordered")
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the policy is asked, and what it does not decide: who of the nested persons shows."""
+
+    request: Request
+    admission: Admission
+
 
 def situation(
     connection: Connection, house: House, caller: Caller, file: StoredFile, *, at: datetime
+) -> Situation:
+    """The situation of this caller before this file. A fact that is not stored is absent.
+
+    FactAltered where a stored one cannot be relied on.
+    """
+    today = house.legal_date(at)
+    facts = about(connection, ring=house.ring, person_id=file.person_id, agency_id=caller.agency_id)
+    say = known(facts, purpose=caller.purpose, at=at, today=today)
+    return Situation(
+        request=_request(house, caller, file, say, at=at),
+        admission=Admission(
+            agency=caller.agency_id, role=caller.role, custodian=file.custodian, known=say
+        ),
+    )
+
+
+def _request(
+    house: House, caller: Caller, file: StoredFile, say: Known, *, at: datetime
 ) -> Request:
-    """The policy request of this caller about this file. A fact that is not stored is absent."""
     today = house.legal_date(at)
     left = file.actual_release_datetime
     release = file.planned_release_date if left is None else house.legal_date(left)
@@ -32,16 +63,17 @@ def situation(
         leave_municipality=_leave_municipality(house, file, today),
         days_to_release=days,
         support_open=days is None or days >= -SUPPORT_DAYS,
-        assigned=assignments.is_accepted(
-            connection, person_id=file.person_id, agency_id=caller.agency_id
-        ),
-        consents=consents.consented_fields(
-            connection,
-            person_id=file.person_id,
-            agency_id=caller.agency_id,
-            purpose=caller.purpose,
-            today=today,
-        ),
+        incident=_is_on_leave_in(house, file, caller.municipalities, today)
+        or _is_released_by_order_to(file, caller.municipalities, days),
+        assigned=say.assigned,
+        designated=say.designated,
+        child_linked=bool(say.children),
+        victim_registered=say.victim_registered,
+        transfer_approved=say.transfer_approved,
+        consents=say.consents,
+        relative_consents=frozenset(path for path, _ in say.relatives),
+        vital_interest=say.vital_interest,
+        court_orders=say.court_orders,
     )
 
 
@@ -50,3 +82,28 @@ def _leave_municipality(house: House, file: StoredFile, today: date) -> str | No
     ends = file.leave_end
     over = ends is None or house.legal_date(ends) < today
     return None if over else file.leave_municipality
+
+
+def _is_on_leave_in(house: House, file: StoredFile, territory: frozenset[str], today: date) -> bool:
+    """Whether the person spends a granted leave there on this legal day.
+
+    Before it begins its grant opens the leave itself and no more.
+    """
+    starts = file.leave_start
+    place = _leave_municipality(house, file, today)
+    return starts is not None and house.legal_date(starts) <= today and place in territory
+
+
+def _is_released_by_order_to(file: StoredFile, territory: frozenset[str], days: int | None) -> bool:
+    """Whether a court ordered a release to there, until the end of support.
+
+    Both the type and the day have to be the court's: either alone also stands in files of
+    ordinary releases. An escape or a failed return has no field in the file yet.
+    """
+    ordered = (file.release_type, file.release_date_confidence) == BY_ORDER
+    return (
+        ordered
+        and days is not None
+        and days >= -SUPPORT_DAYS
+        and file.return_municipality in territory
+    )

@@ -56,7 +56,8 @@ class Kind:
     """What values look like and what lower forms leave of them.
 
     `generalise` takes what the summary form says, never the full value. With
-    `authored_summary` the summary form is a text of its own that the author wrote.
+    `authored_summary` the summary form is a text of its own that the author wrote. `person_of`
+    is there where a value, or each item of a list, holds another person: it finds that one.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Kind:
     summarise: Transformer = recorded
     generalise: Transformer = recorded
     authored_summary: bool = False
+    person_of: Transformer | None = None
 
     def transform(self, form: Form, value: Value, *, summary: str | None = None) -> Value:
         """A stored value in a form; `summary` is that of its envelope, if it has one.
@@ -105,6 +107,18 @@ def _once(items: list[Any]) -> list[Any]:
 def _list_of(item: Any) -> Any:  # noqa: ANN401 - a type and the type of its lists
     limits = Member(max_length=MAX_ITEMS, json_schema_extra={"uniqueItems": True})
     return Annotated[list[item], limits, AfterValidator(_once)]
+
+
+def _list_of_persons(model: type[BaseModel]) -> Any:  # noqa: ANN401 - a type and the type of its lists
+    return Annotated[_list_of(model), AfterValidator(_references_once)]
+
+
+def _references_once(items: list[Any]) -> list[Any]:
+    """Two persons by one reference could not be told apart by whoever decides about one."""
+    given = [(getattr(one, "holder", None), one.reference) for one in items if one.reference]
+    if len(set(given)) != len(given):
+        raise refuse("unique", "Expected each reference once")
+    return items
 
 
 def code(codes: CodeList) -> Kind:
@@ -165,20 +179,30 @@ def record(
 
 
 def records(
-    model: type[BaseModel], *, summary: Transformer, generalised: Transformer = count_band
+    model: type[BaseModel],
+    *,
+    summary: Transformer,
+    generalised: Transformer = count_band,
+    person_of: Transformer | None = None,
 ) -> Kind:
-    """A list of values with parts."""
-    return Kind(name="list", value_type=_list_of(model), summarise=summary, generalise=generalised)
+    """A list of values with parts; `person_of` finds the person whom such a value is about."""
+    return Kind(
+        name="list",
+        value_type=_list_of(model),
+        summarise=summary,
+        generalise=generalised,
+        person_of=person_of,
+    )
 
 
 def person(model: type[BaseModel]) -> Kind:
-    """Another person. Below full only existence, until each person can be decided on alone."""
-    return Kind(name="person", value_type=model)
+    """Another person, decided on alone. Below full only existence."""
+    return Kind(name="person", value_type=model, person_of=unchanged)
 
 
 def persons(model: type[BaseModel]) -> Kind:
-    """Other persons, as `person`: not even their number is told."""
-    return Kind(name="person[]", value_type=_list_of(model))
+    """Other persons, each decided on alone: below full not even their number is told."""
+    return Kind(name="person[]", value_type=_list_of_persons(model), person_of=unchanged)
 
 
 DATE = Kind(

@@ -334,6 +334,7 @@ SUPERVISION = section(
             values.ContactProhibition,
             summary=distinct("prohibition", "zone"),
             generalised=recorded,
+            person_of=member("protected_person"),
         ),
         VICTIM,
         "No-contact conditions; persons by pointer only",

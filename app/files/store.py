@@ -68,6 +68,24 @@ class StoredFile:
         return place
 
     @property
+    def release_type(self) -> str | None:
+        """On what ground the person leaves."""
+        ground: str | None = self._value("release", "release_type")
+        return ground
+
+    @property
+    def release_date_confidence(self) -> str | None:
+        """Whether the date is projected, confirmed or ordered by a court."""
+        confidence: str | None = self._value("release", "release_date_confidence")
+        return confidence
+
+    @property
+    def leave_start(self) -> datetime | None:
+        """When a temporary leave begins."""
+        window = self._value("release", "temporary_leave_window")
+        return None if window is None else datetime.fromisoformat(window["start"])
+
+    @property
     def leave_end(self) -> datetime | None:
         """When a temporary leave ends."""
         window = self._value("release", "temporary_leave_window")

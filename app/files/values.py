@@ -77,6 +77,11 @@ class PreferredLanguage(Strict):
     interpreter_needed: bool = absent()
 
 
+# Of a nested person: by this the consent or the link of this very person is found again. The
+# sender gives it; without one the person is named to nobody but whoever keeps the file.
+OwnReference = Annotated[str, formats.REFERENCE]
+
+
 class EmergencyContact(Strict):
     """Whom to call: a relative or somebody else."""
 
@@ -85,6 +90,7 @@ class EmergencyContact(Strict):
     relation: Annotated[str, lists.RELATION]
     phone: Annotated[str, formats.PHONE]
     next_of_kin: bool = absent()
+    reference: OwnReference = absent()
 
 
 class FamilyContact(Strict):
@@ -94,6 +100,7 @@ class FamilyContact(Strict):
     name: Annotated[str, Line(200, FAMILY_NAMES)]
     relation: Annotated[str, lists.RELATION]
     phone: Annotated[str, formats.PHONE] = absent()
+    reference: OwnReference = absent()
 
 
 class Child(Strict):
@@ -103,6 +110,7 @@ class Child(Strict):
     family: Family
     given: Annotated[list[Given], Member(max_length=5)]
     date_of_birth: Annotated[str, formats.BIRTH_DATE]
+    reference: OwnReference = absent()
 
 
 class DisciplinarySanction(Strict):

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select
 
 from app.agencies.registry import ACTIVE, AGENCY, COMPETENCE
-from app.cases.assignments import ACCEPTED, ASSIGNMENT
+from app.cases.assignments import ASSIGNMENT
+from app.cases.fact import ACCEPTED
 from app.database import MICROSECOND, table_of
 from app.files.tables import InmateFile
 from app.outbox.deliveries import DELIVERY, QUEUED, SENT

@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, or_, select
 
 from app.agencies.registry import COMPETENCE
-from app.cases.assignments import ACCEPTED, ASSIGNMENT
+from app.cases.assignments import ASSIGNMENT
+from app.cases.fact import ACCEPTED
 from app.outbox import milestones
 from app.outbox.events import FILE, Audience, NewEvent, Recipients, publish
 from app.outbox.milestones import Due

@@ -263,6 +263,17 @@ def test_a_consent_is_withdrawn_once(
     assert exchange.stored() == before
 
 
+def test_a_consent_taken_twice_is_one_until_it_is_withdrawn(
+    exchange: Exchange, prison: Speaker, employment: Speaker, person: str
+) -> None:
+    consent = exchange.consent(prison, person, employment, NAME)
+    before = exchange.stored()
+    assert exchange.consent(prison, person, employment, NAME) == consent
+    assert exchange.stored() == before
+    assert prison.post(f"{CONSENTS}/{consent}/withdrawal").status_code == 204
+    assert exchange.consent(prison, person, employment, NAME) != consent
+
+
 def test_a_withdrawal_leaves_other_consents(
     exchange: Exchange, prison: Speaker, employment: Speaker, person: str
 ) -> None:

@@ -285,8 +285,10 @@ def test_every_table_is_known_to_be_about_a_person_or_not() -> None:
         "agency",
         "agency_municipality",
         "client",
+        "deciding_fact_step",
         "erasure",
         "officer",
+        "redemption_failure",
         "subscription",
         "used_assertion",
     }

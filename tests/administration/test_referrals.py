@@ -3,7 +3,8 @@
 import pytest
 
 from app.access_log.vocabulary import Outcome
-from app.cases.assignments import ACCEPTED, DECLINED, ENDED, OFFERED
+from app.cases.assignments import DECLINED, ENDED, OFFERED
+from app.cases.fact import ACCEPTED
 from tests.api.exchange import Exchange, Speaker, is_problem, without_date
 
 ASSIGNMENTS = "/v1/case-assignments"

@@ -37,6 +37,9 @@ FILES_AND_FACTS = (
     "reference",
     "case_assignment",
     "consent",
+    "deciding_fact",
+    "deciding_fact_step",
+    "referral_code",
 )
 RELEASE = (START + timedelta(days=20)).date()
 MUNICIPALITY = "XK-GJILAN"

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Connection
 
 from app.cases import references
+from app.cases.fact import FactAltered
 from app.cases.references import REFERENCE, Listed
-from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
 from app.database import Database, open_database
 from app.problems import Conflict
@@ -179,11 +179,30 @@ def test_a_sealed_reference_moved_to_another_agency_or_person_does_not_open(
 ) -> None:
     ensure(filled, ring, "welfare-1")
     filled.execute(REFERENCE.update().values(agency_id="police-1"))
-    with pytest.raises(DecryptionFailed):
+    with pytest.raises(FactAltered):
         references.of(filled, ring=ring, agency_id="police-1", person_id="person-1")
     filled.execute(REFERENCE.update().values(agency_id="welfare-1", person_id="person-2"))
-    with pytest.raises(DecryptionFailed):
+    with pytest.raises(FactAltered):
         references.listing(filled, ring=ring, agency_id="welfare-1", after=None, limit=10)
+
+
+def test_a_row_that_was_repointed_finds_nobody(filled: Connection, ring: KeyRing) -> None:
+    reference = ensure(filled, ring, "welfare-1")
+    filled.execute(REFERENCE.update().values(person_id="person-2"))
+    with pytest.raises(FactAltered):
+        find(filled, ring, "welfare-1", reference)
+
+
+def test_a_row_under_another_references_index_finds_nobody(
+    filled: Connection, ring: KeyRing
+) -> None:
+    first = ensure(filled, ring, "welfare-1")
+    ensure(filled, ring, "welfare-1", "person-2")
+    row = filled.execute(REFERENCE.select().where(REFERENCE.c.person_id == "person-1")).one()
+    filled.execute(REFERENCE.delete().where(REFERENCE.c.person_id == "person-1"))
+    filled.execute(REFERENCE.update().values(reference_index=row.reference_index))
+    with pytest.raises(FactAltered):
+        find(filled, ring, "welfare-1", first)
 
 
 def test_no_reference_stands_in_clear_in_the_database_file(

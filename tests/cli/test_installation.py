@@ -10,17 +10,26 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from alembic import command
+from sqlalchemy import Connection, insert, update
 from sqlalchemy.engine import make_url
 
 from app.access_log import checkpoints
 from app.access_log.note import Verifier, open_note
+from app.cases import assignments
+from app.cases.assignments import Offer
+from app.cases.fact import FactAltered
+from app.cases.tables import CaseAssignment
+from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
+from app.database import table_of
+from app.files.tables import InmateFile
 from app.house import House
-from app.main import opened
+from app.main import alembic_config, opened
 from tests.cli.command_line import PATIENCE, Done, Installation, register, sign
 from tests.cli.conftest import Invoke, InvokeIn
 from tests.conftest import empty_database
-from tests.world import POLICIES
+from tests.world import POLICIES, START
 
 
 @pytest.fixture
@@ -270,3 +279,43 @@ def test_a_running_service_keeps_its_database_and_its_port_and_ends_when_asked(
     assert "Traceback" not in log
     # It let go of everything: the next one may have it.
     assert invoke("init").code == 0
+
+
+def test_init_gives_codes_to_the_rows_of_older_tables_and_never_again(
+    installation: Installation, house: House
+) -> None:
+    at = START
+    table = table_of(CaseAssignment)
+    new = Offer(
+        assignment_id="a-1",
+        person_id="person-1",
+        agency_id="welfare-1",
+        by_agency="prison-1",
+        by_officer="o-1",
+    )
+    file = {"person_id": "person-1", "custodian": "prison-1", "version": 1, "updated_at": at}
+
+    def enter(connection: Connection) -> None:
+        register(connection, house, "prison-1", "correctional_service")
+        register(connection, house, "welfare-1", "social_welfare_centre")
+        connection.execute(insert(table_of(InmateFile)).values(**file))
+        assignments.offer(connection, new, ring=house.ring, standing_acceptance=True, at=at)
+        # As the tables were before rows had codes.
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+
+    def counts(connection: Connection) -> bool:
+        return assignments.is_accepted(
+            connection, ring=house.ring, person_id="person-1", agency_id="welfare-1"
+        )
+
+    with opened(installation.settings) as database:
+        database.run_blocking(enter)
+    prepare(installation.settings, at=at)
+    with opened(installation.settings) as database:
+        assert database.read_blocking(counts)
+        database.run_blocking(lambda c: c.execute(update(table).values(authentication_code=None)))
+    prepare(installation.settings, at=at)
+    with opened(installation.settings) as database, pytest.raises(FactAltered):
+        database.read_blocking(counts)

@@ -1,18 +1,22 @@
 """Commands of the registry: what they enter, what they refuse, and that each is on record."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select
 
 from app.access_log.ledger import LOOKUP
+from app.administration import designations
+from app.administration.deciding_facts import Stated
 from app.agencies.registry import AGENCY, CLIENT, COMPETENCE, OFFICER
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import SigningKey
 from app.house import House
 from app.main import opened
 from app.receiver.configuration import AgencyConfiguration
+from tests.administration.parties import caller_of
 from tests.cli.command_line import Done, Installation, register, register_client
 from tests.cli.conftest import Invoke
 
@@ -198,3 +202,36 @@ def test_an_agency_makes_keys_of_which_only_the_public_ones_are_registered(
     again = invoke(*arguments)
     assert again.code == 1
     assert "Traceback" not in again.err
+
+
+def test_a_proposed_unit_is_listed_designated_and_ended_on_record(
+    registered: Installation, house: House, invoke: Invoke
+) -> None:
+    at = datetime.now(UTC)
+    officer = caller_of("police-1", "police_local", officer="police-1-officer")
+
+    def propose(connection: Connection) -> str:
+        proposed = designations.propose(
+            connection,
+            house,
+            officer,
+            evidence_sha256="0" * 64,
+            expires_on=at.date() + timedelta(days=30),
+            at=at,
+        )
+        assert isinstance(proposed, Stated)
+        return proposed.fact_id
+
+    with opened(registered.settings) as database:
+        designation = database.run_blocking(propose)
+    before = entries(registered)
+
+    listed = invoke("agency", "designations", "--json").json["designations"]
+    assert [(one["agency"], one["status"]) for one in listed] == [("police-1", "proposed")]
+    assert [one["designation"] for one in listed] == [designation]
+    done = invoke("agency", "designate", designation, "--json")
+    assert done.json == {"designation": designation, "status": "in-force"}
+    done = invoke("agency", "end-designation", designation, "--json")
+    assert done.json == {"designation": designation, "status": "ended"}
+    assert invoke("agency", "designate", designation).code == 1
+    assert entries(registered) == before + 2

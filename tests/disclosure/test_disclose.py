@@ -483,7 +483,7 @@ def test_without_a_clean_decision_nothing_leaves_and_that_is_on_record(
     def read(connection: Connection) -> Disclosure | Refusal:
         return disclose(connection, world.service.house, caller, ordinary, at=world.clock())
 
-    def listing(connection: Connection) -> Caseload:
+    def listing(connection: Connection) -> Caseload | Refusal:
         return caseload(
             connection, world.service.house, caller, after=None, limit=50, at=world.clock()
         )

@@ -1,10 +1,13 @@
 """The projection adds what is permitted; what does not stand is as if it were not recorded."""
 
 from datetime import date
+from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.cases.known import Known
+from app.disclosure.persons import Admission
 from app.disclosure.project import project, released_paths
 from app.files.catalogue import FIELDS
 from app.files.forms import Form
@@ -13,6 +16,8 @@ from app.policy.decision import Decision, FieldDecision, Reason
 from tests.api.exchange import Sections, sections_of
 
 TODAY = date(2027, 3, 3)
+# Of whoever keeps the file: each nested person shows.
+EVERYBODY = Admission(agency="prison", role="", custodian="prison", known=Known())
 FORMS = st.fixed_dictionaries({path: st.sampled_from(Form) for path in FIELDS})
 
 
@@ -43,6 +48,7 @@ def stored(sections: Sections, **more: str) -> StoredFile:
     )
 
 
+@cache  # to draw it anew for every example would take most of the time
 def whole_file() -> StoredFile:
     roles = dict.fromkeys(field.owner_role for field in FIELDS.values())
     return stored({name: one for role in roles for name, one in sections_of(role).items()})
@@ -52,7 +58,7 @@ def whole_file() -> StoredFile:
 def test_every_field_is_released_in_its_form_or_withheld_with_a_reason(
     forms: dict[str, Form],
 ) -> None:
-    projection = project(decision(forms), whole_file(), today=TODAY)
+    projection = project(decision(forms), whole_file(), EVERYBODY, today=TODAY)
     released = {one["field"]: one["form"] for one in released_paths(projection)}
     withheld = {one["field"] for one in projection.withheld}
     assert released == {path: form.code for path, form in forms.items() if form is not Form.NONE}
@@ -62,8 +68,8 @@ def test_every_field_is_released_in_its_form_or_withheld_with_a_reason(
 
 @given(FORMS)
 def test_what_is_withheld_looks_the_same_with_and_without_a_value(forms: dict[str, Form]) -> None:
-    empty = project(decision(forms), stored({}), today=TODAY)
-    full = project(decision(forms), whole_file(), today=TODAY)
+    empty = project(decision(forms), stored({}), EVERYBODY, today=TODAY)
+    full = project(decision(forms), whole_file(), EVERYBODY, today=TODAY)
     assert empty.withheld == full.withheld
     assert list(released_paths(empty)) == list(released_paths(full))
 
@@ -72,7 +78,7 @@ def test_what_is_withheld_looks_the_same_with_and_without_a_value(forms: dict[st
 def test_below_the_summary_no_origin_is_told_and_below_generalised_no_value(
     forms: dict[str, Form],
 ) -> None:
-    projection = project(decision(forms), whole_file(), today=TODAY)
+    projection = project(decision(forms), whole_file(), EVERYBODY, today=TODAY)
     for fields in projection.released.values():
         for field in fields.values():
             told = field.keys() - {"form", "policies", "legal_bases", "recorded"}
@@ -88,7 +94,7 @@ def test_a_value_holds_through_its_last_day_and_not_longer() -> None:
     for until, recorded in (("2027-03-02", False), ("2027-03-03", True), ("2027-03-04", True)):
         file = stored(need, valid_until=until)
         for form in (Form.FULL, Form.EXISTENCE):
-            released = project(everything(form), file, today=TODAY).released
+            released = project(everything(form), file, EVERYBODY, today=TODAY).released
             field = released["needs"]["employment_need"]
             assert field["recorded"] is recorded
             assert ("value" in field) is (recorded and form is Form.FULL)
@@ -106,7 +112,7 @@ def test_what_the_sentence_contradicts_is_as_if_it_were_not_recorded() -> None:
         sentence = {} if status is None else {"sentence": {"legal_status": {"value": status}}}
         for form in (Form.FULL, Form.EXISTENCE):
             released = project(
-                everything(form), stored({**marks, **sentence}), today=TODAY
+                everything(form), stored({**marks, **sentence}), EVERYBODY, today=TODAY
             ).released
             assert released["extremism_status"]["veto_status"]["recorded"] is recorded
             assert released["risk_assessment"]["risk_level_ve"]["recorded"] is recorded

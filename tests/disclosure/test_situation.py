@@ -1,7 +1,9 @@
 """The situation of a decision: days are those of the legal time zone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import Connection
 
 from app.administration.registry import OPERATOR
@@ -23,11 +25,14 @@ def file_of(**values: object) -> StoredFile:
     )
 
 
-def situation_at(exchange: Exchange, file: StoredFile, at: datetime) -> Request:
+def situation_at(
+    exchange: Exchange, file: StoredFile, at: datetime, *, territory: str = ""
+) -> Request:
     house: House = exchange.world.service.house
+    caller = replace(OPERATOR, municipalities=frozenset({territory}))
 
     def work(connection: Connection) -> Request:
-        return situation(connection, house, OPERATOR, file, at=at)
+        return situation(connection, house, caller, file, at=at).request
 
     return exchange.world.service.database.read_blocking(work)
 
@@ -73,3 +78,59 @@ def test_a_window_that_would_open_on_a_sunday_is_open_on_the_friday(exchange: Ex
     in_thirty = (friday + timedelta(days=32)).date().isoformat()
     asked = situation_at(exchange, file_of(planned_release_date=in_thirty), friday)
     assert asked.days_to_release == 30
+
+
+LEAVE = {
+    "temporary_leave_municipality_code": PLACE,
+    "temporary_leave_window": {
+        "start": "2027-06-01T08:00:00+00:00",
+        "end": "2027-06-03T23:30:00+00:00",
+    },
+}
+BY_ORDER = {
+    "release_type": "court_ordered_early",
+    "release_date_confidence": "court_ordered",
+    "planned_release_date": "2027-09-01",
+}
+
+
+@pytest.mark.parametrize(
+    ("day", "incident"),
+    [("2027-05-31", False), ("2027-06-01", True), ("2027-06-04", True), ("2027-06-05", False)],
+)
+def test_a_leave_is_an_incident_where_and_while_it_is_spent(
+    exchange: Exchange, day: str, *, incident: bool
+) -> None:
+    at = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    asked = situation_at(exchange, file_of(**LEAVE), at, territory=PLACE)
+    assert asked.incident is incident
+    assert not situation_at(exchange, file_of(**LEAVE), at, territory="XK-GJILAN").incident
+
+
+def returning_to(place: str, **release: object) -> StoredFile:
+    file = file_of(**release)
+    home = {"return_municipality_code": {"value": place}}
+    return replace(file, sections={**file.sections, "residence_contact": home})
+
+
+def test_a_release_by_order_of_a_court_is_an_incident_until_the_end_of_support(
+    exchange: Exchange,
+) -> None:
+    file = returning_to(PLACE, **BY_ORDER)
+    for at, incident in (
+        (datetime(2027, 3, 1, 12, tzinfo=UTC), True),
+        (datetime(2027, 9, 1, 12, tzinfo=UTC), True),
+        (datetime(2028, 2, 28, 12, tzinfo=UTC), True),
+        (datetime(2028, 2, 29, 12, tzinfo=UTC), False),
+    ):
+        assert situation_at(exchange, file, at, territory=PLACE).incident is incident
+    assert not situation_at(
+        exchange, file, datetime(2027, 3, 1, tzinfo=UTC), territory="XK-GJILAN"
+    ).incident
+
+
+@pytest.mark.parametrize("missing", BY_ORDER)
+def test_what_the_file_does_not_say_is_no_incident(exchange: Exchange, missing: str) -> None:
+    said = {name: value for name, value in BY_ORDER.items() if name != missing}
+    at = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    assert not situation_at(exchange, returning_to(PLACE, **said), at, territory=PLACE).incident

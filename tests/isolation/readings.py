@@ -72,6 +72,9 @@ GIVES_MORE: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "3.4 says on complaint only; here an order for the section": (
         ("CRT", "custody.admission_injuries_note", "S:O"),
     ),
+    "3.4 says when the child is the protected person; each prohibition is decided by itself": (
+        ("CHP", "supervision.contact_prohibitions", "S:K"),
+    ),
     "3.4 says `child_protection` or L; here a linked child is the first": (
         ("CSW", "sentence.offence_category", "G:N,K/L_field"),
     ),

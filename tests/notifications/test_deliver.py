@@ -11,6 +11,7 @@ from sqlalchemy import delete, update
 from app.access_log.vocabulary import Outcome
 from app.administration import registry
 from app.agencies.registry import AGENCY, CLIENT, COMPETENCE
+from app.cases.consents import CONSENT
 from app.outbox.subscriptions import SUBSCRIPTION
 from tests.notifications.agency import Agency
 from tests.notifications.play import Prison, Town
@@ -159,6 +160,26 @@ def test_a_consent_that_was_withdrawn_between_two_attempts_cancels_the_second(
     town.advance(hours=1)
     assert len(employment.notices()) == 1
     assert [row.status for row in town.deliveries(employment)] == ["cancelled"]
+
+
+def test_a_fact_that_was_altered_withholds_the_notice_until_it_is_put_right(
+    town: Town, prison: Prison
+) -> None:
+    employment = town.subscribed("employment_service")
+    reference = prison.admit(town.today + days(20))
+    prison.consent(reference, employment, *CONSENTED)
+    of_agency = update(CONSENT).where(CONSENT.c.recipient_agency == employment.agency_id)
+    more = sorted([*CONSENTED, "needs.education_level"])
+    town.work(lambda c: c.execute(of_agency.values(fields=more)))
+    town.tell()
+    town.settle()
+    assert employment.notices() == []
+    assert [row.status for row in town.deliveries(employment)] == ["queued"]
+    assert len(town.entries(employment, Outcome.FAILED)) == 1
+    town.work(lambda c: c.execute(of_agency.values(fields=sorted(CONSENTED))))
+    town.advance(hours=1)
+    [notice] = employment.notices()
+    assert set(notice.event["released"]["needs"]) == {"vocational_skills"}
 
 
 def test_a_consent_without_the_release_tells_nothing_of_it(town: Town, prison: Prison) -> None:

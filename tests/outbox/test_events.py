@@ -12,6 +12,7 @@ from app.outbox import deliveries, receipts
 from app.outbox.deliveries import CANCELLED, DEAD, DELIVERY, QUEUED, SENT
 from app.outbox.events import Audience, NewEvent, Recipients, is_concerned, publish
 from app.outbox.receipts import EVENT
+from tests.keys import RING
 from tests.outbox.conftest import PLACE, Office
 
 ROLE = "probation_service"
@@ -58,7 +59,7 @@ def assign(office: Office, agency_id: str) -> str:
         by_agency="prison",
         by_officer="officer",
     )
-    assignments.offer(office.connection, new, standing_acceptance=True, at=office.at)
+    assignments.offer(office.connection, new, ring=RING, standing_acceptance=True, at=office.at)
     return new.assignment_id
 
 
@@ -71,7 +72,10 @@ def test_competent_agencies_of_the_roles_are_told(ready: Office) -> None:
 def test_who_has_the_case_is_told_as_long_as_it_has_it(ready: Office) -> None:
     assignment = assign(ready, "elsewhere")
     assert tell(ready, roles=frozenset({ROLE})) == ["elsewhere", "probation"]
-    assignments.end(ready.connection, assignment, officer="officer", at=ready.at)
+    accepted = assignments.get(ready.connection, assignment, ring=RING)
+    assignments.end(
+        ready.connection, accepted, ring=RING, agency="prison", officer="officer", at=ready.at
+    )
     assert tell(ready, roles=frozenset({ROLE})) == ["probation"]
 
 

@@ -165,7 +165,7 @@ supervision.supervising_authority_id                S   S   -   S   E   G   -   
 supervision.supervision_start_date                  S   S   -   S   E   G   -   -
 supervision.supervision_end_date                    S   S   -   S   E   G   -   -
 supervision.supervision_conditions                  S   S   -   S   E   G   -   -
-supervision.contact_prohibitions                    -   -   -   -   -   -   -   -
+supervision.contact_prohibitions                    -   -   -   S   -   -   -   -
 supervision.first_appointment_datetime              S   S   -   S   E   G   -   -
 plan.individual_plan_summary                        F   F   S   S   S   S   S   E
 plan.programmes_completed                           F   F   S   S   S   S   S   E

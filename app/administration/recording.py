@@ -1,0 +1,63 @@
+"""How a fact that was stated, moved or refused goes on record."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.agencies.tokens import Caller
+from app.cases.fact import Kind
+from app.house import Act, House, Refusal, record
+from app.problems import ThroughcareError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A fact that took a step. `evidence_sha256` is that of its document, where there is one."""
+
+    kind: Kind
+    fact_id: str
+    status: str
+    person_id: str | None
+    evidence_sha256: str | None = None
+
+
+def record_fact(
+    connection: Connection, house: House, caller: Caller, moved: Moved, *, at: datetime
+) -> None:
+    """Write the entry of a fact that took a step."""
+    digest = moved.evidence_sha256
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.RECORDED,
+        person_id=moved.person_id,
+        fields={
+            "fact": moved.kind.value,
+            "id": moved.fact_id,
+            "status": moved.status,
+            **({} if digest is None else {"evidence_sha256": digest}),
+        },
+    )
+    record(connection, house, caller, act, at=at)
+
+
+def refuse_fact(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    kind: Kind,
+    problem: ThroughcareError,
+    *,
+    at: datetime,
+) -> Refusal:
+    """Write the entry of a step that was refused. It names nobody: the caller may know nobody."""
+    act = Act(
+        operation=Operation.ALTERATION,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.REFUSED,
+        fields={"fact": kind.value, "reason": problem.slug},
+    )
+    record(connection, house, caller, act, at=at)
+    return Refusal(problem)
