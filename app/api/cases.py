@@ -10,8 +10,9 @@ from app.agencies.tokens import Caller
 from app.api.answers import json_answer
 from app.api.contract import problems
 from app.api.models import CaseQuery, Cases
-from app.api.service import perform, service_of
+from app.api.service import perform
 from app.disclosure.caseload import Caseload, caseload
+from app.house import House
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
@@ -24,9 +25,8 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
 )
 async def list_cases(request: Request, query: Annotated[CaseQuery, Query()]) -> Response:
     """A page of references. There is no search: what is not listed cannot be asked for."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Caseload:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Caseload:
         return caseload(connection, house, caller, after=query.after, limit=query.limit, at=at)
 
     page = await perform(request, door)

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.output import Json, errors, screen
+from app.cli.policy_report import show_changes
 from app.main import make_clock
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
-from app.policy.loader import load_bundle
+from app.policy.invariants import FOLDER as INVARIANTS
+from app.policy.loader import load_bundle, read_files_of
 from app.policy.request_json import request_from_json
 from app.problems import FieldError, InvalidInput
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.policy.diff import Difference
     from app.policy.explain import FieldExplanation
     from app.policy.prove import Proof
 
@@ -121,17 +122,22 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Who gains and who loses which field, in which situation, between two bundles."""
-    from app.policy.diff import compare, report  # noqa: PLC0415 - loads the solver
+    from app.policy.changes import changes  # noqa: PLC0415 - loads the solver
 
     with _refusals(as_json=as_json):
         before, after = (
             _bundle(folder, country, _today(), allow_illustrative=True) for folder in (old, new)
         )
-    found = compare(before, after)
+    found = changes(
+        before,
+        after,
+        old_invariants=read_files_of(old, INVARIANTS),
+        new_invariants=read_files_of(new, INVARIANTS),
+    )
     if as_json:
-        _print(report(before, after, found))
+        _print(found.to_json())
     else:
-        _show_differences(found)
+        show_changes(found)
 
 
 @policy.command()
@@ -322,22 +328,6 @@ def _show_proof(proof: "Proof") -> None:
     _say(line, style=style)
     if proof.witness is not None:
         screen.print_json(json.dumps(proof.witness.to_json()))
-
-
-def _show_differences(found: "tuple[Difference, ...]") -> None:
-    """One paragraph for each cause, with all fields that it concerns."""
-    from app.policy.diff import by_cause  # noqa: PLC0415 - loads the solver
-
-    causes = by_cause(found)
-    for group in causes:
-        first = group[0]
-        style = "red" if first.change == "gains" else "yellow"
-        by = ", ".join(dict.fromkeys(id_ for one in group for id_ in one.policies))
-        _say(f"{first.role} {first.change} (by {by})", style=style)
-        _say(f"  when {first.words}")
-        for one in group:
-            _say(f"    {one.subject} {one.step}")
-    _say(f"{len(found)} differences, {len(causes)} causes")
 
 
 def _show_field(field: "FieldExplanation") -> None:

@@ -42,6 +42,9 @@ def situation(
             purpose=caller.purpose,
             today=today,
         ),
+        legal_authorities=house.bundle.legal_authorities(
+            role=caller.role, agency=caller.agency_id, purpose=caller.purpose, at=today
+        ),
     )
 
 

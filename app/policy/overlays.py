@@ -4,6 +4,7 @@
       *.cedar           a policy with the @id of a permit of the base stands in its place; any
                         other is added. A forbid of the base stays.
       agreements.toml   agreements and legal bases that stand in place of the base's, or are added
+      authorities.toml  named legal authorities (`authorities`)
       profile.toml      lead times and the like, not read here
 
 An overlay may only narrow the base. What gives more must rest on a legal basis of the
@@ -12,15 +13,17 @@ invariant must still hold. That is proved when the overlay is loaded, not believ
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import cedarpy
 
-from app.policy import agreements, checks, loader, self_test
+from app.policy import agreements, authorities, checks, loader, self_test
+from app.policy.actions import Vocabulary
 from app.policy.agreements import Register
 from app.policy.assembly import invalid, parse, read_folder, read_text
+from app.policy.authorities import Authorities
 from app.policy.bundle import Bundle, make_bundle
 from app.policy.claims import Subject
 from app.policy.cross_check import Mode
@@ -35,6 +38,7 @@ from app.policy.prove import Report, prove
 from app.policy.schema import probe_schema_text, schema_text
 
 _PROFILE = "profile.toml"
+_REGISTERS = (agreements.FILE, authorities.FILE)
 _NO_COUNTRIES = frozenset({loader.BASE, INVARIANTS})
 
 
@@ -53,13 +57,13 @@ class Overlay:
 
 
 def countries(directory: Path) -> tuple[str, ...]:
-    """The countries that have an overlay: a folder with policies or agreements."""
+    """The countries that have an overlay: a folder with policies, agreements or authorities."""
     folders = [path for path in sorted(directory.iterdir()) if path.is_dir()]
     return tuple(
         path.name
         for path in folders
         if path.name not in _NO_COUNTRIES
-        and ((path / agreements.FILE).exists() or any(path.glob("*.cedar")))
+        and (any((path / name).exists() for name in _REGISTERS) or any(path.glob("*.cedar")))
     )
 
 
@@ -97,9 +101,12 @@ def read_overlay(
     Raises:
         PolicyError: with every finding: file, line where there is one, policy id.
     """
-    texts = dict(read_folder(directory, country, beside=[_PROFILE, agreements.FILE]))
+    texts = dict(read_folder(directory, country, beside=[_PROFILE, *_REGISTERS]))
     parsed = parse(texts)
     register = _register(directory, country, texts, allow_illustrative=allow_illustrative)
+    named = _authorities(
+        directory, country, texts, base.vocabulary, allow_illustrative=allow_illustrative
+    )
     refuse(_misplaced(parsed, base))
     schema = cedarpy.Schema.from_str(schema_text(base.vocabulary))
     refuse(invalid(parsed, schema))
@@ -114,6 +121,7 @@ def read_overlay(
     bundle = make_bundle(
         policies, merged, base.vocabulary, digest=digest, cross_check=base.cross_check
     )
+    bundle = replace(bundle, authorities=named)
     refuse(_nothing_in_force(bundle, country, at))
     refuse(self_test.failures(bundle, schema))
     statutory = frozenset(id_ for id_, policy in own.items() if _has_statute(policy, register))
@@ -162,6 +170,24 @@ def _register(
     except PolicyError as error:
         findings = [Finding(name, one.line, one.policy, one.message) for one in error.findings]
         raise PolicyError(findings) from error
+
+
+def _authorities(
+    directory: Path,
+    country: str,
+    texts: dict[str, str],
+    vocabulary: Vocabulary,
+    *,
+    allow_illustrative: bool,
+) -> Authorities:
+    """The country's named legal authorities, none if it has none; their text joins the others."""
+    name = f"{country}/{authorities.FILE}"
+    if not (directory / name).exists():
+        return {}
+    texts[name] = read_text(directory, name)
+    return authorities.read_authorities(
+        name, texts[name], vocabulary, allow_illustrative=allow_illustrative
+    )
 
 
 def _misplaced(policies: tuple[Policy, ...], base: Bundle) -> Iterator[Finding]:
