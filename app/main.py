@@ -71,6 +71,11 @@ def make_house(settings: Settings, *, at: datetime) -> House:
     """
     ring = KeyRing.load(settings.key_directory)
     verified = _verified(settings, ring)
+    if verified.archive.country != settings.profile:
+        raise NotReady(
+            f"the policy in force is that of {verified.archive.country}, "
+            f"the profile of the settings is {settings.profile}"
+        )
     return house_of(settings, ring, verified.archive, activation=verified.sequence, at=at)
 
 

@@ -45,7 +45,6 @@ def proposal(folder: Path, *edits: tuple[str, str, str]) -> Path:
 
 
 NARROWER = (POLICE, WINDOW, "context.days_to_release <= 20")
-WIDER = (POLICE, WINDOW, "context.days_to_release <= 45")
 
 
 def approve(invoke: Invoke, directory: Path, keys: dict[str, Path], name: str, *more: str) -> Any:  # noqa: ANN401 - JSON
@@ -98,11 +97,11 @@ def test_an_officer_sees_what_changes_before_it_is_signed(
     invoke: Invoke, officers: dict[str, Path], tmp_path: Path
 ) -> None:
     done = invoke(
-        *("policy", "approve", str(proposal(tmp_path, WIDER))),
+        *("policy", "approve", str(proposal(tmp_path, NARROWER))),
         *("--key", str(officers["first"]), "--officer", "first"),
     )
-    assert "police_local gains (by PLO-identity" in done.out
-    assert "from 45 to 31 days before the release" in done.out
+    assert "police_local loses (by PLO-identity" in done.out
+    assert "from 30 to 21 days before the release" in done.out
     status = invoke("policy", "status")
     assert "activation 1" in status.out
     assert "signed by first" in status.out
@@ -111,7 +110,7 @@ def test_an_officer_sees_what_changes_before_it_is_signed(
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        ((POLICE, "permit (", "permit ("), "extra.cedar:1"),
+        ((POLICE, "permit (", "permit ("), "base/extra.cedar:1"),
         ((POLICE, "context.days_to_release >= -180", "true"), f"{POLICE}:"),
         (
             (
@@ -246,15 +245,18 @@ def test_a_bundle_does_not_take_effect_before_the_day_that_was_signed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     directory = proposal(tmp_path, NARROWER)
-    day = ("--effective-from", "2999-01-01")
+    day = ("--effective-from", "2027-01-01")
     for name in officers:
         made = approve(invoke, directory, officers, name, *day)
     early = invoke("policy", "activate", made["digest"])
-    assert (early.code, "has signed for 2999-01-01 or later" in early.err) == (1, True)
+    assert (early.code, "has signed for 2027-01-01 or later" in early.err) == (1, True)
     clock = tmp_path / "clock"
-    clock.write_text("2999-01-01T00:00:01Z")
-    assert made["digest"] != in_force(installation)
-    del monkeypatch
+    clock.write_text("2026-12-31T12:00:00Z")
+    monkeypatch.setenv("THROUGHCARE_CLOCK_FILE", str(clock))
+    assert invoke("policy", "activate", made["digest"]).code == 1
+    clock.write_text("2027-01-01T12:00:00Z")
+    done = invoke("policy", "activate", made["digest"])
+    assert (done.code, in_force(installation)) == (0, made["digest"]), done.said
 
 
 def test_a_key_is_for_its_officer_alone(
