@@ -70,7 +70,7 @@ def narrowed(after: Standing, old: Archive, new: Archive, terms: Terms) -> Candi
         for one in made.changes.differences
         if one.change == "gains"
     ] + [
-        Finding(new.country, 0, one.authority.id, f"{one.recipient} gains an authority")
+        Finding(new.country, 0, one.authority.id, f"{one.authority.recipient} gains an authority")
         for one in made.changes.authorities
         if one.change == "gains"
     ]

@@ -38,7 +38,9 @@ def _show_cause(group: "tuple[Difference, ...]") -> None:
 
 def _show_authority(one: "AuthorityChange") -> None:
     authority = one.authority
-    _say(f"{one.recipient} {one.change} a legal authority ({authority.id})", STYLES[one.change])
+    _say(
+        f"{authority.recipient} {one.change} a legal authority ({authority.id})", STYLES[one.change]
+    )
     _say(f"  {authority.title}: {authority.citation}")
     _say(f"  from {authority.valid_from} to {authority.valid_until}")
     _say(f"  for {', '.join(sorted(authority.purposes))}")

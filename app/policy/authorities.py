@@ -52,6 +52,12 @@ class LegalAuthority:
     valid_from: date
     valid_until: date
     review_date: date
+    illustrative: bool = False
+
+    @property
+    def recipient(self) -> str:
+        """Who it names: a role, or one agency."""
+        return self.role or f"agency {self.agency}"
 
     def concerns(self, *, role: str, agency: str, purpose: str, at: date) -> bool:
         """Whether it opens its parts to this recipient for this purpose on this legal day."""
@@ -71,6 +77,7 @@ class LegalAuthority:
             "valid_from": self.valid_from.isoformat(),
             "valid_until": self.valid_until.isoformat(),
             "review_date": self.review_date.isoformat(),
+            "illustrative": self.illustrative,
         }
 
 
@@ -127,6 +134,7 @@ def _authority(id_: str, table: Mapping[str, Any]) -> LegalAuthority:
         valid_from=table["valid_from"],
         valid_until=table["valid_until"],
         review_date=table["review_date"],
+        illustrative=table["illustrative"],
     )
 
 

@@ -23,11 +23,6 @@ class AuthorityChange:
     change: Change
     authority: LegalAuthority
 
-    @property
-    def recipient(self) -> str:
-        """Who it names: a role, or one agency."""
-        return self.authority.role or f"agency {self.authority.agency}"
-
     def to_json(self) -> dict[str, Any]:
         """As the report shows it."""
         return {"change": self.change, "authority": self.authority.to_json()}

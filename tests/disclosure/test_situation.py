@@ -1,6 +1,7 @@
 """The situation of a decision: days are those of the legal time zone."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -8,6 +9,7 @@ from app.administration.registry import OPERATOR
 from app.disclosure.situation import situation
 from app.files.store import StoredFile
 from app.house import House
+from app.policy.authorities import LegalAuthority
 from app.policy.request import Request
 from tests.api.exchange import Exchange
 
@@ -23,11 +25,16 @@ def file_of(**values: object) -> StoredFile:
     )
 
 
-def situation_at(exchange: Exchange, file: StoredFile, at: datetime) -> Request:
+def situation_at(
+    exchange: Exchange, file: StoredFile, at: datetime, *authorities: LegalAuthority
+) -> Request:
     house: House = exchange.world.service.house
+    named = {one.id: one for one in authorities}
+    house = replace(house, bundle=replace(house.bundle, authorities=named))
+    caller = replace(OPERATOR, role="police_local", purpose="condition_enforcement")
 
     def work(connection: Connection) -> Request:
-        return situation(connection, house, OPERATOR, file, at=at)
+        return situation(connection, house, caller, file, at=at)
 
     return exchange.world.service.database.read_blocking(work)
 
@@ -73,3 +80,25 @@ def test_a_window_that_would_open_on_a_sunday_is_open_on_the_friday(exchange: Ex
     in_thirty = (friday + timedelta(days=32)).date().isoformat()
     asked = situation_at(exchange, file_of(planned_release_date=in_thirty), friday)
     assert asked.days_to_release == 30
+
+
+def test_a_legal_authority_counts_in_its_term_by_the_legal_day(exchange: Exchange) -> None:
+    authority = LegalAuthority(
+        id="PLANTED",
+        title="Planted",
+        citation="Law on planting, Article 4",
+        role="police_local",
+        agency=None,
+        parts=frozenset({"supervision"}),
+        purposes=frozenset({"condition_enforcement"}),
+        valid_from=date(2027, 3, 3),
+        valid_until=date(2027, 12, 31),
+        review_date=date(2027, 6, 30),
+    )
+    for at, parts in (
+        (datetime(2027, 3, 2, 22, 59, tzinfo=UTC), frozenset()),
+        (datetime(2027, 3, 2, 23, 1, tzinfo=UTC), {"supervision"}),
+        (datetime(2028, 1, 1, 12, tzinfo=UTC), frozenset()),
+    ):
+        assert situation_at(exchange, file_of(), at, authority).legal_authorities == parts
+    assert situation_at(exchange, file_of(), at).legal_authorities == frozenset()
