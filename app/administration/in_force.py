@@ -122,15 +122,22 @@ class InForce:
     async def _follow(self, standing: Standing) -> None:
         """Go over to another bundle, or go on while it is loaded."""
         if standing != self._unusable:
-            waits = standing.kind == Kind.EMERGENCY_REVOCATION or standing.digest in self._ready
-            # A number that goes back was not reached by an activation.
-            if waits or standing.sequence <= self.house.activation:
-                await self._switch_to(standing)
-            else:
+            if self._may_go_on_before(standing):
                 self._task_for(standing)
                 self._under_way = standing
+            else:
+                await self._switch_to(standing)
         if standing == self._unusable:
             raise PolicyUnavailable("the policy in force cannot be used")
+
+    def _may_go_on_before(self, standing: Standing) -> bool:
+        """Whether the old bundle decides until this one is loaded.
+
+        Only the next one may be waited for like that: of two, the one between may have been an
+        emergency. And a number that goes back was not reached by an activation.
+        """
+        ordinary = standing.kind == Kind.ACTIVATION and standing.digest not in self._ready
+        return ordinary and standing.sequence == self.house.activation + 1
 
     async def _switch_to(self, standing: Standing) -> None:
         # Who waits may go away; the switch goes on.

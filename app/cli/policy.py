@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.administration.policy_status import reviews_due
 from app.cli.output import Json, errors, screen
 from app.cli.policy_report import show_changes
 from app.main import make_clock
@@ -70,14 +71,14 @@ def check(*, policies: Policies, country: Country = None, as_json: Json = False)
         from app.policy.prove import dead_policies  # noqa: PLC0415 - loads the solver
 
         dead = list(dead_policies(bundle))
-    due = [a.id for a in bundle.register.agreements.values() if a.review_date < _today()]
+    due = reviews_due(bundle, _today())
     result = {"digest": bundle.digest, "policies": len(bundle.policies)}
     if as_json:
-        _print({**result, "dead_policies": [p.id for p in dead], "reviews_due": sorted(due)})
+        _print({**result, "dead_policies": [p.id for p in dead], "reviews_due": due})
     else:
         _say(f"{result['policies']} policies, digest {result['digest']}")
-        for id_ in sorted(due):
-            _say(f"the review of the agreement {id_} is due", style="yellow")
+        for id_ in due:
+            _say(f"the review of {id_} is due", style="yellow")
         for one in dead:
             errors.print(str(one.finding("can never match")), markup=False, highlight=False)
     raise typer.Exit(1 if dead else 0)

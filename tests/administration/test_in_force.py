@@ -1,11 +1,12 @@
 """A running service while bundles take effect: one bundle an answer, and never a superseded one."""
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from app.activation.statement import Kind
 from app.administration import policy_bundles
 from app.administration.policy_officers import register_policy_officer
 from app.crypto.signing_keys import SigningKey
+from app.house import House
 from app.policy import revocation
 from app.policy.archive import Archive
 from tests.api.exchange import (
@@ -247,3 +249,38 @@ def test_files_that_were_changed_after_the_signatures_are_not_decided_under(
     # A new activation is looked at anew.
     town.do(policy_bundles.activate, town.approved(shipped))
     assert town.read() == (200, shipped.digest, True)
+
+
+def digest_of(_: Connection, house: House) -> str:
+    return house.bundle.digest
+
+
+def test_a_worker_that_is_not_ready_goes_on_until_it_has_loaded(town: Town) -> None:
+    before, shipped = town.in_force()
+    made = town.approved(revocation.without(shipped, [PERMIT]))
+    worker = replace(town.world.service.in_force, _task=None, _ready=set())
+    town.do(policy_bundles.activate, made)
+    load.cache_clear()
+
+    async def work() -> list[str]:
+        said = [await worker.run(digest_of)]
+        while said[-1] == before.digest:
+            await asyncio.sleep(0.01)
+            said.append(await worker.run(digest_of))
+        return said
+
+    said = asyncio.run(work())
+    assert (said[0], said[-1]) == (before.digest, made.archive.digest)
+    town.do(policy_bundles.activate, town.approved(shipped))
+
+
+def test_a_worker_that_missed_an_emergency_does_not_go_on(town: Town) -> None:
+    _, shipped = town.in_force()
+    worker = replace(town.world.service.in_force, _task=None, _ready=set())
+    town.revoke(PERMIT)
+    town.do(policy_bundles.activate, town.approved(shipped))
+    standing, _ = town.in_force()
+    assert standing.sequence == worker.house.activation + 2
+    load.cache_clear()
+    numbers = asyncio.run(worker.run(lambda _, house: house.activation))
+    assert numbers == standing.sequence
