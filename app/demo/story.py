@@ -391,7 +391,7 @@ def _store(story: Story, player: Player) -> NotificationStore:
 
 STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
     (
-        "make keys, tables and a signed access log; put the shipped policy in force",
+        "make keys, tables and a signed access log; a first policy takes effect",
         _make_installation,
     ),
     ("choose the population", _choose_population),
