@@ -258,6 +258,7 @@ def digest_of(_: Connection, house: House) -> str:
 def test_a_worker_that_is_not_ready_goes_on_until_it_has_loaded(town: Town) -> None:
     before, shipped = town.in_force()
     made = town.approved(revocation.without(shipped, [PERMIT]))
+    wait_until(lambda: town.world.service.house.activation == before.sequence)
     worker = replace(town.world.service.in_force, _task=None, _ready=set())
     town.do(policy_bundles.activate, made)
     load.cache_clear()
@@ -275,7 +276,8 @@ def test_a_worker_that_is_not_ready_goes_on_until_it_has_loaded(town: Town) -> N
 
 
 def test_a_worker_that_missed_an_emergency_does_not_go_on(town: Town) -> None:
-    _, shipped = town.in_force()
+    before, shipped = town.in_force()
+    wait_until(lambda: town.world.service.house.activation == before.sequence)
     worker = replace(town.world.service.in_force, _task=None, _ready=set())
     town.revoke(PERMIT)
     town.do(policy_bundles.activate, town.approved(shipped))
