@@ -91,8 +91,10 @@ def stored(connection: Connection, digest: str) -> Archive:
     row = connection.execute(select(BUNDLE).where(BUNDLE.c.digest == digest)).first()
     if row is None:
         raise NotFound("no bundle of this digest is stored")
+    # SQLite keeps text in a column of bytes, if somebody puts it there.
+    content = row.files.encode() if isinstance(row.files, str) else bytes(row.files)
     try:
-        archive = Archive.from_bytes(bytes(row.files), row.country)
+        archive = Archive.from_bytes(content, row.country)
     except PolicyError as error:
         raise NotBorneOut(f"bundle {digest}: the stored files cannot be read: {error}") from error
     if archive.digest != digest:
