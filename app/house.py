@@ -30,6 +30,8 @@ class House:
     """What a door needs beside its connection. Made once by `main`."""
 
     bundle: Bundle
+    # Number of the activation by which the bundle took effect.
+    activation: int
     ring: KeyRing
     profile: Profile
     issuer: str

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import FastAPI
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -21,6 +21,13 @@ from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import CheckpointRefused
 from app.access_log.checkpoints import LogContradicted
 from app.access_log.note import NoteRefused, Verifier
+from app.access_log.sealing import LogKeys
+from app.activation import register
+from app.activation.evidence import Evidence
+from app.activation.loading import Terms, load
+from app.activation.register import ACTIVATION, Verified
+from app.administration.in_force import InForce
+from app.administration.policy_status import reviews_due
 from app.api.application import make_application
 from app.api.limits import Patience, RateLimit
 from app.api.service import Service
@@ -28,12 +35,12 @@ from app.audit.sequencer import Sequencer
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.key_ring import KeyRing
 from app.crypto.signing_keys import KeySet
-from app.database import Database, open_database
+from app.database import Database, make_engine, open_database
 from app.house import House
 from app.notifications.addresses import EndpointRules
 from app.notifications.dispatcher import Dispatcher
-from app.policy.bundle import Bundle
-from app.policy.overlays import load_country_bundle
+from app.policy.archive import Archive
+from app.policy.errors import PolicyError
 from app.problems import ThroughcareError
 from app.releases.profile import Profile
 from app.settings import Settings
@@ -57,28 +64,43 @@ def make_clock(settings: Settings) -> Clock:
     return lambda: _read_clock(file)
 
 
-def make_house(settings: Settings, *, at: datetime, bundle: Bundle | None = None) -> House:
-    """Everything that doors are handed: policy, keys, profile, randomness.
+def make_house(settings: Settings, *, at: datetime) -> House:
+    """Everything that doors are handed: the policy in force, keys, profile, randomness.
 
-    `bundle` is one that was loaded already; else it is loaded from the folder of the settings.
+    Raises:
+        NotReady: there is no database, or nothing is in force yet.
+        NotBorneOut, ApprovalRefused, PolicyError: what is in force is not rightly so.
     """
-    folder = settings.policies_directory
+    ring = KeyRing.load(settings.key_directory)
+    verified = _verified(settings, ring)
+    if verified.archive.country != settings.profile:
+        raise NotReady(
+            f"the policy in force is that of {verified.archive.country}, "
+            f"the profile of the settings is {settings.profile}"
+        )
+    house = house_of(settings, ring, verified.archive, activation=verified.sequence, at=at)
+    _warn(house, at)
+    return house
+
+
+def _warn(house: House, at: datetime) -> None:
+    """Say what somebody has to look after, though nothing stands still for it."""
+    for reviewed in reviews_due(house.bundle, house.legal_date(at)):
+        log.warning("the review of %s is due", reviewed)
+    if not house.profile.knows_holidays:
+        name = house.profile.name
+        log.warning("the holidays of %s are not known: weekends alone are days off", name)
+
+
+def house_of(
+    settings: Settings, ring: KeyRing, archive: Archive, *, activation: int, at: datetime
+) -> House:
+    """The house with this bundle in force."""
     profile = read_profile(settings)
-    today = profile.local_date(at)
-    bundle = bundle or load_country_bundle(
-        folder,
-        settings.profile,
-        at=today,
-        allow_illustrative=settings.allow_illustrative,
-        cross_check=settings.cross_check,
-    )
-    for agreement in bundle.register.reviews_due(today):
-        log.warning("the review of the agreement %s is due", agreement)
-    if not profile.knows_holidays:
-        log.warning("the holidays of %s are not known: weekends alone are days off", profile.name)
     return House(
-        bundle=bundle,
-        ring=KeyRing.load(settings.key_directory),
+        bundle=load(archive, terms(settings, profile, at)),
+        activation=activation,
+        ring=ring,
         profile=profile,
         issuer=settings.issuer,
         log_origin=settings.log_origin,
@@ -104,6 +126,7 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     house = make_house(settings, at=clock())
     with opened(settings) as database:
         database.run_blocking(lambda connection: check_ready(connection, settings, house))
+    _say_if_the_folder_differs(settings, house)
     return house
 
 
@@ -136,8 +159,12 @@ async def running(
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
-            for work in (_dispatcher(service), _sequencer(service)):
-                task = asyncio.create_task(_watched(type(work).__name__, work.run(stop)))
+            for name, work in (
+                ("Dispatcher", _dispatcher(service).run(stop)),
+                ("Sequencer", _sequencer(service).run(stop)),
+                ("InForce", service.in_force.watch(stop)),
+            ):
+                task = asyncio.create_task(_watched(name, work))
                 stack.push_async_callback(_ended, task)
             stack.callback(stop.set)
             yield service
@@ -163,7 +190,13 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
     return Service(
         settings=settings,
         database=database,
-        house=house,
+        in_force=InForce(
+            database=database,
+            house=house,
+            terms=lambda at: terms(settings, house.profile, at),
+            clock=clock,
+            interval=settings.dispatch_interval,
+        ),
         token_keys=KeySet.from_jwks(public_jwks([house.ring.token_signing])),
         endpoint_rules=EndpointRules(allow_loopback=settings.allow_loopback_delivery),
         clock=clock,
@@ -242,10 +275,48 @@ def _read_clock(file: Path) -> datetime:
     return at.astimezone(UTC)
 
 
+def terms(settings: Settings, profile: Profile, at: datetime) -> Terms:
+    """Under which terms this installation loads a bundle now."""
+    return Terms(
+        at=profile.local_date(at),
+        allow_illustrative=settings.allow_illustrative,
+        cross_check=settings.cross_check,
+    )
+
+
+def _verified(settings: Settings, ring: KeyRing) -> Verified:
+    """The bundle in force, held against the access log; read without the lock of a writer."""
+    engine = make_engine(settings.database_url)
+    try:
+        with engine.connect().execution_options(read_only=True) as connection:
+            if not inspect(connection).has_table(ACTIVATION.name):
+                raise NotReady("the tables are not of this version: run `throughcare init`")
+            return register.verify(connection, Evidence(connection, _log_keys(ring)))
+    except DBAPIError as error:
+        raise NotReady(f"the database cannot be opened: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def _log_keys(ring: KeyRing) -> LogKeys:
+    return LogKeys(log_retention=ring.log_retention, blind_index=ring.blind_index)
+
+
+def _say_if_the_folder_differs(settings: Settings, house: House) -> None:
+    """The folder is a proposal at most: what is in force stands in the database."""
+    folder = settings.policies_directory
+    try:
+        there = Archive.read(folder, settings.profile).digest
+    except PolicyError:
+        there = "cannot be read"
+    if there != house.bundle.digest:
+        log.warning("%s (%s) is not what is in force: %s", folder, there, house.bundle.digest)
+
+
 def _dispatcher(service: Service) -> Dispatcher:
     return Dispatcher(
         database=service.database,
-        house=service.house,
+        in_force=service.in_force,
         rules=service.endpoint_rules,
         clock=service.clock,
         interval=service.settings.dispatch_interval,

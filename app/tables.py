@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 import app.access_log.tables
+import app.activation.tables
 import app.agencies.tables
 import app.cases.tables
 import app.files.tables

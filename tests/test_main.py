@@ -39,6 +39,7 @@ from app.policy.errors import PolicyError
 from app.policy.loader import load_bundle
 from app.policy.overlays import load_country_bundle
 from app.policy.self_test import most_favourable
+from app.problems import NotFound
 from app.releases.profile import ProfileError
 from app.settings import Settings
 from tests.world import POLICIES
@@ -186,8 +187,8 @@ def test_an_older_copy_of_the_database_is_refused(settings: Settings, house: Hou
     grow(settings, house, 2)
     file_of(settings).write_bytes(older)
     said = refusal(settings, house)
-    assert "1 entries" in said
-    assert "3 were signed" in said
+    assert "2 entries" in said
+    assert "4 were signed" in said
 
 
 def test_a_forked_log_is_refused(settings: Settings, house: House) -> None:
@@ -339,10 +340,25 @@ def policies(settings: Settings, tmp_path: Path) -> Settings:
     return replace(settings, policies_directory=tmp_path / "policies")
 
 
-def test_a_bad_policy_is_refused(policies: Settings) -> None:
+def test_a_bad_policy_is_not_put_in_force_first(policies: Settings, tmp_path: Path) -> None:
     (policies.policies_directory / "base" / "extra.cedar").write_text("permit(principal);")
-    with pytest.raises(PolicyError, match=r"extra\.cedar"):
-        check_installation(policies, clock)
+    bad = policies.policies_directory
+    fresh = replace(settings_in(tmp_path / "fresh"), policies_directory=bad)
+    (tmp_path / "fresh").mkdir()
+    with pytest.raises(PolicyError, match=r"extra\.cedar:1"):
+        prepare(fresh, at=AT)
+    with pytest.raises(NotFound, match="no policy bundle is in force"):
+        check_installation(fresh, clock)
+
+
+def test_a_folder_that_differs_is_named_and_changes_nothing(
+    policies: Settings, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    (policies.policies_directory / "base" / "extra.cedar").write_text("permit(principal);")
+    with caplog.at_level(logging.WARNING):
+        assert check_installation(policies, clock).bundle.digest == house.bundle.digest
+    (line,) = [one.getMessage() for one in caplog.records if one.name == "throughcare.main"]
+    assert f"is not what is in force: {house.bundle.digest}" in line
 
 
 def test_placeholders_for_law_need_the_setting(settings: Settings) -> None:
@@ -413,7 +429,7 @@ def test_the_service_works_until_its_end_and_lets_go_of_everything(
     # The last round of the sequencer signed what was written.
     note = checkpoints.read_checkpoint_file(settings.checkpoint_file)
     assert note is not None
-    assert note.split("\n")[1] == "1"
+    assert note.split("\n")[1] == "2"
     ready(settings, house)
 
 

@@ -184,7 +184,7 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
     settings = Settings(**values)
     clock = Clock()
     prepare(settings, at=clock())
-    house = make_house(settings, at=clock(), bundle=shipped_bundle())
+    house = make_house(settings, at=clock())
     with _served(settings, clock, house) as service:
         world = World(folder=folder, settings=settings, clock=clock, service=service)
         yield world

@@ -18,7 +18,7 @@ from app.api.models import DecisionExplanation, LogPage, LogQuery
 from app.api.service import Service, grant_of, perform, service_of
 from app.audit.explain_decision import explain_decision
 from app.audit.read_log import Page, Search, may_read, permit_and_record, search, whole_log
-from app.house import Refusal
+from app.house import House, Refusal
 from app.problems import NotFound
 
 router = APIRouter(tags=["access log"])
@@ -36,7 +36,7 @@ async def list_entries(request: Request, query: Annotated[LogQuery, Query()]) ->
     asked = _search(service, query)
     await _require_auditor(request, service)
     page = await service.database.read(lambda c: search(c, service.house, asked))
-    return json_answer(await _release(request, service, asked, page))
+    return json_answer(await _release(request, asked, page))
 
 
 @router.get(
@@ -54,7 +54,7 @@ async def explain_entry(
     await _require_auditor(request, service)
     body = await service.database.read(lambda c: explain_decision(c, service.house, entry_id))
     answered = {} if body is None else {"length": len(body), "sha256": _sha256(body)}
-    await _record(request, service, {"explanation": entry_id}, answered)
+    await _record(request, {"explanation": entry_id}, answered)
     if body is None:
         raise NotFound("no decision is recorded under this id")
     return Response(body, media_type=JSON)
@@ -75,7 +75,7 @@ async def export_log(request: Request) -> Response:
     await _require_auditor(request, service)
     body = await service.database.read(lambda c: whole_log(c, service.house))
     answered = {"length": len(body), "sha256": _sha256(body)}
-    await _record(request, service, {"export": "whole log"}, answered)
+    await _record(request, {"export": "whole log"}, answered)
     return Response(body, media_type=NDJSON)
 
 
@@ -124,24 +124,23 @@ async def _require_auditor(request: Request, service: Service) -> None:
     """Refuse, on record, before anything is read."""
     grant = grant_of(request)
 
-    def work(connection: Connection) -> Refusal | None:
+    def work(connection: Connection, house: House) -> Refusal | None:
         caller = tokens.identify(connection, grant)
         at = service.clock()
-        if may_read(service.house, caller, at=at):
+        if may_read(house, caller, at=at):
             return None
-        return permit_and_record(connection, service.house, caller, asked={}, answered={}, at=at)
+        return permit_and_record(connection, house, caller, asked={}, answered={}, at=at)
 
-    refusal = await service.database.run(work)
+    refusal = await service.in_force.run(work)
     if refusal is not None:
         raise refusal.problem
 
 
-async def _release(request: Request, service: Service, asked: Search, page: Page) -> dict[str, Any]:
+async def _release(request: Request, asked: Search, page: Page) -> dict[str, Any]:
     """Record what was asked and which entries were shown; then they may leave."""
     shown = [entry.index for entry in page.entries]
     await _record(
         request,
-        service,
         {
             "filters": {name: str(value) for name, value in _filters(asked).items()},
             "after": asked.after,
@@ -173,12 +172,8 @@ def _filters(asked: Search) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-async def _record(
-    request: Request, service: Service, asked: dict[str, Any], answered: dict[str, Any]
-) -> None:
-    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
-        return permit_and_record(
-            connection, service.house, caller, asked=asked, answered=answered, at=at
-        )
+async def _record(request: Request, asked: dict[str, Any], answered: dict[str, Any]) -> None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
+        return permit_and_record(connection, house, caller, asked=asked, answered=answered, at=at)
 
     await perform(request, door)

@@ -10,9 +10,9 @@ from app.agencies.tokens import Caller
 from app.api.answers import json_answer
 from app.api.contract import problems
 from app.api.models import CaseQuery, Cases
-from app.api.service import perform, service_of
+from app.api.service import perform
 from app.disclosure.caseload import Caseload, caseload
-from app.house import Refusal
+from app.house import House, Refusal
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
@@ -25,9 +25,10 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
 )
 async def list_cases(request: Request, query: Annotated[CaseQuery, Query()]) -> Response:
     """A page of references. There is no search: what is not listed cannot be asked for."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Caseload | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Caseload | Refusal:
         return caseload(connection, house, caller, after=query.after, limit=query.limit, at=at)
 
     page = await perform(request, door)

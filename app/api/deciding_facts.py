@@ -20,7 +20,7 @@ from app.api.models import REFERENCE, Model
 from app.api.service import grant_of, perform, service_of
 from app.audit.read_facts import ReadFact, facts_about
 from app.cases.fact import Kind
-from app.house import Refusal
+from app.house import House, Refusal
 
 router = APIRouter(prefix="/v1", tags=["deciding facts"])
 
@@ -239,9 +239,10 @@ async def open_in_emergency(request: Request) -> Response:
 )
 async def list_due_reviews(request: Request) -> Response:
     """About persons in the caller's keeping, oldest first."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> list[DueReview] | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> list[DueReview] | Refusal:
         return deciding_facts.due_reviews(connection, house, caller, at=at)
 
     return json_answer({"reviews": [asdict(one) for one in await perform(request, door)]})
@@ -250,9 +251,8 @@ async def list_due_reviews(request: Request) -> Response:
 @router.post("/emergency-access/{fact_id}/review", summary="Review an emergency", **ENDING)
 async def review_emergency(request: Request, fact_id: Id) -> Response:
     """By an officer of the custodian who did not state it."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
         return deciding_facts.review(connection, house, caller, fact_id, at=at)
 
     await perform(request, door)
@@ -276,10 +276,12 @@ async def propose_designation(request: Request) -> Response:
     service = service_of(request)
     asked = await read_model(request, models.NewDesignation, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Stated | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Stated | Refusal:
         return designations.propose(
             connection,
-            service.house,
+            house,
             caller,
             evidence_sha256=asked.evidence_sha256,
             expires_on=date.fromisoformat(asked.expires_on),
@@ -292,9 +294,8 @@ async def propose_designation(request: Request) -> Response:
 @router.post("/designations/{fact_id}/end", summary="End a designation", **ENDING)
 async def end_designation(request: Request, fact_id: Id) -> Response:
     """By the agency whose unit it is; the administrator can end it, too."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
         return designations.withdraw(connection, house, caller, fact_id, at=at)
 
     await perform(request, door)
@@ -318,9 +319,10 @@ async def list_facts(
     ],
 ) -> Response:
     """For the custodian and for auditors. No value of a field is among them."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> list[ReadFact] | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> list[ReadFact] | Refusal:
         return facts_about(connection, house, caller, reference, at=at)
 
     return json_answer({"facts": [_listed(one) for one in await perform(request, door)]})
@@ -350,25 +352,27 @@ async def _state(
     service = service_of(request)
     asked = await read_model(request, model, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Stated | Refusal:
-        return deciding_facts.state(connection, service.house, caller, read(asked, caller), at=at)
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Stated | Refusal:
+        return deciding_facts.state(connection, house, caller, read(asked, caller), at=at)
 
     return json_answer(asdict(await perform(request, door)), 201)
 
 
 async def _confirm(request: Request, kind: Kind, fact_id: str) -> Response:
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Stated | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Stated | Refusal:
         return deciding_facts.confirm(connection, house, caller, kind, fact_id, at=at)
 
     return json_answer(asdict(await perform(request, door)))
 
 
 async def _end(request: Request, kind: Kind, fact_id: str) -> Response:
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
         return deciding_facts.end(connection, house, caller, kind, fact_id, at=at)
 
     await perform(request, door)

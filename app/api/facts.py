@@ -16,7 +16,7 @@ from app.api.body import JSON, read_model
 from app.api.contract import accepts, problems
 from app.api.models import Assignment, Assignments, Consent, NewAssignment, NewConsent
 from app.api.service import grant_of, perform, service_of
-from app.house import Refusal
+from app.house import House, Refusal
 
 router = APIRouter(prefix="/v1", tags=["deciding facts"])
 
@@ -37,10 +37,12 @@ async def offer_assignment(request: Request) -> Response:
     service = service_of(request)
     asked = await read_model(request, NewAssignment, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Referral | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Referral | Refusal:
         return referrals.offer(
             connection,
-            service.house,
+            house,
             caller,
             reference=asked.reference,
             agency_id=asked.agency,
@@ -59,7 +61,7 @@ async def offer_assignment(request: Request) -> Response:
 async def list_assignments(request: Request) -> Response:
     """An offer says nothing about the person."""
 
-    def door(connection: Connection, caller: Caller, _: datetime) -> list[Referral]:
+    def door(connection: Connection, _house: House, caller: Caller, _: datetime) -> list[Referral]:
         return referrals.offers(connection, caller)
 
     return json_answer({"assignments": [asdict(one) for one in await perform(request, door)]})
@@ -95,9 +97,10 @@ async def decline_assignment(request: Request, assignment_id: Id) -> Response:
 )
 async def end_assignment(request: Request, assignment_id: Id) -> Response:
     """From the next decision on it counts as absent."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Referral | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Referral | Refusal:
         return referrals.end(connection, house, caller, assignment_id, at=at)
 
     return json_answer(asdict(await perform(request, door)))
@@ -126,8 +129,8 @@ async def take_consent(request: Request) -> Response:
         expires_on=date.fromisoformat(asked.expires_on),
     )
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> str | Refusal:
-        return consents.take(connection, service.house, caller, statement, at=at)
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> str | Refusal:
+        return consents.take(connection, house, caller, statement, at=at)
 
     return json_answer({"consent_id": await perform(request, door)}, 201)
 
@@ -140,9 +143,8 @@ async def take_consent(request: Request) -> Response:
 )
 async def withdraw_consent(request: Request, consent_id: Id) -> Response:
     """It counts no more at the next call and at the next attempt to deliver."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
         return consents.withdraw(connection, house, caller, consent_id, at=at)
 
     await perform(request, door)
@@ -150,9 +152,9 @@ async def withdraw_consent(request: Request, consent_id: Id) -> Response:
 
 
 async def _answer(request: Request, assignment_id: str, *, accept: bool) -> Response:
-    house = service_of(request).house
-
-    def door(connection: Connection, caller: Caller, at: datetime) -> Referral | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Referral | Refusal:
         return referrals.answer(connection, house, caller, assignment_id, accept=accept, at=at)
 
     return json_answer(asdict(await perform(request, door)))

@@ -31,7 +31,7 @@ from app.files.models import (
     parse_changes,
     parse_submission,
 )
-from app.house import Refusal
+from app.house import House, Refusal
 from app.intake.contribute import Contribution, contribute
 from app.intake.submission import Precondition, Submission
 from app.problems import BodyTooLarge, FieldError, InvalidInput, NotFound, ThroughcareError
@@ -124,9 +124,10 @@ async def get_inmate_file(
     request: Request, reference: Reference, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Released fields with form, policies and basis; every other field with a reason code."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Disclosure | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Disclosure | Refusal:
         return disclose(connection, house, caller, reference, if_none_match=if_none_match, at=at)
 
     disclosure = await perform(request, door)
@@ -149,10 +150,9 @@ async def explain_inmate_file(
 
     The custodian is told conditions and citations too, and may ask about any agency and purpose.
     """
-    house = service_of(request).house
     about = About(query.agency, query.purpose) if query.agency and query.purpose else None
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Told | Refusal:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Told | Refusal:
         return explain_file(connection, house, caller, reference, about=about, at=at)
 
     answer = await perform(request, door)
@@ -272,9 +272,9 @@ async def _lines(
 
 
 async def _contribute(request: Request, grant: Grant, submission: Submission) -> Contribution:
-    house = service_of(request).house
-
-    def door(connection: Connection, caller: Caller, at: datetime) -> Contribution | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Contribution | Refusal:
         return contribute(connection, house, caller, submission, at=at)
 
     return await perform(request, door, grant=grant)

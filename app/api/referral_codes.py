@@ -15,7 +15,7 @@ from app.api.answers import json_answer
 from app.api.body import JSON, read_model
 from app.api.contract import accepts, problems
 from app.api.service import grant_of, perform, service_of
-from app.house import Refusal
+from app.house import House, Refusal
 
 router = APIRouter(prefix="/v1/referral-codes", tags=["cases"])
 
@@ -34,10 +34,12 @@ async def make_code(request: Request) -> Response:
     service = service_of(request)
     asked = await read_model(request, models.NewReferralCode, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> PrintedCode | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> PrintedCode | Refusal:
         return referral_codes.make(
             connection,
-            service.house,
+            house,
             caller,
             reference=asked.reference,
             purpose=asked.purpose,
@@ -60,7 +62,9 @@ async def redeem_code(request: Request) -> Response:
     service = service_of(request)
     asked = await read_model(request, models.Redemption, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Referral | Refusal:
-        return referral_codes.redeem(connection, service.house, caller, asked.code, at=at)
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> Referral | Refusal:
+        return referral_codes.redeem(connection, house, caller, asked.code, at=at)
 
     return json_answer(asdict(await perform(request, door)))

@@ -16,7 +16,7 @@ from app.api.contract import accepts, problems
 from app.api.models import REFERENCE, Hold, NewErasureRequest, NewHold
 from app.api.models import ErasureStatus as ErasureStatusModel
 from app.api.service import grant_of, perform, service_of
-from app.house import Refusal
+from app.house import House, Refusal
 from app.retention.requests import Ground
 
 router = APIRouter(prefix="/v1/inmate-files/{reference}", tags=["retention"])
@@ -39,10 +39,10 @@ async def ask_for_erasure(request: Request, reference: Reference) -> Response:
     service = service_of(request)
     asked = await read_model(request, NewErasureRequest, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> ErasureStatus | Refusal:
-        return erasure.ask(
-            connection, service.house, caller, reference, ground=Ground(asked.ground), at=at
-        )
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> ErasureStatus | Refusal:
+        return erasure.ask(connection, house, caller, reference, ground=Ground(asked.ground), at=at)
 
     return json_answer(asdict(await perform(request, door)), 201)
 
@@ -57,9 +57,11 @@ async def approve_erasure(request: Request, reference: Reference) -> Response:
     """What is due is erased at once; else when the term has ended and no hold stands."""
     service = service_of(request)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> ErasureStatus | Refusal:
+    def door(
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> ErasureStatus | Refusal:
         term = service.settings.retention_days
-        return erasure.approve(connection, service.house, caller, reference, term=term, at=at)
+        return erasure.approve(connection, house, caller, reference, term=term, at=at)
 
     return json_answer(asdict(await perform(request, door)))
 
@@ -72,9 +74,8 @@ async def approve_erasure(request: Request, reference: Reference) -> Response:
 )
 async def withdraw_erasure(request: Request, reference: Reference) -> Response:
     """Any officer of the custodian, until it is carried out."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
         return erasure.withdraw(connection, house, caller, reference, at=at)
 
     await perform(request, door)
@@ -95,10 +96,8 @@ async def place_hold(request: Request, reference: Reference) -> Response:
     service = service_of(request)
     asked = await read_model(request, NewHold, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> str | Refusal:
-        return erasure.place_hold(
-            connection, service.house, caller, reference, reason=asked.reason, at=at
-        )
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> str | Refusal:
+        return erasure.place_hold(connection, house, caller, reference, reason=asked.reason, at=at)
 
     return json_answer({"hold_id": await perform(request, door)}, 201)
 
@@ -111,9 +110,8 @@ async def place_hold(request: Request, reference: Reference) -> Response:
 )
 async def lift_hold(request: Request, reference: Reference, hold_id: Id) -> Response:
     """From now on the term counts again."""
-    house = service_of(request).house
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
         return erasure.lift_hold(connection, house, caller, reference, hold_id, at=at)
 
     await perform(request, door)

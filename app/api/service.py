@@ -8,19 +8,21 @@ from typing import TypeVar
 from fastapi import Request
 from sqlalchemy import Connection
 
+from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.administration.in_force import InForce, PolicyUnavailable
 from app.agencies import tokens
 from app.agencies.tokens import Caller, Grant
 from app.api.limits import RateLimit
 from app.crypto.signing_keys import KeySet
 from app.database import Database
-from app.house import House, Refusal
+from app.house import Act, House, Refusal, record
 from app.notifications.addresses import EndpointRules
 from app.policy.matrix_documents import MatrixDocuments
 from app.problems import MalformedBody, Unauthenticated
 from app.settings import Settings
 
 T = TypeVar("T")
-Door = Callable[[Connection, Caller, datetime], T | Refusal]
+Door = Callable[[Connection, House, Caller, datetime], T | Refusal]
 
 SCHEME = "bearer "
 
@@ -31,12 +33,17 @@ class Service:
 
     settings: Settings
     database: Database
-    house: House
+    in_force: InForce
     token_keys: KeySet
     endpoint_rules: EndpointRules
     clock: Callable[[], datetime]
     rate_limit: RateLimit
     matrices: MatrixDocuments = field(default_factory=MatrixDocuments)
+
+    @property
+    def house(self) -> House:
+        """What doors are handed at this moment. A decision takes it from `in_force.run`."""
+        return self.in_force.house
 
 
 def service_of(request: Request) -> Service:
@@ -72,11 +79,31 @@ async def perform(request: Request, door: Door[T], *, grant: Grant | None = None
     granted = grant or grant_of(request)
     service.rate_limit.take(granted.client_id, granted.officer_id)
 
-    def work(connection: Connection) -> T | Refusal:
+    def work(connection: Connection, house: House) -> T | Refusal:
         caller = tokens.identify(connection, granted)
-        return door(connection, caller, service.clock())
+        return door(connection, house, caller, service.clock())
 
-    result = await service.database.run(work)
+    try:
+        result = await service.in_force.run(work)
+    except PolicyUnavailable as problem:
+        await _record_undecided(service, granted, problem)
+        raise
     if isinstance(result, Refusal):
         raise result.problem
     return result
+
+
+async def _record_undecided(service: Service, grant: Grant, problem: PolicyUnavailable) -> None:
+    """Record that a caller was refused because nothing can be decided."""
+    act = Act(
+        operation=Operation.CONSULTATION,
+        channel=Channel.READ,
+        outcome=Outcome.REFUSED,
+        fields={"released": [], "withheld": [], "reason": problem.slug},
+    )
+
+    def work(connection: Connection) -> None:
+        caller = tokens.identify(connection, grant)
+        record(connection, service.house, caller, act, at=service.clock())
+
+    await service.database.run(work)

@@ -19,6 +19,7 @@ from app.api.models import (
     VerificationResponse,
 )
 from app.api.service import grant_of, perform, service_of
+from app.house import House
 from app.notifications.acknowledge import acknowledge
 from app.notifications.subscribe import Subscribed, subscribe, verify_subscription
 from app.outbox import deliveries, subscriptions
@@ -43,10 +44,10 @@ async def create_subscription(request: Request) -> Response:
     service = service_of(request)
     asked = await read_model(request, NewSubscription, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> Subscribed:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Subscribed:
         return subscribe(
             connection,
-            service.house,
+            house,
             caller,
             endpoint=asked.endpoint,
             encryption_jwk=asked.encryption_jwk,
@@ -66,7 +67,7 @@ async def create_subscription(request: Request) -> Response:
 async def get_subscription(request: Request, subscription_id: Id) -> Response:
     """Whether the handshake is done."""
 
-    def door(connection: Connection, caller: Caller, _: datetime) -> dict[str, Any]:
+    def door(connection: Connection, _house: House, caller: Caller, _: datetime) -> dict[str, Any]:
         row = subscriptions.get(connection, subscription_id, agency_id=caller.agency_id)
         return {
             "subscription_id": row.subscription_id,
@@ -90,10 +91,10 @@ async def answer_handshake(request: Request, subscription_id: Id) -> Response:
     service = service_of(request)
     asked = await read_model(request, VerificationResponse, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> None:
         verify_subscription(
             connection,
-            service.house,
+            house,
             caller,
             subscription_id,
             response=asked.response,
@@ -113,7 +114,9 @@ async def answer_handshake(request: Request, subscription_id: Id) -> Response:
 async def list_deliveries(request: Request, subscription_id: Id) -> Response:
     """Time, status, duration and problem of each attempt."""
 
-    def door(connection: Connection, caller: Caller, _: datetime) -> list[dict[str, Any]]:
+    def door(
+        connection: Connection, _house: House, caller: Caller, _: datetime
+    ) -> list[dict[str, Any]]:
         subscriptions.get(connection, subscription_id, agency_id=caller.agency_id)
         rows = deliveries.of_subscription(connection, subscription_id, limit=NEWEST)
         return [_delivery(connection, row) for row in rows]
@@ -134,10 +137,10 @@ async def acknowledge_notification(request: Request, jti: Id) -> Response:
     service = service_of(request)
     asked = await read_model(request, Acknowledgement, limit=service.settings.body_limit)
 
-    def door(connection: Connection, caller: Caller, at: datetime) -> None:
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> None:
         acknowledge(
             connection,
-            service.house,
+            house,
             caller,
             jti,
             acknowledgement=asked.acknowledgement,

@@ -4,7 +4,16 @@ import sys
 
 import typer
 
-from app.cli import access_log, demonstrate, exchange, installation, policy, registry, retention
+from app.cli import (
+    access_log,
+    activation,
+    demonstrate,
+    exchange,
+    installation,
+    policy,
+    registry,
+    retention,
+)
 from app.cli.output import errors
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
@@ -24,6 +33,7 @@ demonstrate.add_to(cli)
 cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")
+activation.add_to(policy.policy)
 cli.add_typer(policy.policy, name="policy")
 cli.add_typer(retention.retention, name="retention")
 cli.add_typer(access_log.access_log, name="access-log")

@@ -12,20 +12,28 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
-from app.access_log import checkpoints
+from app.access_log import checkpoints, ledger
+from app.activation import register
+from app.activation.loading import prove
+from app.administration.policy_bundles import put_first_in_force
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
+from app.database import Database
 from app.main import (
     NotReady,
     alembic_config,
     check_installation,
     check_log,
     create_app,
+    house_of,
     log_verifier,
     make_clock,
     opened,
+    read_profile,
+    terms,
 )
+from app.policy.archive import Archive
 from app.settings import Settings
 
 # In these revisions rows that decide had no code yet. Only the upgrade from them gives rows one:
@@ -40,7 +48,10 @@ def add_to(cli: typer.Typer) -> None:
 
 
 def init(*, as_json: Json = False) -> None:
-    """Make keys, tables and an empty, signed access log. What is there is left as it is."""
+    """Make keys, tables and a signed access log; put the shipped policy bundle in force.
+
+    What is there is left as it is.
+    """
     settings = Settings.from_environment()
     ring = prepare(settings, at=make_clock(settings)())
     result = {
@@ -84,13 +95,16 @@ def serve() -> None:
 
 
 def prepare(settings: Settings, *, at: datetime) -> KeyRing:
-    """Make what is missing: keys, tables, the signature of the empty log and its file."""
+    """Make what is missing: keys, tables, a bundle in force, the signature of the log, its file."""
     with opened(settings) as database:
         if not settings.key_directory.exists() or not any(settings.key_directory.iterdir()):
             database.read_blocking(_refuse_foreign_database)
             KeyRing.create(settings.key_directory, random=secrets.token_bytes)
         ring = KeyRing.load(settings.key_directory)
-        note = database.run_blocking(lambda c: _migrate_and_sign(c, settings, ring, at))
+        database.run_blocking(lambda c: _migrate(c, settings, ring))
+        if database.read_blocking(register.latest) is None:
+            _put_shipped_bundle_in_force(database, settings, ring, at)
+        note = database.run_blocking(lambda c: _sign(c, settings, ring, at))
         if checkpoints.read_checkpoint_file(settings.checkpoint_file) is None:
             checkpoints.write_checkpoint_file(settings.checkpoint_file, note)
     return ring
@@ -102,9 +116,7 @@ def _refuse_foreign_database(connection: Connection) -> None:
         raise NotReady("the database belongs to other keys: put those into the folder of the keys")
 
 
-def _migrate_and_sign(
-    connection: Connection, settings: Settings, ring: KeyRing, at: datetime
-) -> str:
+def _migrate(connection: Connection, settings: Settings, ring: KeyRing) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
     before = MigrationContext.configure(connection).get_current_revision()
@@ -113,4 +125,19 @@ def _migrate_and_sign(
         authenticate_rows(connection, ring=ring)
     # An older copy of the database must not be made good again by running this.
     check_log(connection, settings, ring)
+
+
+def _put_shipped_bundle_in_force(
+    database: Database, settings: Settings, ring: KeyRing, at: datetime
+) -> None:
+    """The first activation: nobody is there yet to sign. From then on it takes two."""
+    archive = Archive.read(settings.policies_directory, settings.profile)
+    prove(archive, terms(settings, read_profile(settings), at))
+    house = house_of(settings, ring, archive, activation=1, at=at)
+    database.run_blocking(lambda c: put_first_in_force(c, house, archive, at=at))
+
+
+def _sign(connection: Connection, settings: Settings, ring: KeyRing, at: datetime) -> str:
+    # On SQLite the writer gives every entry its place; elsewhere the sequencer is not at work yet.
+    ledger.integrate(connection)
     return checkpoints.publish(connection, key=ring.log_signing, origin=settings.log_origin, at=at)

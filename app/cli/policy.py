@@ -15,22 +15,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.access_log.decisions import newest
+from app.administration.policy_status import reviews_due
 from app.audit.repeat import Status
 from app.audit.replay import Replay
 from app.audit.replay import replay as replay_decisions
 from app.cli.output import Json, errors, screen
+from app.cli.policy_report import show_changes
 from app.database import open_database
 from app.main import NotReady, make_clock, make_house, read_profile
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
-from app.policy.loader import load_bundle, read_base
+from app.policy.invariants import FOLDER as INVARIANTS
+from app.policy.loader import load_bundle, read_base, read_files_of
 from app.policy.overlays import countries, load_country_bundle, read_overlay
 from app.policy.request_json import PARTIES, request_from_json
 from app.problems import FieldError, InvalidInput
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.policy.diff import Difference
     from app.policy.explain import FieldExplanation
     from app.policy.prove import Proof
     from app.policy.scenario_checks import Failure
@@ -76,14 +78,14 @@ def check(*, policies: Policies, country: Country = None, as_json: Json = False)
         from app.policy.prove import dead_policies  # noqa: PLC0415 - loads the solver
 
         dead = list(dead_policies(bundle))
-    due = bundle.register.reviews_due(_today())
+    due = reviews_due(bundle, _today())
     result = {"digest": bundle.digest, "policies": len(bundle.policies)}
     if as_json:
         _print({**result, "dead_policies": [p.id for p in dead], "reviews_due": due})
     else:
         _say(f"{result['policies']} policies, digest {result['digest']}")
         for id_ in due:
-            _say(f"the review of the agreement {id_} is due", style="yellow")
+            _say(f"the review of {id_} is due", style="yellow")
         for one in dead:
             errors.print(str(one.finding("can never match")), markup=False, highlight=False)
     raise typer.Exit(1 if dead else 0)
@@ -128,17 +130,22 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Who gains and who loses which field, in which situation, between two bundles."""
-    from app.policy.diff import compare, report  # noqa: PLC0415 - loads the solver
+    from app.policy.changes import changes  # noqa: PLC0415 - loads the solver
 
     with _refusals(as_json=as_json):
         before, after = (
             _bundle(folder, country, _today(), allow_illustrative=True) for folder in (old, new)
         )
-    found = compare(before, after)
+    found = changes(
+        before,
+        after,
+        old_invariants=read_files_of(old, INVARIANTS),
+        new_invariants=read_files_of(new, INVARIANTS),
+    )
     if as_json:
-        _print(report(before, after, found))
+        _print(found.to_json())
     else:
-        _show_differences(found)
+        show_changes(found)
 
 
 @policy.command()
@@ -383,22 +390,6 @@ def _show_proof(proof: "Proof") -> None:
     _say(line, style=style)
     if proof.witness is not None:
         screen.print_json(json.dumps(proof.witness.to_json()))
-
-
-def _show_differences(found: "tuple[Difference, ...]") -> None:
-    """One paragraph for each cause, with all fields that it concerns."""
-    from app.policy.diff import by_cause  # noqa: PLC0415 - loads the solver
-
-    causes = by_cause(found)
-    for group in causes:
-        first = group[0]
-        style = "red" if first.change == "gains" else "yellow"
-        by = ", ".join(dict.fromkeys(id_ for one in group for id_ in one.policies))
-        _say(f"{first.role} {first.change} (by {by})", style=style)
-        _say(f"  when {first.words}")
-        for one in group:
-            _say(f"    {one.subject} {one.step}")
-    _say(f"{len(found)} differences, {len(causes)} causes")
 
 
 def _show_failure(failure: "Failure") -> None:

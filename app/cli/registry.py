@@ -108,7 +108,7 @@ def add_client(
     record = ClientRecord(
         client_id=client_id,
         agency_id=agency_id,
-        jwks=_read_json(jwks),
+        jwks=read_json(jwks),
         purposes=tuple(purpose),
         legal_bases=tuple(legal_basis),
     )
@@ -200,7 +200,8 @@ def _run(work: Callable[[Connection, House, datetime], None]) -> None:
         database.run_blocking(checked)
 
 
-def _read_json(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, object]:
+    """The JSON object of a file, or InvalidInput."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

@@ -396,7 +396,10 @@ def _store(story: Story, player: Player) -> NotificationStore:
 
 
 STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
-    ("make keys, tables and a signed, empty access log", _make_installation),
+    (
+        "make keys, tables and a signed access log; a first policy takes effect",
+        _make_installation,
+    ),
     ("choose the population", _choose_population),
     ("register a prison, a court, four receiving agencies, a stranger and an auditor", _register),
     ("start the service and four receivers; shake hands", _start),

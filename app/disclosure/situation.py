@@ -74,6 +74,9 @@ def _request(
         relative_consents=frozenset(path for path, _ in say.relatives),
         vital_interest=say.vital_interest,
         court_orders=say.court_orders,
+        legal_authorities=house.bundle.legal_authorities(
+            role=caller.role, agency=caller.agency_id, purpose=caller.purpose, at=today
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from app.administration.in_force import InForce
 from app.crypto.sealing_keys import EncryptionKey
 from app.database import Database
 from app.house import House
@@ -44,11 +45,16 @@ class Dispatcher:
     """What dispatching needs. `clock` gives now; `interval` and `retry_base` are settings."""
 
     database: Database
-    house: House
+    in_force: InForce
     rules: EndpointRules
     clock: Callable[[], datetime]
     interval: float
     retry_base: timedelta
+
+    @property
+    def house(self) -> House:
+        """What doors are handed at this moment. A decision takes it from `in_force.run`."""
+        return self.in_force.house
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop. Whatever fails is tried again: nobody else would do it."""
@@ -86,37 +92,41 @@ class Dispatcher:
 
     async def _attempt(self, delivery: Row[Any]) -> None:
         """One delivery, from the decision to its outcome. If it fails it holds up no other."""
-        sent = await self._try(delivery)
+        house, sent = await self._try(delivery)
         if sent is None:
             return
         try:
-            await self.database.run(lambda connection: self._conclude(connection, delivery, sent))
+            await self.database.run(
+                lambda connection: self._conclude(connection, house, delivery, sent)
+            )
         except Exception as error:  # noqa: BLE001 - the lease runs out, and it is tried again
             _report(f"the end of delivery {delivery.jti}", error)
 
-    async def _try(self, delivery: Row[Any]) -> Sent | None:
-        """How the delivery was taken; None where there was nothing to send."""
+    async def _try(self, delivery: Row[Any]) -> tuple[House, Sent | None]:
+        """How the delivery was taken, None where there was nothing to send; under which bundle."""
 
-        def work(connection: Connection) -> Prepared | None:
+        def work(connection: Connection, house: House) -> tuple[House, Prepared | None]:
             at = self.clock()
-            return prepare(connection, self.house, delivery, at=at, until=at + LEASE)
+            return house, prepare(connection, house, delivery, at=at, until=at + LEASE)
 
         try:
-            prepared = await self.database.run(work)
+            house, prepared = await self.in_force.run(work)
         except DecisionFailed as error:
             _report(f"delivery {delivery.jti}", error)
-            return UNDECIDED
+            return self.house, UNDECIDED
         except Exception as error:  # noqa: BLE001 - a file that cannot be opened must not silence the others
             _report(f"delivery {delivery.jti}", error)
-            return UNPREPARED
+            return self.house, UNPREPARED
         if prepared is None:
-            return None
-        return await send(prepared.endpoint, prepared.sealed, rules=self.rules)
+            return house, None
+        return house, await send(prepared.endpoint, prepared.sealed, rules=self.rules)
 
-    def _conclude(self, connection: Connection, delivery: Row[Any], sent: Sent) -> None:
+    def _conclude(
+        self, connection: Connection, house: House, delivery: Row[Any], sent: Sent
+    ) -> None:
         conclude(
             connection,
-            self.house,
+            house,
             delivery,
             sent,
             retry_base=self.retry_base,

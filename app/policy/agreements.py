@@ -51,10 +51,6 @@ class Register:
     agreements: Mapping[str, Agreement]
     legal_bases: Mapping[str, LegalBasis]
 
-    def reviews_due(self, at: date) -> list[str]:
-        """Ids of the agreements whose review date has passed, sorted."""
-        return sorted(one.id for one in self.agreements.values() if one.review_date < at)
-
 
 def read_register(text: str, *, allow_illustrative: bool) -> Register:
     """The register; `PolicyError` names the table and key that do not fit."""

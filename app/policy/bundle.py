@@ -3,11 +3,13 @@
 import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from app.policy import authorities
 from app.policy.actions import Vocabulary
 from app.policy.agreements import Register
+from app.policy.authorities import Authorities
 from app.policy.compiled import Compiled, compile_table
 from app.policy.cross_check import CrossCheck
 from app.policy.decision import Decision
@@ -37,7 +39,8 @@ class Bundle:
     """Policies, agreements and the digest of the exact files that they came from.
 
     `digest` is SHA-256 in hexadecimal over all files of the bundle. `policies` holds every
-    policy by id, in force or not. `starts` are the first days of the spans.
+    policy by id, in force or not. `starts` are the first days of the spans. `authorities` are
+    the named legal authorities of the country.
     """
 
     digest: str
@@ -47,6 +50,7 @@ class Bundle:
     spans: tuple[Span, ...]
     starts: tuple[date, ...]
     cross_check: CrossCheck
+    authorities: Authorities = field(default_factory=dict)
 
     def decide(self, request: Request, *, at: date) -> Decision:
         """What this request may have of the file on this legal day.
@@ -70,6 +74,14 @@ class Bundle:
             raise
         self.cross_check.confirm(decision, request, at=at, probe=span.probe)
         return decision
+
+    def legal_authorities(
+        self, *, role: str, agency: str, purpose: str, at: date
+    ) -> frozenset[str]:
+        """Parts of the file that a named legal authority opens to a recipient on this day."""
+        return authorities.opened(
+            self.authorities, role=role, agency=agency, purpose=purpose, at=at
+        )
 
     def span(self, at: date) -> Span:
         """The policies in force on this day."""

@@ -4,6 +4,7 @@
       schema.cedarschema   generated from the catalogue
       agreements.toml      agreements and legal bases
       base/*.cedar         one readable file for each role, and what nobody may
+      invariants/*.cedar   what must hold already: decides nothing, and belongs to the digest
 
 The only module of the policy that touches the disk. A bundle that has any finding is not
 used at all: a policy left out may be a forbid.
@@ -23,6 +24,7 @@ from app.policy.agreements import Register
 from app.policy.bundle import Bundle, make_bundle
 from app.policy.cross_check import CrossCheck, Mode
 from app.policy.errors import Finding, PolicyError, refuse
+from app.policy.invariants import FOLDER as INVARIANTS
 from app.policy.masks import with_masks
 from app.policy.policies import Policy
 from app.policy.schema import schema_text
@@ -87,7 +89,7 @@ def read_base(
     register = agreements.read_register(
         files[agreements.FILE], allow_illustrative=allow_illustrative
     )
-    policies = _parse((name, text) for name, text in files.items() if name.endswith(POLICY_SUFFIX))
+    policies = _parse((name, text) for name, text in files.items() if name.startswith(f"{BASE}/"))
     refuse(checks.check(policies, register, vocabulary))
     refuse(_invalid(policies, cedarpy.Schema.from_str(validation_schema_text(vocabulary))))
     schema = cedarpy.Schema.from_str(files[SCHEMA_FILE])
@@ -102,15 +104,24 @@ def refuse_unusable(bundle: Bundle, schema: cedarpy.Schema, *, at: date, place: 
 
 
 def read_files(directory: Path) -> Mapping[str, str]:
-    """The texts of the bundle by relative name, sorted. Nothing may lie in `base/` unread."""
+    """The texts of the bundle by relative name, sorted. Nothing may lie in its folders unread."""
     names = [SCHEMA_FILE, agreements.FILE]
-    folder = directory / BASE
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        name = f"{BASE}/{path.name}"
-        if path.suffix != POLICY_SUFFIX or not path.is_file():
+    texts = {name: _read(directory, name) for name in names}
+    for folder in (BASE, INVARIANTS):
+        texts |= read_files_of(directory, folder)
+    return dict(sorted(texts.items()))
+
+
+def read_files_of(directory: Path, folder: str) -> dict[str, str]:
+    """The policy files of one folder of the bundle by relative name; none if it is not there."""
+    path = directory / folder
+    texts: dict[str, str] = {}
+    for file in sorted(path.iterdir()) if path.is_dir() else ():
+        name = f"{folder}/{file.name}"
+        if file.suffix != POLICY_SUFFIX or not file.is_file():
             raise PolicyError([Finding(name, 0, "", f"only {POLICY_SUFFIX} files belong here")])
-        names.append(name)
-    return {name: _read(directory, name) for name in sorted(names)}
+        texts[name] = _read(directory, name)
+    return texts
 
 
 def digest(files: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from app.files.forms import DISCLOSED_FORMS, Form
 from app.policy import expressions
 from app.policy.actions import Vocabulary, release
 from app.policy.agreements import Register
+from app.policy.authorities import LegalAuthority
 from app.policy.bundle import Bundle
 from app.policy.expressions import Node
 from app.policy.policies import Policy
@@ -67,6 +68,7 @@ class Matrix:
     register: Register
     policies: Mapping[str, Policy]
     cells: Mapping[tuple[str, str], tuple[Way, ...]]
+    authorities: tuple[LegalAuthority, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The matrix as a JSON object."""
@@ -85,6 +87,7 @@ class Matrix:
                 }
                 for (role, path), ways in self.cells.items()
             ],
+            "authorities": [one.to_json() for one in self.authorities],
         }
 
 
@@ -98,7 +101,15 @@ def matrix(bundle: Bundle, *, at: date) -> Matrix:
             ways = _ways(mine, path, bundle.vocabulary)
             if ways:
                 cells[role, path] = ways
-    return Matrix(bundle.digest, at, bundle.vocabulary, bundle.register, policies, cells)
+    return Matrix(
+        bundle.digest,
+        at,
+        bundle.vocabulary,
+        bundle.register,
+        policies,
+        cells,
+        tuple(sorted(bundle.authorities.values(), key=lambda one: one.id)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from app.files.forms import DISCLOSED_FORMS
 from app.policy.agreements import Agreement
+from app.policy.authorities import LegalAuthority
 from app.policy.matrix import Matrix, Way
 from app.policy.roles import ROLE_PURPOSES
 from app.policy.wording import LETTERS, letters
@@ -94,6 +95,9 @@ def _parts(matrix: Matrix) -> Iterator[Part]:
     for section in matrix.vocabulary.owners:
         yield Heading(2, section)
         yield _section(matrix, section)
+    if matrix.authorities:
+        yield Heading(2, "Named legal authorities")
+        yield _authorities(matrix.authorities)
     for role in ROLE_PURPOSES:
         yield Heading(2, f"{SHORT[role]}: {role}")
         yield from _role(matrix, role)
@@ -159,6 +163,24 @@ def _policy(matrix: Matrix, given: Sequence[tuple[str, Way]]) -> Row:
         ", ".join(way.purposes),
         f"{basis.id}: {basis.citation}{mark}",
         _agreement(matrix.register.agreements[way.policy.agreement]),
+    )
+
+
+def _authorities(authorities: Iterable[LegalAuthority]) -> Table:
+    header = ("authority", "citation", "recipient", "opens", "for", "term", "review")
+    return Table(header, [_authority(one) for one in authorities])
+
+
+def _authority(one: LegalAuthority) -> Row:
+    mark = f" ({_ILLUSTRATIVE})" if one.illustrative else ""
+    return (
+        f"{one.id}: {one.title}",
+        one.citation + mark,
+        one.recipient,
+        ", ".join(sorted(one.parts)),
+        ", ".join(sorted(one.purposes)),
+        f"{one.valid_from.isoformat()} to {one.valid_until.isoformat()}",
+        one.review_date.isoformat(),
     )
 
 

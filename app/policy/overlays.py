@@ -4,6 +4,7 @@
       *.cedar           a policy with the @id of a permit of the base stands in its place; any
                         other is added. A forbid of the base stays.
       agreements.toml   agreements and legal bases that stand in place of the base's, or are added
+      authorities.toml  named legal authorities (`authorities`)
       profile.toml      lead times and the like, not read here
 
 An overlay may only narrow the base. What gives more must rest on a legal basis of the
@@ -13,13 +14,15 @@ more than the one that it stands for; where it is not, the solver proves it befo
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from app.policy import agreements, checks, loader
+from app.policy import agreements, authorities, checks, loader
+from app.policy.actions import Vocabulary
 from app.policy.agreements import Register
 from app.policy.assembly import invalid, parse, read_folder, read_text
+from app.policy.authorities import Authorities
 from app.policy.bundle import Bundle, make_bundle
 from app.policy.cross_check import CrossCheck, Mode
 from app.policy.errors import Finding, PolicyError, refuse
@@ -31,6 +34,7 @@ from app.policy.policies import Policy
 from app.policy.roles import ROLE_PURPOSES
 
 _PROFILE = "profile.toml"
+_REGISTERS = (agreements.FILE, authorities.FILE)
 _NO_COUNTRIES = frozenset({loader.BASE, INVARIANTS})
 
 
@@ -71,13 +75,13 @@ class Overlay:
 
 
 def countries(directory: Path) -> tuple[str, ...]:
-    """The countries that have an overlay: a folder with policies or agreements."""
+    """The countries that have an overlay: a folder with policies, agreements or authorities."""
     folders = [path for path in sorted(directory.iterdir()) if path.is_dir()]
     return tuple(
         path.name
         for path in folders
         if path.name not in _NO_COUNTRIES
-        and ((path / agreements.FILE).exists() or any(path.glob("*.cedar")))
+        and (any((path / name).exists() for name in _REGISTERS) or any(path.glob("*.cedar")))
     )
 
 
@@ -128,9 +132,12 @@ def read_overlay(
     Raises:
         PolicyError: with every finding: file, line where there is one, policy id.
     """
-    texts = dict(read_folder(directory, country, beside=[_PROFILE, agreements.FILE]))
+    texts = dict(read_folder(directory, country, beside=[_PROFILE, *_REGISTERS]))
     parsed = parse(texts)
     register = _register(directory, country, texts, allow_illustrative=allow_illustrative)
+    named = _authorities(
+        directory, country, texts, base.vocabulary, allow_illustrative=allow_illustrative
+    )
     refuse(_misplaced(parsed, base))
     refuse(invalid(parsed, base.schema))
     own = {policy.id: policy for policy in with_masks(parsed, base.vocabulary, base.schema)}
@@ -148,6 +155,7 @@ def read_overlay(
         digest=loader.digest({**base.files, **texts}),
         cross_check=CrossCheck(cross_check),
     )
+    bundle = replace(bundle, authorities=named)
     loader.refuse_unusable(bundle, base.schema, at=at, place=country)
     statutory = frozenset(id_ for id_, policy in own.items() if _has_statute(policy, register))
     return Overlay(country, base, bundle, own, statutory)
@@ -193,6 +201,24 @@ def _register(
     except PolicyError as error:
         findings = [Finding(name, one.line, one.policy, one.message) for one in error.findings]
         raise PolicyError(findings) from error
+
+
+def _authorities(
+    directory: Path,
+    country: str,
+    texts: dict[str, str],
+    vocabulary: Vocabulary,
+    *,
+    allow_illustrative: bool,
+) -> Authorities:
+    """The country's named legal authorities, none if it has none; their text joins the others."""
+    name = f"{country}/{authorities.FILE}"
+    if not (directory / name).exists():
+        return {}
+    texts[name] = read_text(directory, name)
+    return authorities.read_authorities(
+        name, texts[name], vocabulary, allow_illustrative=allow_illustrative
+    )
 
 
 def _misplaced(policies: tuple[Policy, ...], base: Base) -> Iterator[Finding]:

@@ -59,7 +59,9 @@ def log_key_of(done: Done) -> str:
     return lines["log_key"]
 
 
-def test_init_makes_keys_tables_and_a_signed_empty_log(planned: Installation) -> None:
+def test_init_makes_keys_tables_and_a_signed_log_of_one_activation(
+    planned: Installation,
+) -> None:
     done = planned.run("init")
     assert done.code == 0, done.said
     # In one line, whole: it is copied into an agreement.
@@ -67,7 +69,7 @@ def test_init_makes_keys_tables_and_a_signed_empty_log(planned: Installation) ->
     note = (planned.folder / "checkpoint").read_bytes().decode()
     assert open_note(note, [verifier]).text.split("\n")[:2] == [
         "throughcare.example/access-log",
-        "0",
+        "1",
     ]
     KeyRing.load(planned.folder / "keys")
     for key in (planned.folder / "keys").iterdir():
@@ -138,7 +140,7 @@ def put_an_older_copy_in_place(installation: Installation, house: House) -> str:
     grow(installation, house, "police-1")
     sign_log(installation, house)
     database.write_bytes(older)
-    return "the log has 0 entries, 2 were signed"
+    return "the log has 1 entries, 3 were signed"
 
 
 def fork_the_log(installation: Installation, house: House) -> str:
@@ -243,12 +245,22 @@ def test_init_does_not_make_good_what_serve_refuses(
     assert_refused(serve(), expected)
 
 
-def test_serve_does_not_start_with_a_bad_policy(installation: Installation) -> None:
-    policies = installation.folder / "policies"
+def test_init_does_not_put_a_bad_policy_in_force(planned: Installation) -> None:
+    policies = planned.folder / "policies"
     shutil.copytree(POLICIES, policies)
     (policies / "base" / "police_local.cedar").write_text("permit(principal, action, resource)")
-    done = installation.run("serve", POLICIES_DIRECTORY=str(policies))
-    assert_refused(done, "base/police_local.cedar")
+    bad = {"POLICIES_DIRECTORY": str(policies)}
+    assert_refused(planned.run("init", **bad), "base/police_local.cedar:1")
+    assert_refused(planned.run("serve", **bad), "no policy bundle is in force")
+
+
+def test_serve_does_not_start_on_policies_that_were_changed_in_the_database(
+    installation: Installation, invoke: Invoke
+) -> None:
+    with sqlite3.connect(installation.folder / "throughcare.db") as database:
+        database.execute("UPDATE policy_bundle SET files = replace(files, '<= 30', '<= 99')")
+    database.close()
+    assert_refused(invoke("serve"), "the stored files have the digest")
 
 
 def test_serve_does_not_start_on_placeholders_for_law(serve: Invoke) -> None:
@@ -256,7 +268,7 @@ def test_serve_does_not_start_on_placeholders_for_law(serve: Invoke) -> None:
 
 
 def test_serve_does_not_start_in_a_country_without_profile(serve: Invoke) -> None:
-    assert_refused(serve(PROFILE="zz"), "zz/profile.toml")
+    assert_refused(serve(PROFILE="zz"), "the profile of the settings is zz")
 
 
 def test_a_running_service_keeps_its_database_and_its_port_and_ends_when_asked(

@@ -1,7 +1,7 @@
 """The situation of a decision: days are those of the legal time zone."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection
@@ -10,6 +10,7 @@ from app.administration.registry import OPERATOR
 from app.disclosure.situation import situation
 from app.files.store import StoredFile
 from app.house import House
+from app.policy.authorities import LegalAuthority
 from app.policy.request import Request
 from tests.api.exchange import Exchange
 
@@ -26,10 +27,21 @@ def file_of(**values: object) -> StoredFile:
 
 
 def situation_at(
-    exchange: Exchange, file: StoredFile, at: datetime, *, territory: str = ""
+    exchange: Exchange,
+    file: StoredFile,
+    at: datetime,
+    *authorities: LegalAuthority,
+    territory: str = "",
 ) -> Request:
     house: House = exchange.world.service.house
-    caller = replace(OPERATOR, municipalities=frozenset({territory}))
+    named = {one.id: one for one in authorities}
+    house = replace(house, bundle=replace(house.bundle, authorities=named))
+    caller = replace(
+        OPERATOR,
+        role="police_local",
+        purpose="condition_enforcement",
+        municipalities=frozenset({territory}),
+    )
 
     def work(connection: Connection) -> Request:
         return situation(connection, house, caller, file, at=at).request
@@ -134,3 +146,25 @@ def test_what_the_file_does_not_say_is_no_incident(exchange: Exchange, missing: 
     said = {name: value for name, value in BY_ORDER.items() if name != missing}
     at = datetime(2027, 3, 1, 12, tzinfo=UTC)
     assert not situation_at(exchange, returning_to(PLACE, **said), at, territory=PLACE).incident
+
+
+def test_a_legal_authority_counts_in_its_term_by_the_legal_day(exchange: Exchange) -> None:
+    authority = LegalAuthority(
+        id="PLANTED",
+        title="Planted",
+        citation="Law on planting, Article 4",
+        role="police_local",
+        agency=None,
+        parts=frozenset({"supervision"}),
+        purposes=frozenset({"condition_enforcement"}),
+        valid_from=date(2027, 3, 3),
+        valid_until=date(2027, 12, 31),
+        review_date=date(2027, 6, 30),
+    )
+    for at, parts in (
+        (datetime(2027, 3, 2, 22, 59, tzinfo=UTC), frozenset()),
+        (datetime(2027, 3, 2, 23, 1, tzinfo=UTC), {"supervision"}),
+        (datetime(2028, 1, 1, 12, tzinfo=UTC), frozenset()),
+    ):
+        assert situation_at(exchange, file_of(), at, authority).legal_authorities == parts
+    assert situation_at(exchange, file_of(), at).legal_authorities == frozenset()

@@ -124,7 +124,7 @@ class Town:
         service = self.world.service
         return Dispatcher(
             database=service.database,
-            house=service.house,
+            in_force=service.in_force,
             rules=service.endpoint_rules,
             clock=self.world.clock,
             interval=0.01,

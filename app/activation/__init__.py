@@ -1,0 +1,1 @@
+"""Which bundle is in force, who signed for it, and how that is known to be true."""
