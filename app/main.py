@@ -21,6 +21,8 @@ from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import CheckpointRefused
 from app.access_log.checkpoints import LogContradicted
 from app.access_log.note import NoteRefused, Verifier
+from app.administration.purger import Purger
+from app.agencies.provider_keys import ProviderKeys, fetch
 from app.api.application import make_application
 from app.api.service import Service
 from app.audit.sequencer import Sequencer
@@ -110,7 +112,7 @@ async def running(
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
-            for work in (_dispatcher(service), _sequencer(service)):
+            for work in (_dispatcher(service), _sequencer(service), _purger(service)):
                 task = asyncio.create_task(_watched(type(work).__name__, work.run(stop)))
                 stack.push_async_callback(_ended, task)
             stack.callback(stop.set)
@@ -138,7 +140,8 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
         settings=settings,
         database=database,
         house=house,
-        token_keys=KeySet.from_jwks(public_jwks([house.ring.token_signing])),
+        token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
+        provider_keys=ProviderKeys(fetch),
         endpoint_rules=EndpointRules(allow_loopback=settings.allow_loopback_delivery),
         clock=clock,
     )
@@ -240,6 +243,10 @@ def _sequencer(service: Service) -> Sequencer:
         clock=service.clock,
         interval=service.settings.checkpoint_interval,
     )
+
+
+def _purger(service: Service) -> Purger:
+    return Purger(database=service.database, clock=service.clock)
 
 
 async def _watched(name: str, work: Coroutine[None, None, None]) -> None:

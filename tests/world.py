@@ -17,7 +17,7 @@ import uvicorn
 from sqlalchemy import Connection
 
 from app.administration import registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.api.service import Service
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
@@ -91,8 +91,7 @@ class World:
             client_id=f"{agency_id}-1",
             agency_id=agency_id,
             jwks=equipment.jwks,
-            purposes=ROLE_PURPOSES[role],
-            legal_bases=(f"illustrative:{role}",),
+            grounds=on_basis(f"illustrative:{role}", *ROLE_PURPOSES[role]),
         )
 
         def work(connection: Connection) -> None:
@@ -122,11 +121,6 @@ class World:
         return httpx.request(
             method, f"{self.settings.issuer}{path}", trust_env=False, timeout=10, **options
         )
-
-    def bearer(self, agency_id: str) -> dict[str, str]:
-        """An Authorization header with a fresh token of an agency."""
-        client = self.client(self.agencies[agency_id].configuration)
-        return {"Authorization": f"Bearer {client._tokens.current()}"}  # noqa: SLF001 - a test looks inside
 
     def close(self) -> None:
         """Close every client."""

@@ -9,13 +9,12 @@ from sqlalchemy import Connection
 
 from app.access_log import checkpoints
 from app.access_log.query import EntryFilter
-from app.agencies import tokens
 from app.agencies.tokens import Caller
 from app.api.answers import json_answer
 from app.api.body import NDJSON
 from app.api.contract import problems
 from app.api.models import LogPage, LogQuery
-from app.api.service import Service, grant_of, perform, service_of
+from app.api.service import Service, perform, service_of
 from app.audit.read_log import Page, Search, may_read, permit_and_record, search, whole_log
 from app.house import Refusal
 from app.problems import NotFound
@@ -96,18 +95,13 @@ def _search(service: Service, query: LogQuery) -> Search:
 
 async def _require_auditor(request: Request, service: Service) -> None:
     """Refuse, on record, before anything is read."""
-    grant = grant_of(request)
 
-    def work(connection: Connection) -> Refusal | None:
-        caller = tokens.identify(connection, grant)
-        at = service.clock()
+    def door(connection: Connection, caller: Caller, at: datetime) -> Refusal | None:
         if may_read(service.house, caller, at=at):
             return None
         return permit_and_record(connection, service.house, caller, asked={}, answered={}, at=at)
 
-    refusal = await service.database.run(work)
-    if refusal is not None:
-        raise refusal.problem
+    await perform(request, door)
 
 
 async def _release(request: Request, service: Service, asked: Search, page: Page) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.agencies.tokens import OAuthError
+from app.agencies.oauth import OAuthError
+from app.crypto.possession import PROOF_ALGORITHMS
 from app.files.findings import findings
 from app.problems import InvalidInput, NotFound, ThroughcareError, Unauthenticated, document
 
@@ -100,7 +101,8 @@ def problem_answer(error: ThroughcareError) -> Response:
     """The problem document of an error. The bytes depend on its type and detail alone."""
     headers = {}
     if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        algorithms = " ".join(PROOF_ALGORITHMS)
+        headers["WWW-Authenticate"] = f'DPoP error="{error.reason}", algs="{algorithms}"'
     return Response(
         orjson.dumps(document(error)),
         status_code=error.status,

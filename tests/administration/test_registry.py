@@ -1,14 +1,15 @@
 """The registry: what is entered is usable and on record; what is revoked ends at once."""
 
+import httpx
 import pytest
 from sqlalchemy import Connection
 
 from app.administration import registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.crypto.signing_keys import SigningKey
 from app.house import House
 from app.problems import InvalidInput, NotFound
-from tests.api.exchange import Exchange, is_problem
+from tests.api.exchange import Exchange, Speaker, is_problem
 
 KEY = SigningKey.generate()
 JWKS = {"keys": [KEY.public_jwk()]}
@@ -34,6 +35,11 @@ def revoke_officer(exchange: Exchange, agency: str, officer: str) -> None:
             c, house, agency_id=agency, officer_id=officer, at=exchange.world.clock()
         )
     )
+
+
+def called_with(agency: Speaker, token: str) -> httpx.Response:
+    """A call with a token that was given before, and a proof of its own."""
+    return agency.world.raw("GET", "/v1/cases", headers=agency.credentials(token=token))
 
 
 def facts(exchange: Exchange) -> list[tuple[object, object]]:
@@ -69,8 +75,7 @@ def test_a_client_has_purposes_of_its_role(exchange: Exchange, purposes: tuple[s
         client_id=f"{agency.id}-2",
         agency_id=agency.id,
         jwks=JWKS,
-        purposes=purposes,
-        legal_bases=(),
+        grounds=on_basis("illustrative", *purposes),
     )
     with pytest.raises(InvalidInput, match="expected purposes of: supervision"):
         enter(exchange, "register_client", client)
@@ -85,8 +90,7 @@ def test_a_client_has_keys_that_can_be_used(exchange: Exchange, jwks: dict[str, 
         client_id=f"{agency.id}-2",
         agency_id=agency.id,
         jwks=jwks,
-        purposes=("supervision",),
-        legal_bases=(),
+        grounds=on_basis("illustrative", "supervision"),
     )
     with pytest.raises(InvalidInput, match="the public keys cannot be used"):
         enter(exchange, "register_client", client)
@@ -94,18 +98,18 @@ def test_a_client_has_keys_that_can_be_used(exchange: Exchange, jwks: dict[str, 
 
 def test_a_revoked_client_is_nobody_at_the_next_call(exchange: Exchange) -> None:
     agency = exchange.agency("correctional_service")
-    bearer = agency.bearer
-    assert exchange.world.raw("GET", "/v1/cases", headers=bearer).status_code == 200
+    token = agency.token
+    assert called_with(agency, token).status_code == 200
     revoke(exchange, f"{agency.id}-1")
-    is_problem(exchange.world.raw("GET", "/v1/cases", headers=bearer), 401, "unauthenticated")
+    is_problem(called_with(agency, token), 401, "unauthenticated")
     assert facts(exchange)[-1] == ("client-revoked", f"{agency.id}-1")
 
 
 def test_a_revoked_officer_is_nobody_at_the_next_call(exchange: Exchange) -> None:
     agency = exchange.agency("correctional_service")
-    bearer = agency.bearer
+    token = agency.token
     revoke_officer(exchange, agency.id, f"{agency.id}-officer")
-    is_problem(exchange.world.raw("GET", "/v1/cases", headers=bearer), 401, "unauthenticated")
+    is_problem(called_with(agency, token), 401, "unauthenticated")
     assert facts(exchange)[-1] == ("officer-revoked", f"{agency.id}/{agency.id}-officer")
 
 

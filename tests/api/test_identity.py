@@ -2,17 +2,21 @@
 
 import json
 import secrets
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 
-from app.agencies.tokens import ASSERTION_TYPE
+from app.agencies.oauth import ASSERTION_TYPE
+from app.crypto.possession import prove
+from app.crypto.signing_keys import SigningKey
 from app.receiver.statements import client_assertion
 from tests.api.exchange import Exchange, Speaker, is_problem
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 CANARY = "Quokka"
+KEY = SigningKey.generate()
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +49,24 @@ def members(prison: Speaker, **changed: str) -> dict[str, str]:
     }
 
 
-def asked(prison: Speaker, body: str | bytes) -> httpx.Response:
-    answer = prison.world.raw("POST", "/oauth2/token", content=body, headers=FORM)
+def proof(prison: Speaker, path: str = "/oauth2/token", **options: Any) -> dict[str, str]:  # noqa: ANN401 - as `prove` takes them
+    """A DPoP header for one request, by the key of these tests."""
+    made = prove(
+        options.pop("key", KEY),
+        **{
+            "method": "POST",
+            "address": f"{prison.world.settings.issuer}{path}",
+            "jti": secrets.token_urlsafe(16),
+            "at": prison.world.clock(),
+            **options,
+        },
+    )
+    return {"DPoP": made}
+
+
+def asked(prison: Speaker, body: str | bytes, **headers: str) -> httpx.Response:
+    given = {**FORM, **(headers or proof(prison))}
+    answer = prison.world.raw("POST", "/oauth2/token", content=body, headers=given)
     assert answer.headers["cache-control"] == "no-store"
     assert CANARY not in answer.text
     return answer
@@ -56,10 +76,12 @@ def test_a_token_is_granted_for_one_purpose_and_said_again(prison: Speaker) -> N
     answer = asked(prison, urlencode(members(prison)))
     assert answer.status_code == 200
     granted = answer.json()
-    assert (granted["token_type"], granted["expires_in"]) == ("Bearer", 300)
+    assert (granted["token_type"], granted["expires_in"]) == ("DPoP", 300)
     assert granted["authorization_details"][0]["purpose"] == "execute_sentence"
-    bearer = {"Authorization": f"Bearer {granted['access_token']}"}
-    assert prison.world.raw("GET", "/v1/cases", headers=bearer).status_code == 200
+    token = granted["access_token"]
+    given = {"Authorization": f"DPoP {token}"}
+    given |= proof(prison, "/v1/cases", method="GET", access_token=token)
+    assert prison.world.raw("GET", "/v1/cases", headers=given).status_code == 200
 
 
 def test_an_assertion_works_once(prison: Speaker) -> None:
@@ -118,7 +140,7 @@ def test_another_content_type_and_a_long_form_are_problems(prison: Speaker) -> N
     json_type = {"Content-Type": "application/json"}
     answer = raw("POST", "/oauth2/token", content=b"{}", headers=json_type)
     is_problem(answer, 415, "unsupported-media-type")
-    answer = raw("POST", "/oauth2/token", content=b"a=" + b"x" * 20_000, headers=FORM)
+    answer = raw("POST", "/oauth2/token", content=b"a=" + b"x" * 25_000, headers=FORM)
     is_problem(answer, 413, "body-too-large")
 
 
@@ -128,5 +150,5 @@ def test_metadata_and_keys_are_for_everybody_and_hold_no_secret(prison: Speaker)
     assert metadata["issuer"] == issuer
     assert metadata["token_endpoint"] == f"{issuer}/oauth2/token"
     keys = raw("GET", "/.well-known/jwks.json").json()["keys"]
-    assert len(keys) == 2
+    assert len(keys) == 3
     assert all(key["kty"] == "EC" and "d" not in key for key in keys)

@@ -46,8 +46,7 @@ def add_client(invoke: Invoke, jwks: Path, *more: str, purpose: str = "") -> Don
     """Register its system."""
     return invoke(
         "client", "add", "police-1-a", "--agency", "police-1", "--jwks", str(jwks),
-        "--purpose", purpose or "public_protection_local",
-        "--legal-basis", "illustrative:police_local", *more,
+        "--ground", f"{purpose or 'public_protection_local'}=illustrative:police_local", *more,
     )  # fmt: skip
 
 
