@@ -148,7 +148,13 @@ def read(token: str, *, keys: KeySet, issuer: str, at: datetime) -> Grant:
             issuer=issuer,
             audience=issuer,
             at=at,
-            required={"client_id": str, "jti": str, "authorization_details": list},
+            required={
+                "sub": str,
+                "iat": int,
+                "client_id": str,
+                "jti": str,
+                "authorization_details": list,
+            },
             lifetime_s=TOKEN_SECONDS,
         )
         details = checked_details(claims["authorization_details"])

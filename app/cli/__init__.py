@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from app.cli import access_log, demonstrate, exchange, installation, policy, registry
+from app.cli import access_log, demonstrate, exchange, installation, keys, policy, registry
 from app.cli.output import errors
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
@@ -24,6 +24,7 @@ demonstrate.add_to(cli)
 cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")
+cli.add_typer(keys.keys, name="keys")
 cli.add_typer(policy.policy, name="policy")
 cli.add_typer(access_log.access_log, name="access-log")
 

@@ -104,6 +104,74 @@ def test_everything_tells_what_it_did_as_json(invoke: Invoke, jwks: Path) -> Non
     assert add_officer(invoke, "--json").json == {"officer": "o-1", "status": "active"}
 
 
+def test_an_identity_provider_is_entered_and_ended_on_record(
+    registered: Installation, invoke: Invoke
+) -> None:
+    issuer = "https://sign-in.example"
+    arguments = (
+        "agency", "add-identity-provider", issuer, "--agency", "police-1", "--audience", "us",
+        "--jwks-uri", f"{issuer}/keys", "--acr", "two-factors", "--json",
+    )  # fmt: skip
+    assert invoke(*arguments).json == {"identity_provider": issuer, "status": "active"}
+    assert invoke(*arguments).code == 1
+    ended = invoke("agency", "revoke-identity-provider", issuer, "--json")
+    assert ended.json == {"identity_provider": issuer, "status": "revoked"}
+    assert invoke("agency", "revoke-identity-provider", "https://other.example").code == 1
+    assert entries(registered) == 5
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--jwks-uri", "http://sign-in.example/keys"),
+        ("--jwks-uri", "file:///etc/passwd"),
+        ("--jwks-uri", "https://user@sign-in.example/keys"),
+        ("--max-age", "0"),
+        ("--max-age", "100000"),
+        ("--acr", ""),
+        ("--audience", ""),
+    ],
+)
+def test_an_identity_provider_that_would_prove_nothing_is_refused(
+    registered: Installation, invoke: Invoke, option: str, text: str
+) -> None:
+    options = {
+        "--agency": "police-1",
+        "--audience": "us",
+        "--jwks-uri": "https://sign-in.example/keys",
+        "--acr": "two-factors",
+        option: text,
+    }
+    given = [word for pair in options.items() for word in pair]
+    done = invoke("agency", "add-identity-provider", "https://sign-in.example", *given)
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert entries(registered) == 3
+
+
+def test_a_client_is_allowed_a_bearer_token_by_its_registration_alone(
+    registered: Installation, invoke: Invoke, jwks: Path
+) -> None:
+    assert add_client(invoke, jwks, "--bearer").code == 0
+
+    def allowed(connection: Connection) -> dict[str, bool]:
+        rows = connection.execute(select(CLIENT.c.client_id, CLIENT.c.bearer_allowed))
+        return {row.client_id: row.bearer_allowed for row in rows}
+
+    with opened(registered.settings) as database:
+        assert database.read_blocking(allowed) == {"police-1-1": False, "police-1-a": True}
+
+
+def test_a_purpose_without_a_basis_is_refused(
+    registered: Installation, invoke: Invoke, jwks: Path
+) -> None:
+    done = invoke(
+        "client", "add", "police-1-a", "--agency", "police-1", "--jwks", str(jwks),
+        "--ground", "public_protection_local",
+    )  # fmt: skip
+    assert_nothing_came(registered, done, "basis in law", clients=1)
+
+
 def test_an_end_is_entered_and_on_record(registered: Installation, invoke: Invoke) -> None:
     client = invoke("client", "revoke", "police-1-1", "--json")
     assert client.json == {"client": "police-1-1", "status": "revoked"}
