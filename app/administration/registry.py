@@ -136,7 +136,7 @@ def _check_address(name: str, address: str) -> None:
     """An https address, or http on this machine alone, where nobody else can answer."""
     try:
         parts = urlsplit(normal_address(address))
-    except ValueError:
+    except CryptoError:
         parts = urlsplit("")
     loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
     if not (parts.scheme == "https" or loopback) or not is_text(address):

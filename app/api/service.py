@@ -86,7 +86,7 @@ def proof_of(request: Request, access_token: str | None = None) -> Proof | None:
             at=service.clock(),
             access_token=access_token,
         )
-    except (CryptoError, ValueError) as error:
+    except (CryptoError, UnicodeDecodeError) as error:
         raise ProofRefused("the proof of possession is not valid for this request") from error
 
 

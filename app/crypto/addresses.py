@@ -2,7 +2,9 @@
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from app.crypto.errors import Malformed
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ESCAPE: Final = re.compile("%([0-9A-Fa-f]{2})")
@@ -14,17 +16,26 @@ def normal_address(address: str) -> str:
     """An http address without query and fragment, in the one form that it is compared in.
 
     Raises:
-        ValueError: it is no absolute http address, or names a user.
+        Malformed: it is no absolute http address, or names a user.
     """
-    if not _ADDRESS.fullmatch(address):
-        raise ValueError("not an address")
-    parts = urlsplit(address)
-    port = parts.port  # a ValueError, where it is none
+    parts, port = _split(address)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
-        raise ValueError("not an absolute http address")
+        raise Malformed("not an absolute http address")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     place = host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
     return f"{parts.scheme}://{place}{_without_dots(_ESCAPE.sub(_normal_escape, parts.path))}"
+
+
+def _split(address: str) -> tuple[SplitResult, int | None]:
+    """The parts of an address, and its port. What the library would leave out is refused first."""
+    if not _ADDRESS.fullmatch(address):
+        raise Malformed("not an address")
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        raise Malformed("not an address") from None
+    return parts, port
 
 
 def _normal_escape(escape: re.Match[str]) -> str:

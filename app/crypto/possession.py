@@ -11,7 +11,7 @@ from typing import Final
 
 from app.crypto.addresses import normal_address
 from app.crypto.encoding import encode_base64url
-from app.crypto.errors import ClaimsRefused
+from app.crypto.errors import ClaimsRefused, Malformed
 from app.crypto.signing import sign_with_own_key, verify_with_own_key
 from app.crypto.signing_keys import SigningKey
 
@@ -106,7 +106,7 @@ def _is_fresh(issued: int, at: datetime) -> bool:
 def _is_address(value: object, address: str) -> bool:
     try:
         return isinstance(value, str) and normal_address(value) == normal_address(address)
-    except ValueError:
+    except Malformed:
         return False
 
 

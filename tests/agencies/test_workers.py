@@ -66,10 +66,7 @@ def test_of_twenty_uses_at_once_of_one_proof_one_gets_a_token(each: Ask) -> None
     one = new_proof()
     # Every request has an assertion of its own: it is the proof alone that is used again.
     asked = [
-        [
-            replace(request(assertion(jti=f"{worker}-{number}")), proof=one)
-            for number in range(TIMES)
-        ]
+        [replace(request(assertion(jti=f"{worker}-{turn}")), proof=one) for turn in range(TIMES)]
         for worker in range(2)
     ]
     told = chain(*each(workers.ask_at_once, *((one, ISSUER, AT) for one in asked)))

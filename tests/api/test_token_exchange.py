@@ -1,6 +1,10 @@
 """Officers that their agency's own identity provider proves (RFC 8693)."""
 
+import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -12,7 +16,10 @@ from app.agencies.oauth import TOKEN_EXCHANGE
 from app.agencies.registry import ProviderRecord
 from app.agencies.tokens import Caller
 from app.crypto.signing_keys import SigningKey
-from tests.api.exchange import Exchange, Speaker
+from app.disclosure.disclose import disclose
+from app.house import House, Refusal
+from app.policy.loader import load_bundle
+from tests.api.exchange import Exchange, Speaker, section
 from tests.api.forgeries import OF_A_TOKEN_THAT_ENDS, OF_ANY_TOKEN, Forge, signed, with_claims
 from tests.api.identity_provider import AUDIENCE, STRONG, IdentityProvider, identity_provider
 from tests.api.oauth import (
@@ -27,9 +34,12 @@ from tests.api.oauth import (
     refused_ones,
     told,
 )
+from tests.policy.conftest import AGREEMENTS
+from tests.world import POLICIES, START
 
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 MAX_AGE = 900
+IDENTITY = {"identity": section("identity")}
 
 
 @pytest.fixture(scope="module")
@@ -311,3 +321,53 @@ def test_whom_a_provider_proved_is_nobody_once_the_provider_was_ended(
 def test_every_end_of_a_provider_is_on_record(exchange: Exchange) -> None:
     facts = [one.sections["fields"]["fact"] for one in exchange.entries(agency_id="operator")]
     assert "identity-provider" in facts
+
+
+PLANTED = """
+@id("P") @agreement("A") @legal_basis("L")
+permit (
+  principal in Role::"probation_service",
+  action in Action::"grant:identity.full_name:full",
+  resource
+) when {
+  context.purpose == Purpose::"supervision" &&
+  context.officer_assurance == OfficerAssurance::"proven" &&
+  context.assigned
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def demanding(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house whose one policy wants a proven officer."""
+    folder = tmp_path_factory.mktemp("policies")
+    (folder / "base").mkdir()
+    (folder / "base" / "planted.cedar").write_text(PLANTED)
+    (folder / "agreements.toml").write_text(AGREEMENTS)
+    shutil.copy(POLICIES / "schema.cedarschema", folder)
+    bundle = load_bundle(folder, at=START.date(), allow_illustrative=False)
+    return replace(exchange.world.service.house, bundle=bundle)
+
+
+def test_a_policy_can_demand_a_proven_officer(
+    exchange: Exchange, prison: Speaker, demanding: House
+) -> None:
+    probation = exchange.agency("probation_service", purpose="supervision")
+    reference = exchange.refer(prison, exchange.person(prison, IDENTITY), probation)
+    database, at = exchange.world.service.database, exchange.world.clock()
+
+    def released(token: str) -> dict[str, Any]:
+        who = caller(probation, token)
+        disclosed = database.run_blocking(
+            lambda c: disclose(c, demanding, who, reference, if_none_match=None, at=at)
+        )
+        if isinstance(disclosed, Refusal):  # nothing is released, and that looks like nobody
+            return {}
+        told: dict[str, Any] = json.loads(disclosed.body)["released"]
+        return told
+
+    with identity_provider() as second:
+        register(probation, second.issuer, second.jwks_uri)
+        proof_of_officer = exchanged(probation, proven(probation, second)).json()["access_token"]
+        assert released(granted_token(probation)) == {}
+        assert released(proof_of_officer)["identity"].keys() == {"full_name"}
