@@ -14,7 +14,7 @@ from app.api import answers
 from app.api.body import JSON, MERGE_PATCH, NDJSON, parse_json, read_json, stream
 from app.api.contract import accepts, problems
 from app.api.models import REFERENCE, Contributed, ImportedLine, InmateFileView
-from app.api.service import grant_of, perform, service_of
+from app.api.service import grant_of, perform, service_of, spend
 from app.disclosure.disclose import Disclosure, disclose
 from app.files.models import (
     CHANGES_MODELS,
@@ -146,6 +146,8 @@ async def import_inmate_files(request: Request) -> Response:
     still being sent: whoever sends very many has to read at the same time.
     """
     grant = grant_of(request)
+    # Its lines are transactions of their own, so a repeated request is refused before the first.
+    await spend(request)
     settings = service_of(request).settings
     chunks = stream(request, types=(NDJSON,), limit=settings.import_limit)
     first = await anext(chunks, b"")

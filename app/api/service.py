@@ -1,6 +1,7 @@
 """What every route has at hand, and how it opens a door on behalf of a caller."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeVar
@@ -17,7 +18,7 @@ from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House, Refusal
 from app.notifications.addresses import EndpointRules
-from app.problems import MalformedBody, ThroughcareError, Unauthenticated, Unavailable
+from app.problems import MalformedBody, Unauthenticated, Unavailable
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -105,18 +106,33 @@ async def perform(request: Request, door: Door[T], *, grant: Grant | None = None
         caller = tokens.identify(connection, granted)
         return door(connection, caller, service.clock())
 
-    try:
-        result = await service.database.run(work)
-    except Unavailable:
-        raise
-    except ThroughcareError:
-        # What failed was rolled back with the use of its proof: nobody may send it again.
-        await _burn(service, credential)
-        raise
+    result = await service.database.run(work)
     credential.spent = True
     if isinstance(result, Refusal):
         raise result.problem
     return result
+
+
+async def spend(request: Request) -> None:
+    """Use the proof of a request up by itself, where it does not ride with what it lets through.
+
+    ProofRefused: it was used before.
+    """
+    credential = _credential_of(request)
+    if credential.proof is not None and not credential.spent:
+        await service_of(request).database.run(lambda c: _spend(c, credential))
+        credential.spent = True
+
+
+async def spend_after_failure(request: Request) -> None:
+    """Use up the proof of a request that failed.
+
+    What failed was rolled back with the use of its proof, or came before it; and a proof says
+    nothing of query and body, so that somebody else might send it along with others.
+    """
+    if "authorization" in request.headers:
+        with suppress(Unauthenticated, MalformedBody, Unavailable):
+            await spend(request)
 
 
 def _spend(connection: Connection, credential: Credential) -> None:
@@ -125,13 +141,6 @@ def _spend(connection: Connection, credential: Credential) -> None:
         return
     if not replay.use_proof(connection, credential.proof):
         raise ProofRefused("the proof of possession was used before")
-
-
-async def _burn(service: Service, credential: Credential) -> None:
-    """Use up the proof of a request that failed, so that it can do nothing later on."""
-    proof = credential.proof
-    if proof is not None and not credential.spent:
-        credential.spent = await service.database.run(lambda c: replay.use_proof(c, proof))
 
 
 def _credential_of(request: Request) -> Credential:

@@ -231,6 +231,35 @@ def test_a_proof_of_a_request_that_failed_is_used_up(prison: Speaker, exchange: 
     is_refused(put[1], "invalid_dpop_proof")
 
 
+def test_a_proof_of_a_query_that_could_not_be_read_does_not_let_another_in(
+    prison: Speaker, exchange: Exchange
+) -> None:
+    token, path = granted_token(prison), "/v1/cases"
+    given = {"Authorization": f"DPoP {token}"}
+    given |= proof(prison, path, method="GET", access_token=token)
+    first = exchange.world.raw("GET", f"{path}?limit=x", headers=given)
+    is_problem(first, 422, "invalid-input")
+    is_refused(exchange.world.raw("GET", path, headers=given), "invalid_dpop_proof")
+
+
+def test_a_proof_of_a_body_that_could_not_be_read_does_not_let_another_body_in(
+    prison: Speaker, exchange: Exchange
+) -> None:
+    token = granted_token(prison)
+    for method, path, kind, bodies in (
+        ("PUT", "/v1/inmate-files/NEW-1", "application/json", [b"{", b'{"sections": {}}']),
+        ("POST", "/v1/inmate-files/import", "application/x-ndjson", [b"", b"{}"]),
+        ("POST", "/v1/inmate-files/import", "application/x-ndjson", [b"{", b"{}"]),
+    ):
+        given = {"Authorization": f"DPoP {token}", "Content-Type": kind}
+        given |= proof(prison, path, method=method, access_token=token)
+        first, second = (
+            exchange.world.raw(method, path, content=body, headers=given) for body in bodies
+        )
+        assert first.status_code in {200, 400}
+        is_refused(second, "invalid_dpop_proof")
+
+
 def test_an_assertion_of_a_request_that_failed_is_used_up(prison: Speaker) -> None:
     for wrong in (
         {"authorization_details": "[]"},
