@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from app.agencies import replay
 from app.agencies.clients import AuthenticatedClient, ClientAssertion, authenticate
@@ -46,6 +46,33 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 REVOKED_TOKEN = table_of(RevokedToken)
 
 OfficerAssurance = Literal["asserted", "proven"]
+
+# Built once: building it costs as much as asking it, and every call asks.
+_STANDING: Final = (
+    select(
+        AGENCY.c.agency_id,
+        AGENCY.c.name,
+        AGENCY.c.role,
+        AGENCY.c.country,
+        CLIENT.c.bearer_allowed,
+        OFFICER.c.function,
+    )
+    .join(CLIENT, CLIENT.c.agency_id == AGENCY.c.agency_id)
+    .join(GROUND, GROUND.c.client_id == CLIENT.c.client_id)
+    .join(OFFICER, OFFICER.c.agency_id == AGENCY.c.agency_id)
+    .where(
+        CLIENT.c.client_id == bindparam("client"),
+        OFFICER.c.officer_id == bindparam("officer"),
+        GROUND.c.purpose == bindparam("purpose"),
+        GROUND.c.legal_basis == bindparam("legal_basis"),
+        CLIENT.c.status == ACTIVE,
+        AGENCY.c.status == ACTIVE,
+        OFFICER.c.status == ACTIVE,
+        ~select(REVOKED_TOKEN.c.token_id)
+        .where(REVOKED_TOKEN.c.token_id == bindparam("token"))
+        .exists(),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,30 +303,14 @@ def _claims(
 
 def _standing(connection: Connection, grant: Grant) -> Any:  # noqa: ANN401 - a row of six columns
     """What the registry says now of all that a grant names; None if some of it has ended."""
-    revoked = select(REVOKED_TOKEN.c.token_id).where(REVOKED_TOKEN.c.token_id == grant.token_id)
-    return connection.execute(
-        select(
-            AGENCY.c.agency_id,
-            AGENCY.c.name,
-            AGENCY.c.role,
-            AGENCY.c.country,
-            CLIENT.c.bearer_allowed,
-            OFFICER.c.function,
-        )
-        .join(CLIENT, CLIENT.c.agency_id == AGENCY.c.agency_id)
-        .join(GROUND, GROUND.c.client_id == CLIENT.c.client_id)
-        .join(OFFICER, OFFICER.c.agency_id == AGENCY.c.agency_id)
-        .where(
-            CLIENT.c.client_id == grant.client_id,
-            OFFICER.c.officer_id == grant.officer_id,
-            GROUND.c.purpose == grant.purpose,
-            GROUND.c.legal_basis == grant.legal_basis,
-            CLIENT.c.status == ACTIVE,
-            AGENCY.c.status == ACTIVE,
-            OFFICER.c.status == ACTIVE,
-            ~revoked.exists(),
-        )
-    ).one_or_none()
+    named = {
+        "client": grant.client_id,
+        "officer": grant.officer_id,
+        "purpose": grant.purpose,
+        "legal_basis": grant.legal_basis,
+        "token": grant.token_id,
+    }
+    return connection.execute(_STANDING, named).one_or_none()
 
 
 def _bound_to(claims: Mapping[str, Any]) -> str | None:

@@ -107,6 +107,7 @@ class ServiceStandIn:
     key_fetches: int = 0
     refusals: dict[str, list[int]] = field(default_factory=dict)
     token_lifetime: Any = 300
+    token_type: Any = "DPoP"
 
     def app(self) -> Starlette:
         return Starlette(
@@ -198,7 +199,11 @@ class ServiceStandIn:
         self.tokens.append(token)
         self.bound[token] = self._proven(request)
         return JSONResponse(
-            {"access_token": token, "token_type": "DPoP", "expires_in": self.token_lifetime}
+            {
+                "access_token": token,
+                "token_type": self.token_type,
+                "expires_in": self.token_lifetime,
+            }
         )
 
     async def _keys(self, _: Request) -> Response:
