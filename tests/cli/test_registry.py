@@ -38,7 +38,9 @@ def bearer_allowed(installation: Installation) -> dict[str, bool]:
     """Which clients may use a token without a proof of possession."""
     allowed = select(CLIENT.c.client_id, CLIENT.c.bearer_allowed)
     with opened(installation.settings) as database:
-        return database.read_blocking(lambda c: dict(c.execute(allowed).tuples()))
+        return database.read_blocking(
+            lambda c: {row.client_id: row.bearer_allowed for row in c.execute(allowed)}
+        )
 
 
 def add_agency(invoke: Invoke, *more: str, agency_id: str = "police-1") -> Done:
