@@ -28,6 +28,8 @@ from app.activation.loading import Terms, load
 from app.activation.register import ACTIVATION, Verified
 from app.administration.in_force import InForce
 from app.administration.policy_status import reviews_due
+from app.administration.purger import Purger
+from app.agencies.provider_keys import ProviderKeys, fetch
 from app.api.application import make_application
 from app.api.limits import Patience, RateLimit
 from app.api.service import Service
@@ -163,6 +165,7 @@ async def running(
                 ("Dispatcher", _dispatcher(service).run(stop)),
                 ("Sequencer", _sequencer(service).run(stop)),
                 ("InForce", service.in_force.watch(stop)),
+                ("Purger", _purger(service).run(stop)),
             ):
                 task = asyncio.create_task(_watched(name, work))
                 stack.push_async_callback(_ended, task)
@@ -197,7 +200,8 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
             clock=clock,
             interval=settings.dispatch_interval,
         ),
-        token_keys=KeySet.from_jwks(public_jwks([house.ring.token_signing])),
+        token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
+        provider_keys=ProviderKeys(fetch),
         endpoint_rules=EndpointRules(allow_loopback=settings.allow_loopback_delivery),
         clock=clock,
         rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
@@ -333,6 +337,10 @@ def _sequencer(service: Service) -> Sequencer:
         clock=service.clock,
         interval=service.settings.checkpoint_interval,
     )
+
+
+def _purger(service: Service) -> Purger:
+    return Purger(database=service.database, clock=service.clock)
 
 
 async def _watched(name: str, work: Coroutine[None, None, None]) -> None:

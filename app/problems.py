@@ -63,11 +63,12 @@ class MalformedBody(InvalidInput):
 
 
 class Unauthenticated(ThroughcareError):
-    """No valid credential."""
+    """No valid credential. `reason` is an error code of RFC 6750, section 3.1, or RFC 9449."""
 
     status = 401
     title = "A valid credential is needed"
     slug = "unauthenticated"
+    reason: ClassVar[str] = "invalid_token"
 
 
 class Forbidden(ThroughcareError):

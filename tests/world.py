@@ -19,7 +19,7 @@ import uvicorn
 from sqlalchemy import Connection
 
 from app.administration import registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.api.service import Service
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
@@ -121,8 +121,7 @@ class World:
             client_id=f"{agency_id}-1",
             agency_id=agency_id,
             jwks=equipment.jwks,
-            purposes=ROLE_PURPOSES[role],
-            legal_bases=(f"illustrative:{role}",),
+            grounds=on_basis(f"illustrative:{role}", *ROLE_PURPOSES[role]),
         )
 
         def work(connection: Connection) -> None:
@@ -150,11 +149,6 @@ class World:
     def raw(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - as httpx takes them
         """A request as it stands, with no client in between."""
         return self._http.request(method, f"{self.settings.issuer}{path}", **options)
-
-    def bearer(self, agency_id: str) -> dict[str, str]:
-        """An Authorization header with a fresh token of an agency."""
-        client = self.client(self.agencies[agency_id].configuration)
-        return {"Authorization": f"Bearer {client._tokens.current()}"}  # noqa: SLF001 - a test looks inside
 
     def close(self) -> None:
         """Close every client."""

@@ -7,14 +7,23 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from app.agencies.tables import Agency, AgencyMunicipality, Client, Officer
+from app.agencies.tables import (
+    Agency,
+    AgencyMunicipality,
+    Client,
+    ClientGround,
+    IdentityProvider,
+    Officer,
+)
 from app.database import insert_new, table_of
 from app.problems import Conflict, FieldError, InvalidInput, NotFound
 
 AGENCY = table_of(Agency)
 COMPETENCE = table_of(AgencyMunicipality)
 CLIENT = table_of(Client)
+GROUND = table_of(ClientGround)
 OFFICER = table_of(Officer)
+PROVIDER = table_of(IdentityProvider)
 
 ACTIVE = "active"
 REVOKED = "revoked"
@@ -35,15 +44,47 @@ class AgencyRecord:
     standing_acceptance: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a client may call for, and the basis in law for just that."""
+
+    purpose: str
+    legal_basis: str
+
+
+def on_basis(legal_basis: str, *purposes: str) -> tuple[Ground, ...]:
+    """Several purposes on one basis in law."""
+    return tuple(Ground(purpose, legal_basis) for purpose in purposes)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRecord:
-    """A system of an agency with its public keys (RFC 7517 set) and registered purposes."""
+    """A system of an agency with its public keys (RFC 7517 set) and registered grounds.
+
+    `bearer_allowed` lets it use tokens without proof of possession: for a system that cannot.
+    """
 
     client_id: str
     agency_id: str
     jwks: dict[str, Any]
-    purposes: tuple[str, ...]
-    legal_bases: tuple[str, ...]
+    grounds: tuple[Ground, ...]
+    bearer_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRecord:
+    """An agency's identity provider: its `sub` is the id of an officer of this agency.
+
+    `acr_values` are the ways to sign in that are good enough (OpenID Connect Core, section 2);
+    `max_age` is how many seconds ago the officer may have done so.
+    """
+
+    issuer: str
+    agency_id: str
+    audience: str
+    jwks_uri: str
+    acr_values: tuple[str, ...]
+    max_age: int
 
 
 def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) -> None:
@@ -83,13 +124,18 @@ def add_client(connection: Connection, client: ClientRecord, *, at: datetime) ->
         client_id=client.client_id,
         agency_id=client.agency_id,
         jwks=client.jwks,
-        purposes=list(client.purposes),
-        legal_bases=list(client.legal_bases),
+        bearer_allowed=client.bearer_allowed,
         status=ACTIVE,
         created_at=at,
     )
     if not added:
         raise Conflict("a client of this id is registered already")
+    for ground in dict.fromkeys(client.grounds):
+        connection.execute(
+            insert(ClientGround).values(
+                client_id=client.client_id, purpose=ground.purpose, legal_basis=ground.legal_basis
+            )
+        )
 
 
 def add_officer(
@@ -109,6 +155,44 @@ def add_officer(
     )
     if not added:
         raise Conflict("an officer of this id is registered already")
+
+
+def add_provider(connection: Connection, provider: ProviderRecord, *, at: datetime) -> None:
+    """Register where officers of a known agency sign in; a second one of its issuer: Conflict."""
+    agency(connection, provider.agency_id)
+    added = insert_new(
+        connection,
+        IdentityProvider,
+        issuer=provider.issuer,
+        agency_id=provider.agency_id,
+        audience=provider.audience,
+        jwks_uri=provider.jwks_uri,
+        acr_values=list(provider.acr_values),
+        max_age=provider.max_age,
+        status=ACTIVE,
+        created_at=at,
+    )
+    if not added:
+        raise Conflict("an identity provider of this issuer is registered already")
+
+
+def provider(connection: Connection, issuer: str) -> ProviderRecord | None:
+    """The active identity provider of this issuer, of an active agency."""
+    row = connection.execute(
+        select(PROVIDER)
+        .join(AGENCY, AGENCY.c.agency_id == PROVIDER.c.agency_id)
+        .where(PROVIDER.c.issuer == issuer, PROVIDER.c.status == ACTIVE, AGENCY.c.status == ACTIVE)
+    ).one_or_none()
+    if row is None:
+        return None
+    return ProviderRecord(
+        issuer=row.issuer,
+        agency_id=row.agency_id,
+        audience=row.audience,
+        jwks_uri=row.jwks_uri,
+        acr_values=tuple(row.acr_values),
+        max_age=row.max_age,
+    )
 
 
 def agency(connection: Connection, agency_id: str) -> AgencyRecord:
@@ -174,6 +258,15 @@ def revoke_officer(connection: Connection, *, agency_id: str, officer_id: str) -
     )
     if changed.rowcount != 1:
         raise NotFound("no officer of this id is registered in this agency")
+
+
+def revoke_provider(connection: Connection, issuer: str) -> None:
+    """From the next call on this provider proves nobody; what it proved works no more. NotFound."""
+    changed = connection.execute(
+        update(PROVIDER).where(PROVIDER.c.issuer == issuer).values(status=REVOKED)
+    )
+    if changed.rowcount != 1:
+        raise NotFound("no identity provider of this issuer is registered")
 
 
 def _check_id(text: str) -> None:

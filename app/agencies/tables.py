@@ -38,11 +38,19 @@ class Client(SQLModel, table=True):
     client_id: str = Field(primary_key=True)
     agency_id: str = Field(foreign_key="agency.agency_id", index=True)
     jwks: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    # A token may name only what stands here: purposes, and the bases in law for them.
-    purposes: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    legal_bases: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    # It cannot prove possession of a key: whoever holds its token can use it.
+    bearer_allowed: bool
     status: str
     created_at: datetime = Field(sa_type=Instant)
+
+
+class ClientGround(SQLModel, table=True):
+    """A purpose of a client on one basis in law: a token may name only a pair that stands here."""
+
+    __tablename__ = "client_ground"
+    client_id: str = Field(primary_key=True, foreign_key="client.client_id")
+    purpose: str = Field(primary_key=True)
+    legal_basis: str = Field(primary_key=True)
 
 
 class Officer(SQLModel, table=True):
@@ -63,3 +71,35 @@ class UsedAssertion(SQLModel, table=True):
     client_id: str = Field(primary_key=True, foreign_key="client.client_id")
     jti: str = Field(primary_key=True)
     expires_at: datetime = Field(sa_type=Instant, index=True)
+
+
+class UsedProof(SQLModel, table=True):
+    """A proof of possession that has been used: the primary key makes a second use fail."""
+
+    __tablename__ = "used_proof"
+    thumbprint: str = Field(primary_key=True)
+    jti: str = Field(primary_key=True)
+    expires_at: datetime = Field(sa_type=Instant, index=True)
+
+
+class RevokedToken(SQLModel, table=True):
+    """An access token that its client took back before its end."""
+
+    __tablename__ = "revoked_token"
+    token_id: str = Field(primary_key=True)
+    expires_at: datetime = Field(sa_type=Instant, index=True)
+
+
+class IdentityProvider(SQLModel, table=True):
+    """Where an agency's officers sign in: its tokens prove who an officer is."""
+
+    __tablename__ = "identity_provider"
+    issuer: str = Field(primary_key=True)
+    agency_id: str = Field(foreign_key="agency.agency_id", index=True)
+    audience: str
+    jwks_uri: str
+    # How the officer must have signed in, and how many seconds ago at most.
+    acr_values: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    max_age: int
+    status: str
+    created_at: datetime = Field(sa_type=Instant)

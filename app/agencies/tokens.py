@@ -1,74 +1,103 @@
 """Tokens that name who, for whom and what for.
 
 The grant is OAuth 2.0 client credentials (RFC 6749, section 4.4) with `private_key_jwt`
-(RFC 7523) and one `authorization_details` object (RFC 9396); the access token is a signed
-JWT (RFC 9068). A token says on whose behalf and for which purpose; whether that still
-holds is asked of the registry at every call.
+(RFC 7523) and one `authorization_details` object (RFC 9396), or the same with a token of the
+agency's identity provider that proves the officer (RFC 8693); the access token is a signed
+JWT (RFC 9068) that is bound to a key of the client (RFC 9449). A token says on whose behalf
+and for which purpose; whether that still holds is asked of the registry at every call.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final, Literal
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, bindparam, select
 
-from app.agencies.registry import ACTIVE, AGENCY, CLIENT, OFFICER, municipalities
-from app.agencies.tables import UsedAssertion
-from app.crypto.claims import LEEWAY_SECONDS, check_claims
+from app.agencies import replay
+from app.agencies.clients import AuthenticatedClient, ClientAssertion, authenticate
+from app.agencies.details import check_registered, checked_details, read_details
+from app.agencies.oauth import (
+    CLIENT_CREDENTIALS,
+    INVALID_DETAILS,
+    INVALID_PROOF,
+    INVALID_REQUEST,
+    TOKEN_EXCHANGE,
+    OAuthError,
+)
+from app.agencies.proven_officers import ProvenOfficer, check_provider
+from app.agencies.registry import ACTIVE, AGENCY, CLIENT, GROUND, OFFICER, municipalities
+from app.agencies.tables import RevokedToken
+from app.crypto.claims import check_claims
 from app.crypto.errors import CryptoError
-from app.crypto.signing import sign, unverified_claims, verify
+from app.crypto.possession import Proof
+from app.crypto.signing import sign, verify
 from app.crypto.signing_keys import KeySet, SigningKey
-from app.database import insert_new
-from app.problems import ThroughcareError, Unauthenticated
+from app.database import table_of
+from app.problems import Unauthenticated
 
-CLIENT_CREDENTIALS: Final = "client_credentials"
-ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ASSERTION_ALGORITHMS: Final = ("ES256", "ES384")
-DETAILS_TYPE: Final = "inmate-file"
-DETAILS_MEMBERS: Final = frozenset({"type", "officer", "purpose", "legal_basis", "case"})
-DETAILS_REQUIRED: Final = frozenset({"type", "officer", "purpose", "legal_basis"})
-# A citation of a law fits; a token with four of them stays far below the longest one accepted.
-MAX_TEXT: Final = 200
 # Short enough that a stolen token is soon worth nothing (security design: 300 s).
 TOKEN_SECONDS: Final = 300
-ASSERTION_SECONDS: Final = 300
 ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the media type of RFC 9068
+ISSUED_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"
 ASSERTED: Final = "asserted"
+PROVEN: Final = "proven"
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+REVOKED_TOKEN = table_of(RevokedToken)
 
 OfficerAssurance = Literal["asserted", "proven"]
 
-INVALID_REQUEST: Final = "invalid_request"
-INVALID_CLIENT: Final = "invalid_client"
-INVALID_DETAILS: Final = "invalid_authorization_details"
-
-
-class OAuthError(ThroughcareError):
-    """An error of the token endpoint, in the form of RFC 6749, section 5.2."""
-
-    status: ClassVar[int] = 400
-    title: ClassVar[str] = "The token request was refused"
-    slug: ClassVar[str] = "token-request"
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
+# Built once: building it costs as much as asking it, and every call asks.
+_STANDING: Final = (
+    select(
+        AGENCY.c.agency_id,
+        AGENCY.c.name,
+        AGENCY.c.role,
+        AGENCY.c.country,
+        CLIENT.c.bearer_allowed,
+        OFFICER.c.function,
+    )
+    .join(CLIENT, CLIENT.c.agency_id == AGENCY.c.agency_id)
+    .join(GROUND, GROUND.c.client_id == CLIENT.c.client_id)
+    .join(OFFICER, OFFICER.c.agency_id == AGENCY.c.agency_id)
+    .where(
+        CLIENT.c.client_id == bindparam("client"),
+        OFFICER.c.officer_id == bindparam("officer"),
+        GROUND.c.purpose == bindparam("purpose"),
+        GROUND.c.legal_basis == bindparam("legal_basis"),
+        CLIENT.c.status == ACTIVE,
+        AGENCY.c.status == ACTIVE,
+        OFFICER.c.status == ACTIVE,
+        ~select(REVOKED_TOKEN.c.token_id)
+        .where(REVOKED_TOKEN.c.token_id == bindparam("token"))
+        .exists(),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """The form fields of a token request, as they came."""
+    """A token request. What came with it wrong stands in it as the refusal that it earns.
+
+    A refusal is given only once the client's assertion is used up. `officer` belongs to a
+    token exchange; `proof` is None where no proof of possession came.
+    """
 
     grant_type: str
-    client_assertion_type: str
-    client_assertion: str
+    client: ClientAssertion
     authorization_details: str
+    proof: Proof | OAuthError | None
+    officer: ProvenOfficer | OAuthError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a valid access token says. It proves nothing about the present status."""
+    """What a valid access token says, or a subscription. It proves nothing about the present.
+
+    `bound_to` is the thumbprint of the key that has to sign each request, and `bearer` says
+    that none has to; `proven_by` is the identity provider that proved the officer, None where
+    the client asserts the officer. A subscription is no token: it has none of these, nor an end.
+    """
 
     client_id: str
     officer_id: str
@@ -76,6 +105,10 @@ class Grant:
     legal_basis: str
     case: str | None
     token_id: str
+    expires_at: datetime = NEVER
+    bound_to: str | None = None
+    bearer: bool = False
+    proven_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,30 +138,31 @@ def issue(
     issuer: str,
     at: datetime,
     random: Callable[[int], bytes],
-) -> dict[str, Any]:
-    """The token response (RFC 6749, section 5.1), or an OAuthError."""
-    if request.grant_type != CLIENT_CREDENTIALS:
-        raise OAuthError("unsupported_grant_type", "expected client_credentials")
-    if request.client_assertion_type != ASSERTION_TYPE:
-        raise OAuthError(INVALID_REQUEST, "expected a client assertion of type jwt-bearer")
-    client = _authenticate(connection, request.client_assertion, issuer=issuer, at=at)
-    details = _details(request.authorization_details)
-    _check_registered(connection, client, details)
-    claims = {
-        "iss": issuer,
-        "aud": issuer,
-        "sub": client.client_id,
-        "client_id": client.client_id,
-        "iat": int(at.timestamp()),
-        "exp": int(at.timestamp()) + TOKEN_SECONDS,
-        "jti": random(16).hex(),
-        "authorization_details": [details],
-    }
+) -> dict[str, Any] | OAuthError:
+    """The token response (RFC 6749, section 5.1), or the refusal of a client that is known.
+
+    That refusal is a value and no exception: the assertion and the proof stay used. Before the
+    client is known there is nothing to keep, and an OAuthError is raised.
+    """
+    client = authenticate(connection, request.client, issuer=issuer, at=at)
+    try:
+        bound_to = _possession(connection, client, request.proof)
+        officer = _officer(connection, client, request)
+        details = read_details(request.authorization_details)
+        check_registered(
+            connection, details, client_id=client.client_id, agency_id=client.agency_id
+        )
+    except OAuthError as refusal:
+        return refusal
+    if officer is not None and officer.officer_id != details["officer"]:
+        return OAuthError(INVALID_DETAILS, "the subject token proves another officer")
+    claims = _claims(client, details, bound_to, officer, issuer=issuer, at=at)
     return {
-        "access_token": sign(claims, key, typ=ACCESS_TOKEN_TYPE),
-        "token_type": "Bearer",
-        "expires_in": TOKEN_SECONDS,
+        "access_token": sign({**claims, "jti": random(16).hex()}, key, typ=ACCESS_TOKEN_TYPE),
+        "token_type": "Bearer" if bound_to is None else "DPoP",
+        "expires_in": claims["exp"] - claims["iat"],
         "authorization_details": [details],
+        **({} if officer is None else {"issued_token_type": ISSUED_TYPE}),
     }
 
 
@@ -141,12 +175,19 @@ def read(token: str, *, keys: KeySet, issuer: str, at: datetime) -> Grant:
             issuer=issuer,
             audience=issuer,
             at=at,
-            required={"client_id": str, "jti": str, "authorization_details": list},
+            required={
+                "sub": str,
+                "iat": int,
+                "client_id": str,
+                "jti": str,
+                "authorization_details": list,
+            },
             lifetime_s=TOKEN_SECONDS,
         )
-        details = _checked(claims["authorization_details"])
+        details = checked_details(claims["authorization_details"])
     except (CryptoError, OAuthError) as error:
-        raise Unauthenticated("the access token is not valid") from error
+        raise _not_valid() from error
+    bound_to = _bound_to(claims)
     return Grant(
         client_id=claims["client_id"],
         officer_id=details["officer"],
@@ -154,33 +195,25 @@ def read(token: str, *, keys: KeySet, issuer: str, at: datetime) -> Grant:
         legal_basis=details["legal_basis"],
         case=details.get("case"),
         token_id=claims["jti"],
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        bound_to=bound_to,
+        bearer=bound_to is None,
+        proven_by=_text_or_none(claims, "officer_issuer"),
     )
 
 
 def identify(connection: Connection, grant: Grant) -> Caller:
-    """The caller behind a grant, if client, agency, officer, purpose and basis hold now."""
-    row = connection.execute(
-        select(
-            AGENCY.c.agency_id,
-            AGENCY.c.name,
-            AGENCY.c.role,
-            AGENCY.c.country,
-            CLIENT.c.purposes,
-            CLIENT.c.legal_bases,
-            OFFICER.c.function,
-        )
-        .join(CLIENT, CLIENT.c.agency_id == AGENCY.c.agency_id)
-        .join(OFFICER, OFFICER.c.agency_id == AGENCY.c.agency_id)
-        .where(
-            CLIENT.c.client_id == grant.client_id,
-            OFFICER.c.officer_id == grant.officer_id,
-            CLIENT.c.status == ACTIVE,
-            AGENCY.c.status == ACTIVE,
-            OFFICER.c.status == ACTIVE,
-        )
-    ).one_or_none()
-    if row is None or grant.purpose not in row.purposes or grant.legal_basis not in row.legal_bases:
+    """The caller behind a grant, if all of it holds now; else Unauthenticated.
+
+    INVARIANT: nothing here is remembered between two calls, so that whatever was ended is
+    ended at the next call of every worker: client, agency, officer, purpose with its basis,
+    token, identity provider, and the leave to do without a proof.
+    """
+    row = _standing(connection, grant)
+    if row is None or (grant.bearer and not row.bearer_allowed):
         raise Unauthenticated("the client, its officer or its purpose is not active")
+    if grant.proven_by is not None:
+        check_provider(connection, grant.proven_by, agency_id=row.agency_id)
     return Caller(
         agency_id=row.agency_id,
         agency_name=row.name,
@@ -190,7 +223,7 @@ def identify(connection: Connection, grant: Grant) -> Caller:
         client_id=grant.client_id,
         officer_id=grant.officer_id,
         officer_function=row.function,
-        assurance=ASSERTED,
+        assurance=ASSERTED if grant.proven_by is None else PROVEN,
         purpose=grant.purpose,
         legal_basis=grant.legal_basis,
         case=grant.case,
@@ -198,130 +231,104 @@ def identify(connection: Connection, grant: Grant) -> Caller:
     )
 
 
-def client_keys(connection: Connection, client_id: str) -> KeySet:
-    """The registered public keys of an active client; Unauthenticated where there is none."""
-    jwks = connection.scalar(
-        select(CLIENT.c.jwks)
-        .join(AGENCY, AGENCY.c.agency_id == CLIENT.c.agency_id)
-        .where(
-            CLIENT.c.client_id == client_id,
-            CLIENT.c.status == ACTIVE,
-            AGENCY.c.status == ACTIVE,
-        )
-    )
-    if jwks is None:
-        raise Unauthenticated("the client is not active")
-    return KeySet.from_jwks(jwks)
+def _possession(
+    connection: Connection, client: AuthenticatedClient, proof: Proof | OAuthError | None
+) -> str | None:
+    """The key that the token is bound to; None where the client may do without one."""
+    if isinstance(proof, OAuthError):
+        raise proof
+    if proof is None:
+        if client.bearer_allowed:
+            return None
+        raise OAuthError(INVALID_PROOF, "expected a DPoP header with a proof of possession")
+    if not replay.use_proof(connection, proof):
+        raise OAuthError(INVALID_PROOF, "the proof of possession was used before")
+    return proof.thumbprint
 
 
-def _authenticate(connection: Connection, assertion: str, *, issuer: str, at: datetime) -> Row[Any]:
-    """The client that signed this assertion; each assertion works once (RFC 7523, section 3)."""
-    refusal = OAuthError(INVALID_CLIENT, "the client assertion is not valid")
-    client = connection.execute(
-        select(CLIENT)
-        .join(AGENCY, AGENCY.c.agency_id == CLIENT.c.agency_id)
-        .where(
-            CLIENT.c.client_id == _claimed_subject(assertion),
-            CLIENT.c.status == ACTIVE,
-            AGENCY.c.status == ACTIVE,
-        )
-    ).one_or_none()
-    if client is None:
-        raise refusal
+def _officer(
+    connection: Connection, client: AuthenticatedClient, request: TokenRequest
+) -> ProvenOfficer | None:
+    """The officer that a token exchange proves; None where the client asserts its officer."""
+    if request.grant_type == CLIENT_CREDENTIALS:
+        return None
+    if request.grant_type != TOKEN_EXCHANGE:
+        raise OAuthError("unsupported_grant_type", "expected client_credentials or token exchange")
+    if isinstance(request.officer, OAuthError):
+        raise request.officer
+    if request.officer is None:
+        raise OAuthError(INVALID_REQUEST, "expected a subject token")
     try:
-        claims = verify(
-            assertion,
-            KeySet.from_jwks(client.jwks),
-            typ="JWT",
-            algorithms=ASSERTION_ALGORITHMS,
-        )
-        check_claims(
-            claims,
-            issuer=client.client_id,
-            audience=issuer,
-            at=at,
-            required={"sub": str, "jti": str},
-            lifetime_s=ASSERTION_SECONDS,
-        )
-    except CryptoError as error:
-        raise refusal from error
-    if claims["sub"] != client.client_id or not _is_text(claims["jti"]):
-        raise refusal
-    if not _first_use(connection, claims):
-        raise refusal
-    return client
+        check_provider(connection, request.officer.issuer, agency_id=client.agency_id)
+    except Unauthenticated:
+        raise OAuthError(INVALID_REQUEST, "the subject token is not valid") from None
+    return request.officer
 
 
-def _claimed_subject(assertion: str) -> str:
-    """Whom the assertion claims to come from: decides only which keys to try."""
-    try:
-        claims = unverified_claims(assertion, typ="JWT", algorithms=ASSERTION_ALGORITHMS)
-    except CryptoError as error:
-        raise OAuthError(INVALID_CLIENT, "the client assertion is not valid") from error
-    subject = claims.get("sub")
-    # PostgreSQL cannot even look for some texts, such as one with a NUL.
-    return subject if isinstance(subject, str) and _is_text(subject) else ""
+def _claims(
+    client: AuthenticatedClient,
+    details: Mapping[str, str],
+    bound_to: str | None,
+    officer: ProvenOfficer | None,
+    *,
+    issuer: str,
+    at: datetime,
+) -> dict[str, Any]:
+    """The claims of an access token (RFC 9068, section 2.2), but for its number."""
+    now = int(at.timestamp())
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "aud": issuer,
+        "sub": client.client_id,
+        "client_id": client.client_id,
+        "iat": now,
+        "exp": now + TOKEN_SECONDS,
+        "authorization_details": [details],
+    }
+    if bound_to is not None:
+        claims["cnf"] = {"jkt": bound_to}
+    if officer is not None:
+        claims |= {
+            # The officer is the subject, for whom the client acts (RFC 8693, section 4.1).
+            "sub": f"{client.agency_id}/{officer.officer_id}",
+            "act": {"sub": client.client_id},
+            # What proves the officer ends with the officer's own session, if that is sooner.
+            "exp": min(now + TOKEN_SECONDS, int(officer.good_until.timestamp())),
+            "acr": officer.acr,
+            "auth_time": officer.auth_time,
+            "officer_issuer": officer.issuer,
+        }
+    return claims
 
 
-def _first_use(connection: Connection, claims: Mapping[str, Any]) -> bool:
-    """Whether this assertion is new. It is remembered for as long as its time would let it in."""
-    expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-    return insert_new(
-        connection,
-        UsedAssertion,
-        client_id=claims["sub"],
-        jti=claims["jti"],
-        expires_at=expires_at + timedelta(seconds=LEEWAY_SECONDS),
-    )
+def _standing(connection: Connection, grant: Grant) -> Any:  # noqa: ANN401 - a row of six columns
+    """What the registry says now of all that a grant names; None if some of it has ended."""
+    named = {
+        "client": grant.client_id,
+        "officer": grant.officer_id,
+        "purpose": grant.purpose,
+        "legal_basis": grant.legal_basis,
+        "token": grant.token_id,
+    }
+    return connection.execute(_STANDING, named).one_or_none()
 
 
-def _details(text: str) -> dict[str, str]:
-    """The authorization details of a request, of which no member may be named twice."""
-    try:
-        parsed = json.loads(text, object_pairs_hook=_unique_members)
-    except (ValueError, RecursionError) as error:
-        raise OAuthError(INVALID_DETAILS, "expected a JSON array of one object") from error
-    return _checked(parsed)
+def _bound_to(claims: Mapping[str, Any]) -> str | None:
+    """The thumbprint of the key in `cnf` (RFC 9449, section 6.1)."""
+    confirmation = claims.get("cnf")
+    if confirmation is None and "cnf" not in claims:
+        return None
+    if not isinstance(confirmation, dict) or confirmation.keys() != {"jkt"}:
+        raise _not_valid()
+    return _text_or_none(confirmation, "jkt")
 
 
-def _checked(parsed: object) -> dict[str, str]:
-    """The one authorization details object: text members only, none unknown, none missing."""
-    refusal = OAuthError(INVALID_DETAILS, "expected one object with officer, purpose, legal_basis")
-    if not isinstance(parsed, list) or len(parsed) != 1 or not isinstance(parsed[0], dict):
-        raise refusal
-    details: dict[str, str] = parsed[0]
-    members = frozenset(details)
-    if not DETAILS_REQUIRED <= members <= DETAILS_MEMBERS or details["type"] != DETAILS_TYPE:
-        raise refusal
-    if not all(_is_text(value) for value in details.values()):
-        raise refusal
-    return details
+def _text_or_none(members: Mapping[str, Any], name: str) -> str | None:
+    value = members.get(name)
+    if name in members and not (isinstance(value, str) and value):
+        raise _not_valid()
+    return value
 
 
-def _is_text(value: object) -> bool:
-    """Whether a value can be stored, looked for and logged as it is on both databases."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable()
-
-
-def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is named twice")
-    return members
-
-
-def _check_registered(connection: Connection, client: Row[Any], details: Mapping[str, str]) -> None:
-    """Purpose and basis must be registered for the client, and the officer be active."""
-    if details["purpose"] not in client.purposes:
-        raise OAuthError(INVALID_DETAILS, "the purpose is not registered for this client")
-    if details["legal_basis"] not in client.legal_bases:
-        raise OAuthError(INVALID_DETAILS, "the legal basis is not registered for this client")
-    officer = connection.scalar(
-        select(OFFICER.c.officer_id).where(
-            OFFICER.c.agency_id == client.agency_id,
-            OFFICER.c.officer_id == details["officer"],
-            OFFICER.c.status == ACTIVE,
-        )
-    )
-    if officer is None:
-        raise OAuthError(INVALID_DETAILS, "the officer is not active in this agency")
+def _not_valid() -> Unauthenticated:
+    return Unauthenticated("the access token is not valid")

@@ -9,13 +9,12 @@ from sqlalchemy import Connection
 
 from app.access_log import checkpoints
 from app.access_log.query import EntryFilter
-from app.agencies import tokens
 from app.agencies.tokens import Caller
 from app.api.answers import JSON, json_answer
 from app.api.body import NDJSON
 from app.api.contract import problems
 from app.api.models import DecisionExplanation, LogPage, LogQuery
-from app.api.service import Service, grant_of, perform, service_of
+from app.api.service import Service, perform, service_of
 from app.audit.explain_decision import explain_decision
 from app.audit.read_log import Page, Search, may_read, permit_and_record, search, whole_log
 from app.house import House, Refusal
@@ -34,7 +33,7 @@ async def list_entries(request: Request, query: Annotated[LogQuery, Query()]) ->
     """Entries in the order of the log, pinned to one tree size. The read is an entry itself."""
     service = service_of(request)
     asked = _search(service, query)
-    await _require_auditor(request, service)
+    await _require_auditor(request)
     page = await service.database.read(lambda c: search(c, service.house, asked))
     return json_answer(await _release(request, asked, page))
 
@@ -51,7 +50,7 @@ async def explain_entry(
 ) -> Response:
     """Which condition of which policy was met, in words and without values. An entry itself."""
     service = service_of(request)
-    await _require_auditor(request, service)
+    await _require_auditor(request)
     body = await service.database.read(lambda c: explain_decision(c, service.house, entry_id))
     answered = {} if body is None else {"length": len(body), "sha256": _sha256(body)}
     await _record(request, {"explanation": entry_id}, answered)
@@ -72,7 +71,7 @@ async def explain_entry(
 async def export_log(request: Request) -> Response:
     """Leaves, opened sections and hashes. The export is an entry itself."""
     service = service_of(request)
-    await _require_auditor(request, service)
+    await _require_auditor(request)
     body = await service.database.read(lambda c: whole_log(c, service.house))
     answered = {"length": len(body), "sha256": _sha256(body)}
     await _record(request, {"export": "whole log"}, answered)
@@ -120,20 +119,15 @@ def _search(service: Service, query: LogQuery) -> Search:
     )
 
 
-async def _require_auditor(request: Request, service: Service) -> None:
+async def _require_auditor(request: Request) -> None:
     """Refuse, on record, before anything is read."""
-    grant = grant_of(request)
 
-    def work(connection: Connection, house: House) -> Refusal | None:
-        caller = tokens.identify(connection, grant)
-        at = service.clock()
+    def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
         if may_read(house, caller, at=at):
             return None
         return permit_and_record(connection, house, caller, asked={}, answered={}, at=at)
 
-    refusal = await service.in_force.run(work)
-    if refusal is not None:
-        raise refusal.problem
+    await perform(request, door)
 
 
 async def _release(request: Request, asked: Search, page: Page) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.agencies.tokens import OAuthError
+from app.agencies.oauth import OAuthError
+from app.api.service import spend_after_failure
+from app.crypto.possession import PROOF_ALGORITHMS
 from app.files.findings import findings
 from app.problems import (
     InvalidInput,
@@ -107,7 +109,8 @@ def problem_answer(error: ThroughcareError) -> Response:
     """The problem document of an error. The bytes depend on its type and detail alone."""
     headers = {}
     if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        algorithms = " ".join(PROOF_ALGORITHMS)
+        headers["WWW-Authenticate"] = f'DPoP error="{error.reason}", algs="{algorithms}"'
     if isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(error.retry_after)
     return Response(
@@ -134,7 +137,8 @@ def install(app: FastAPI) -> None:
     app.add_middleware(Shield)
 
 
-def _known(_: Request, error: Exception) -> Response:
+async def _known(request: Request, error: Exception) -> Response:
+    await spend_after_failure(request)
     if isinstance(error, OAuthError):
         content = {"error": error.code, "error_description": error.detail}
         status = 401 if error.code == "invalid_client" else 400
@@ -143,7 +147,8 @@ def _known(_: Request, error: Exception) -> Response:
     return problem_answer(error)
 
 
-def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
+    await spend_after_failure(request)
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
     problem = InvalidInput("the request does not fit its schema", errors=findings(error.errors()))
     return problem_answer(problem)

@@ -66,9 +66,9 @@ def document(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {
         "client": {
             "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "An access token of POST /oauth2/token (private_key_jwt).",
+            "scheme": "dpop",
+            "description": "An access token of POST /oauth2/token (private_key_jwt) and a DPoP"
+            " header with a proof of possession (RFC 9449).",
         }
     }
     _secure(contract["paths"])

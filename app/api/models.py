@@ -374,12 +374,28 @@ class PolicyMatrix(Model):
 
 
 class Token(Model):
-    """A token response (RFC 6749, section 5.1; RFC 9396)."""
+    """A token response (RFC 6749, section 5.1; RFC 9396; RFC 9449; RFC 8693, section 2.2.1)."""
 
     access_token: str
-    token_type: Literal["Bearer"]
+    token_type: Literal["DPoP", "Bearer"]
     expires_in: int
     authorization_details: list[dict[str, str]]
+    issued_token_type: str = Member(default="", description="Of a token exchange alone.")
+
+
+class TokenStatus(Model):
+    """An answer of introspection (RFC 7662, section 2.2); of what is not active, no more."""
+
+    active: bool
+    iss: str = ""
+    aud: str = ""
+    client_id: str = ""
+    jti: str = ""
+    exp: int = 0
+    token_type: Literal["DPoP", "Bearer"] = "DPoP"  # noqa: S105 - a kind of token
+    officer_assurance: Literal["asserted", "proven"] = "asserted"
+    authorization_details: list[dict[str, str]] = []
+    cnf: dict[str, str] = {}
 
 
 class TokenError(Model):

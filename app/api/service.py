@@ -1,30 +1,35 @@
 """What every route has at hand, and how it opens a door on behalf of a caller."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from fastapi import Request
 from sqlalchemy import Connection
 
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.in_force import InForce, PolicyUnavailable
-from app.agencies import tokens
+from app.agencies import replay, tokens
+from app.agencies.provider_keys import ProviderKeys
 from app.agencies.tokens import Caller, Grant
 from app.api.limits import RateLimit
+from app.crypto.errors import CryptoError
+from app.crypto.possession import Proof, read_proof
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import Act, House, Refusal, record
 from app.notifications.addresses import EndpointRules
 from app.policy.matrix_documents import MatrixDocuments
-from app.problems import MalformedBody, Unauthenticated
+from app.problems import MalformedBody, Unauthenticated, Unavailable
 from app.settings import Settings
 
 T = TypeVar("T")
 Door = Callable[[Connection, House, Caller, datetime], T | Refusal]
 
-SCHEME = "bearer "
+DPOP = "dpop"
+BEARER = "bearer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class Service:
     database: Database
     in_force: InForce
     token_keys: KeySet
+    provider_keys: ProviderKeys
     endpoint_rules: EndpointRules
     clock: Callable[[], datetime]
     rate_limit: RateLimit
@@ -46,6 +52,21 @@ class Service:
         return self.in_force.house
 
 
+class ProofRefused(Unauthenticated):
+    """The proof of possession is not one for this request (RFC 9449, section 7.1)."""
+
+    reason: ClassVar[str] = "invalid_dpop_proof"
+
+
+@dataclass(slots=True)
+class Credential:
+    """What came with one request: its token, and the proof, which works once."""
+
+    grant: Grant
+    proof: Proof | None
+    spent: bool = False
+
+
 def service_of(request: Request) -> Service:
     """The service that this request came to."""
     service = request.app.state.service
@@ -54,19 +75,31 @@ def service_of(request: Request) -> Service:
 
 
 def grant_of(request: Request) -> Grant:
-    """What the request's access token grants; exactly one bearer token is expected."""
+    """What the request's access token grants, shown with a proof where it is bound to a key."""
+    return _credential_of(request).grant
+
+
+def proof_of(request: Request, access_token: str | None = None) -> Proof | None:
+    """The proof of possession that came with a request; None where none did. ProofRefused.
+
+    The address is that of the settings and not of the Host header, which anybody can send.
+    """
     service = service_of(request)
-    given = request.headers.getlist("authorization")
+    given = request.headers.getlist("dpop")
+    if not given:
+        return None
     if len(given) > 1:
-        raise MalformedBody("expected one Authorization header")
-    if not given or not given[0].lower().startswith(SCHEME):
-        raise Unauthenticated("expected a bearer token")
-    return tokens.read(
-        given[0][len(SCHEME) :],
-        keys=service.token_keys,
-        issuer=service.settings.issuer,
-        at=service.clock(),
-    )
+        raise ProofRefused("expected one DPoP header")
+    try:
+        return read_proof(
+            given[0],
+            method=request.method,
+            address=service.settings.issuer + request.scope["raw_path"].decode("ascii"),
+            at=service.clock(),
+            access_token=access_token,
+        )
+    except (CryptoError, UnicodeDecodeError) as error:
+        raise ProofRefused("the proof of possession is not valid for this request") from error
 
 
 async def perform(request: Request, door: Door[T], *, grant: Grant | None = None) -> T:
@@ -76,10 +109,12 @@ async def perform(request: Request, door: Door[T], *, grant: Grant | None = None
     the token was read before, as at the start of a long import.
     """
     service = service_of(request)
-    granted = grant or grant_of(request)
+    credential = _credential_of(request)
+    granted = grant or credential.grant
     service.rate_limit.take(granted.client_id, granted.officer_id)
 
     def work(connection: Connection, house: House) -> T | Refusal:
+        _spend(connection, credential)
         caller = tokens.identify(connection, granted)
         return door(connection, house, caller, service.clock())
 
@@ -88,6 +123,7 @@ async def perform(request: Request, door: Door[T], *, grant: Grant | None = None
     except PolicyUnavailable as problem:
         await _record_undecided(service, granted, problem)
         raise
+    credential.spent = True
     if isinstance(result, Refusal):
         raise result.problem
     return result
@@ -107,3 +143,64 @@ async def _record_undecided(service: Service, grant: Grant, problem: PolicyUnava
         record(connection, service.house, caller, act, at=service.clock())
 
     await service.database.run(work)
+
+
+async def spend(request: Request) -> None:
+    """Use the proof of a request up by itself, where it does not ride with what it lets through.
+
+    ProofRefused: it was used before.
+    """
+    credential = _credential_of(request)
+    if credential.proof is not None and not credential.spent:
+        await service_of(request).database.run(lambda c: _spend(c, credential))
+        credential.spent = True
+
+
+async def spend_after_failure(request: Request) -> None:
+    """Use up the proof of a request that failed.
+
+    What failed was rolled back with the use of its proof, or came before it; and a proof says
+    nothing of query and body, so that somebody else might send it along with others.
+    """
+    if "authorization" in request.headers:
+        with suppress(Unauthenticated, MalformedBody, Unavailable):
+            await spend(request)
+
+
+def _spend(connection: Connection, credential: Credential) -> None:
+    """Use the proof up, with the first transaction of its request."""
+    if credential.proof is None or credential.spent:
+        return
+    if not replay.use_proof(connection, credential.proof):
+        raise ProofRefused("the proof of possession was used before")
+
+
+def _credential_of(request: Request) -> Credential:
+    """The credential of a request, read once."""
+    known = getattr(request.state, "credential", None)
+    if isinstance(known, Credential):
+        return known
+    request.state.credential = credential = _read_credential(request)
+    return credential
+
+
+def _read_credential(request: Request) -> Credential:
+    service = service_of(request)
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise MalformedBody("expected one Authorization header")
+    scheme, _, token = given[0].partition(" ") if given else ("", "", "")
+    if scheme.lower() not in (DPOP, BEARER):
+        raise Unauthenticated("expected an access token")
+    grant = tokens.read(
+        token, keys=service.token_keys, issuer=service.settings.issuer, at=service.clock()
+    )
+    # A stolen token is worth nothing: a bound one never passes as a bearer token (RFC 9449, 7.2).
+    if (scheme.lower() == DPOP) != (not grant.bearer):
+        raise Unauthenticated("the access token is of the other kind")
+    if grant.bearer:
+        return Credential(grant, None)
+    proof = proof_of(request, token)
+    if proof is None or proof.thumbprint != grant.bound_to:
+        raise ProofRefused("expected a proof by the key that the token is bound to")
+    return Credential(grant, proof)

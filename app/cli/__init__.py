@@ -10,6 +10,7 @@ from app.cli import (
     demonstrate,
     exchange,
     installation,
+    keys,
     policy,
     registry,
     retention,
@@ -33,6 +34,7 @@ demonstrate.add_to(cli)
 cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")
+cli.add_typer(keys.keys, name="keys")
 activation.add_to(policy.policy)
 cli.add_typer(policy.policy, name="policy")
 cli.add_typer(retention.retention, name="retention")

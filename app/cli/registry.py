@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import Connection
 
 from app.administration import designations, registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, Ground, ProviderRecord
 from app.cases.fact import Fact
 from app.cli.output import Json, show
 from app.house import House
@@ -94,14 +94,51 @@ def end_designation(
     show({"designation": designation, "status": "ended"}, as_json=as_json)
 
 
+@agency.command("add-identity-provider")
+def add_provider(
+    issuer: Annotated[str, typer.Argument(help="Its issuer, as its tokens name it.")],
+    *,
+    agency_id: AgencyId,
+    audience: Annotated[str, typer.Option(help="How its tokens name this service.")],
+    jwks_uri: Annotated[str, typer.Option(help="Address of its public keys.")],
+    acr: Annotated[list[str], typer.Option(help="A way to sign in that is good; repeatable.")],
+    max_age: Annotated[int, typer.Option(help="Seconds since the officer signed in.")] = 3600,
+    as_json: Json = False,
+) -> None:
+    """Register where an agency's officers sign in; its tokens prove them."""
+    record = ProviderRecord(
+        issuer=issuer,
+        agency_id=agency_id,
+        audience=audience,
+        jwks_uri=jwks_uri,
+        acr_values=tuple(acr),
+        max_age=max_age,
+    )
+    _run(lambda c, house, at: registry.register_provider(c, house, record, at=at))
+    show({"identity_provider": issuer, "status": "active"}, as_json=as_json)
+
+
+@agency.command("revoke-identity-provider")
+def revoke_provider(
+    issuer: Annotated[str, typer.Argument(help="Its issuer.")], *, as_json: Json = False
+) -> None:
+    """End an identity provider; whom it proved is proven no more from the next call on."""
+    _run(lambda c, house, at: registry.revoke_provider(c, house, issuer, at=at))
+    show({"identity_provider": issuer, "status": "revoked"}, as_json=as_json)
+
+
 @client.command("add")
 def add_client(
     client_id: Annotated[str, typer.Argument(help="Id, for example welfare-gjilan-1.")],
     *,
     agency_id: AgencyId,
     jwks: Annotated[Path, typer.Option(help="File with its public keys (JWK Set).")],
-    purpose: Annotated[list[str], typer.Option(help="A purpose of its role; repeatable.")],
-    legal_basis: Annotated[list[str], typer.Option(help="A basis in law; repeatable.")],
+    ground: Annotated[
+        list[str], typer.Option(help="PURPOSE=BASIS: a purpose and its basis in law; repeatable.")
+    ],
+    bearer: Annotated[
+        bool, typer.Option(help="Allow tokens without proof of possession: it cannot make one.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Register a system of an agency with its public keys."""
@@ -109,8 +146,8 @@ def add_client(
         client_id=client_id,
         agency_id=agency_id,
         jwks=read_json(jwks),
-        purposes=tuple(purpose),
-        legal_bases=tuple(legal_basis),
+        grounds=tuple(_ground(text) for text in ground),
+        bearer_allowed=bearer,
     )
     _run(lambda c, house, at: registry.register_client(c, house, record, at=at))
     show({"client": client_id, "status": "active"}, as_json=as_json)
@@ -198,6 +235,12 @@ def _run(work: Callable[[Connection, House, datetime], None]) -> None:
 
     with opened(settings) as database:
         database.run_blocking(checked)
+
+
+def _ground(text: str) -> Ground:
+    """`PURPOSE=BASIS`; a basis may hold further equals signs."""
+    purpose, _, legal_basis = text.partition("=")
+    return Ground(purpose, legal_basis)
 
 
 def read_json(path: Path) -> dict[str, object]:

@@ -7,6 +7,7 @@ store of secrets (a key management service) would make the same `KeyRing`.
 
 import hashlib
 import hmac
+import json
 import os
 import stat
 import tempfile
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from app.crypto.at_rest import KEY_BYTES
-from app.crypto.encoding import decode_base64url, encode_base64url
+from app.crypto.encoding import decode_base64url, encode_base64url, read_json_object
 from app.crypto.errors import CryptoError, UnsafeKey
 from app.crypto.log_signing import LogSigningKey
-from app.crypto.signing_keys import SigningKey
+from app.crypto.signing_keys import SigningKey, VerifyingKey
 
 _Loaded = TypeVar("_Loaded")
 
@@ -32,8 +33,12 @@ _MAX_FILE_BYTES = 16 * 1024
 _SYMMETRIC = ("data_encryption", "log_retention", "blind_index")
 _TOKEN_KEYS = ("token_signing", "notification_signing")
 _LOG_KEY = "log_signing"
+_NEXT = "token_signing.next.pem"
+_RETIRED = "token_signing.retired.json"
 _FILES = frozenset(
-    [f"{name}.key" for name in _SYMMETRIC] + [f"{name}.pem" for name in (*_TOKEN_KEYS, _LOG_KEY)]
+    [f"{name}.key" for name in _SYMMETRIC]
+    + [f"{name}.pem" for name in (*_TOKEN_KEYS, _LOG_KEY)]
+    + [_NEXT, _RETIRED]
 )
 
 
@@ -46,7 +51,10 @@ class KeyRing:
         log_retention: key of the access log's sections that outlive a person's erasure, and
             key-encryption key of its keys per person and year, 32 bytes.
         blind_index: key of the keyed fingerprints for look-ups, 32 bytes.
-        token_signing: signs access tokens, ES256.
+        token_signing: the active one: signs access tokens, ES256.
+        token_signing_next: published already, signs after the next rotation; None before one
+            was made.
+        token_signing_retired: signed until the last rotation; only its public part is left.
         notification_signing: signs what is sealed to recipients, ES256.
         log_signing: signs checkpoints of the access log, Ed25519.
     """
@@ -57,6 +65,8 @@ class KeyRing:
     token_signing: SigningKey = field(repr=False)
     notification_signing: SigningKey = field(repr=False)
     log_signing: LogSigningKey = field(repr=False)
+    token_signing_next: SigningKey | None = field(default=None, repr=False)
+    token_signing_retired: VerifyingKey | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -74,6 +84,8 @@ class KeyRing:
             token_signing=_load(directory / "token_signing.pem", _read_token_key),
             notification_signing=_load(directory / "notification_signing.pem", _read_token_key),
             log_signing=_load(directory / "log_signing.pem", LogSigningKey.from_pem),
+            token_signing_next=_load_if_there(directory / _NEXT, _read_token_key),
+            token_signing_retired=_load_if_there(directory / _RETIRED, _read_public_key),
         )
 
     @classmethod
@@ -95,6 +107,39 @@ class KeyRing:
             _move_into_place(ring, directory)
         return cls.load(directory)
 
+    @classmethod
+    def rotate_token_keys(cls, directory: Path) -> Self:
+        """Retire the active key of access tokens, let the next one take its place, make a new one.
+
+        Where there is no next key yet, one is made and nothing else changes: a key signs only
+        after verifiers could see it. Every step leaves a folder that can be loaded, and a
+        rotation that was broken off is ended by the next one.
+
+        Raises:
+            UnsafeKey: as in `load`.
+        """
+        ring = cls.load(directory)
+        if ring.token_signing_next is not None:
+            retired = json.dumps(ring.token_signing.public_jwk()).encode()
+            _replace_private_file(directory / _RETIRED, retired)
+            (directory / _NEXT).replace(directory / "token_signing.pem")
+            _sync_folder(directory)
+        _replace_private_file(directory / _NEXT, SigningKey.generate().to_pem())
+        _sync_folder(directory)
+        return cls.load(directory)
+
+    @property
+    def token_keys(self) -> list[VerifyingKey]:
+        """The public keys that an access token may be signed with: next, active, retired."""
+        following = self.token_signing_next
+        known = (
+            following.verifying_key if following else None,
+            self.token_signing.verifying_key,
+            self.token_signing_retired,
+        )
+        # A rotation that was broken off leaves the active key among the retired.
+        return list({key.kid: key for key in known if key is not None}.values())
+
     @property
     def data_encryption_id(self) -> str:
         """Names the key-encryption key beside what it wrapped; tells nothing about it."""
@@ -104,6 +149,7 @@ class KeyRing:
 def _new_keys(random: RandomBytes) -> dict[str, bytes]:
     keys = {f"{name}.key": encode_base64url(random(KEY_BYTES)).encode() for name in _SYMMETRIC}
     keys |= {f"{name}.pem": SigningKey.generate().to_pem() for name in _TOKEN_KEYS}
+    keys[_NEXT] = SigningKey.generate().to_pem()
     keys[f"{_LOG_KEY}.pem"] = LogSigningKey.from_seed(random(KEY_BYTES)).to_pem()
     return keys
 
@@ -114,6 +160,15 @@ def _write_private_file(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _replace_private_file(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it there: it is the old one or the new one, whole."""
+    # A name with a dot in front is left alone by `load`, should it ever stay behind.
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    _write_private_file(fresh, content)
+    fresh.replace(path)
 
 
 def _move_into_place(ring: Path, directory: Path) -> None:
@@ -154,6 +209,10 @@ def _load(path: Path, read: Callable[[bytes], _Loaded]) -> _Loaded:
         raise UnsafeKey(f"{path}: {error}") from None
 
 
+def _load_if_there(path: Path, read: Callable[[bytes], _Loaded]) -> _Loaded | None:
+    return _load(path, read) if path.exists() else None
+
+
 def _read_private_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -180,3 +239,7 @@ def _read_token_key(content: bytes) -> SigningKey:
     if key.algorithm != "ES256":
         raise UnsafeKey("the service signs with a P-256 key")
     return key
+
+
+def _read_public_key(content: bytes) -> VerifyingKey:
+    return VerifyingKey.from_jwk(read_json_object(content))

@@ -31,14 +31,17 @@ __all__ = [
     "overhead",
     "public_jwks",
     "sign",
+    "sign_with_own_key",
     "unverified_claims",
     "verify",
+    "verify_with_own_key",
 ]
 
 MAX_TOKEN_LENGTH = 8 * 1024
 """Longest token in characters. Access tokens and assertions stay below 2,000."""
 
-_HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
+_HEADER_MEMBERS = ("alg", "typ", "kid")
+_OWN_KEY_MEMBERS = ("alg", "typ", "jwk")
 
 
 def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
@@ -51,6 +54,16 @@ def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
         write_json(claims),
         key.prepared,
         headers={"kid": key.kid, "typ": typ},
+        algorithm=key.algorithm,
+    )
+
+
+def sign_with_own_key(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
+    """The same with the public key itself in the header, in the member `jwk`."""
+    return jws.sign(
+        write_json(claims),
+        key.prepared,
+        headers={"jwk": dict(key.verifying_key.public_members), "typ": typ},
         algorithm=key.algorithm,
     )
 
@@ -89,11 +102,29 @@ def verify(
     try:
         header, payload, signature = split_segments(token, count=3, max_length=max_length)
         key = _named_key(_read_header(header, typ=typ, algorithms=algorithms), keys)
-        if len(decode_base64url(signature)) != SIGNATURE_BYTES[key.algorithm]:
-            raise SignatureRefused("the signature has the wrong length")
-        claims = decode_base64url(payload)
-        _check_signature(token, key)
-        return read_json_object(claims)
+        return _signed_claims(token, payload, signature, key)
+    except Malformed as error:
+        raise SignatureRefused(f"the token is {error}") from None
+
+
+def verify_with_own_key(
+    token: str, *, typ: str, algorithms: tuple[str, ...] = ("ES256",)
+) -> tuple[dict[str, Any], VerifyingKey]:
+    """Check a compact JWS under the key in its own header; its claims, and that key.
+
+    It shows that whoever signed has the private key, and nothing about who that is.
+
+    Raises:
+        UnsafeKey: the key in the header cannot be used, or is a private one.
+        SignatureRefused: anything else about the token is not accepted.
+        TypeError: as in `verify`.
+    """
+    _require_known(algorithms)
+    try:
+        header, payload, signature = split_segments(token, count=3, max_length=MAX_TOKEN_LENGTH)
+        members = _read_header(header, typ=typ, algorithms=algorithms, expected=_OWN_KEY_MEMBERS)
+        key = _own_key(members)
+        return _signed_claims(token, payload, signature, key), key
     except Malformed as error:
         raise SignatureRefused(f"the token is {error}") from None
 
@@ -121,11 +152,20 @@ def _require_known(algorithms: tuple[str, ...]) -> None:
         raise TypeError("algorithms must be a tuple of ES256 or ES384")
 
 
-def _read_header(segment: str, *, typ: str, algorithms: tuple[str, ...]) -> dict[str, Any]:
-    """The header, once its members are exactly `alg`, `typ` and `kid` with accepted values."""
+def _read_header(
+    segment: str,
+    *,
+    typ: str,
+    algorithms: tuple[str, ...],
+    expected: tuple[str, str, str] = _HEADER_MEMBERS,
+) -> dict[str, Any]:
+    """The header, once its members are exactly those expected, with accepted values."""
     header = read_json_object(decode_base64url(segment))
-    if header.keys() != _HEADER_MEMBERS:
-        raise SignatureRefused("the header must hold alg, typ and kid, and nothing else")
+    if header.keys() != set(expected):
+        first, second, third = expected
+        raise SignatureRefused(
+            f"the header must hold {first}, {second} and {third}, and nothing else"
+        )
     if header["alg"] not in algorithms:
         raise SignatureRefused("the algorithm is not accepted here")
     if header["typ"] != typ:
@@ -141,6 +181,23 @@ def _named_key(header: Mapping[str, Any], keys: Mapping[str, VerifyingKey]) -> V
     if key.algorithm != header["alg"]:
         raise SignatureRefused("the key is not for the algorithm of the token")
     return key
+
+
+def _own_key(header: Mapping[str, Any]) -> VerifyingKey:
+    if not isinstance(header["jwk"], dict):
+        raise SignatureRefused("the key of the token is no key")
+    key = VerifyingKey.from_jwk(header["jwk"])
+    if key.algorithm != header["alg"]:
+        raise SignatureRefused("the key is not for the algorithm of the token")
+    return key
+
+
+def _signed_claims(token: str, payload: str, signature: str, key: VerifyingKey) -> dict[str, Any]:
+    if len(decode_base64url(signature)) != SIGNATURE_BYTES[key.algorithm]:
+        raise SignatureRefused("the signature has the wrong length")
+    claims = decode_base64url(payload)
+    _check_signature(token, key)
+    return read_json_object(claims)
 
 
 def _check_signature(token: str, key: VerifyingKey) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from app.administration import registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, Ground
 from app.house import House
 from app.receiver.new_agency import NewAgency, write_configuration
 
@@ -129,8 +129,7 @@ def register(
         client_id=f"{player.id}-1",
         agency_id=player.id,
         jwks=equipment.jwks,
-        purposes=(player.purpose,),
-        legal_bases=(player.legal_basis,),
+        grounds=(Ground(player.purpose, player.legal_basis),),
     )
     registry.register_agency(connection, house, agency, at=at)
     registry.register_client(connection, house, client, at=at)

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.access_log.vocabulary import Channel, Operation, Outcome
-from app.agencies.tokens import Caller, client_keys
+from app.agencies.clients import client_keys
+from app.agencies.tokens import Caller
 from app.crypto.claims import check_claims
 from app.crypto.errors import CryptoError
 from app.crypto.sealing_keys import EncryptionKey

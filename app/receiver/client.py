@@ -106,8 +106,16 @@ class AgencyClient:
         self._tokens.forget(token)
         return self._send(request, self._tokens.current(), max_bytes=max_bytes)
 
+    def credentials(self, method: str, path: str) -> dict[str, str]:
+        """The headers of one request by other means, with a token that is good for a while."""
+        return self._tokens.credentials(
+            self._tokens.current(), method=method, address=f"{self._issuer}{path}"
+        )
+
     def _send(self, request: httpx.Request, token: str, *, max_bytes: int) -> Answer:
-        request.headers["Authorization"] = f"Bearer {token}"
+        request.headers.update(
+            self._tokens.credentials(token, method=request.method, address=str(request.url))
+        )
         return exchange(self._connections, request, max_bytes=max_bytes)
 
     def read_file(self, reference: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The access token of a client: asked for when needed, kept until shortly before its end.
 
 OAuth 2.0 client credentials (RFC 6749, section 4.4) with a signed assertion in place of a
-secret (RFC 7523), and with the officer, the purpose and the legal basis in it (RFC 9396).
+secret (RFC 7523), and with the officer, the purpose and the legal basis in it (RFC 9396). The
+token is bound to a key, which signs a proof for each request (RFC 9449).
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Final
 
 import httpx
 
+from app.crypto.possession import prove
 from app.crypto.signing_keys import SigningKey
 from app.receiver.clock import Clock
 from app.receiver.configuration import AgencyConfiguration
@@ -41,6 +43,8 @@ class TokenSource:
         self._key = key
         self._connections = connections
         self._clock = clock
+        # A key of this run: a token is worth nothing to whoever does not have it (RFC 9449).
+        self._possessed = SigningKey.generate()
         self._lock = threading.Lock()
         self._token: str | None = None
         self._renew_at: datetime | None = None
@@ -57,6 +61,11 @@ class TokenSource:
                 self._token, lifetime = self._obtain(now)
                 self._renew_at = now + lifetime - RENEW_BEFORE
             return self._token
+
+    def credentials(self, token: str, *, method: str, address: str) -> dict[str, str]:
+        """The headers that go with one request: the token, and a proof made for just that."""
+        proof = self._proof(method, address, token)
+        return {"Authorization": f"DPoP {token}", "DPoP": proof}
 
     def forget(self, token: str) -> None:
         """Drop a token that the service no longer takes; a newer one stays."""
@@ -79,8 +88,20 @@ class TokenSource:
             "client_assertion": assertion,
             "authorization_details": json.dumps([_details(self._configuration)]),
         }
-        request = self._connections.build_request("POST", f"{issuer}/oauth2/token", data=form)
+        address = f"{issuer}/oauth2/token"
+        headers = {"DPoP": self._proof("POST", address)}
+        request = self._connections.build_request("POST", address, data=form, headers=headers)
         return _read_token(exchange(self._connections, request))
+
+    def _proof(self, method: str, address: str, token: str | None = None) -> str:
+        return prove(
+            self._possessed,
+            method=method,
+            address=address,
+            jti=secrets.token_urlsafe(16),
+            at=self._clock(),
+            access_token=token,
+        )
 
 
 def _details(configuration: AgencyConfiguration) -> dict[str, str]:
@@ -99,7 +120,7 @@ def _read_token(answer: Answer) -> tuple[str, timedelta]:
     token, seconds = members.get("access_token"), members.get("expires_in")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise UnexpectedAnswer("the token endpoint gave no access token")
-    if str(members.get("token_type")).lower() != "bearer":
+    if str(members.get("token_type")).lower() != "dpop":
         raise UnexpectedAnswer("the token endpoint gave a token of an unknown type")
     if type(seconds) is not int or not 0 < seconds <= timedelta(days=1).total_seconds():
         raise UnexpectedAnswer("the token endpoint gave no lifetime of its token")

@@ -1,14 +1,17 @@
 """The registry: what is entered is usable and on record; what is revoked ends at once."""
 
+from typing import Any
+
+import httpx
 import pytest
 from sqlalchemy import Connection
 
 from app.administration import registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, ProviderRecord, on_basis
 from app.crypto.signing_keys import SigningKey
 from app.house import House
-from app.problems import InvalidInput, NotFound
-from tests.api.exchange import Exchange, is_problem
+from app.problems import Conflict, InvalidInput, NotFound
+from tests.api.exchange import Exchange, Speaker, is_problem
 
 KEY = SigningKey.generate()
 JWKS = {"keys": [KEY.public_jwk()]}
@@ -34,6 +37,11 @@ def revoke_officer(exchange: Exchange, agency: str, officer: str) -> None:
             c, house, agency_id=agency, officer_id=officer, at=exchange.world.clock()
         )
     )
+
+
+def called_with(agency: Speaker, token: str) -> httpx.Response:
+    """A call with a token that was given before, and a proof of its own."""
+    return agency.world.raw("GET", "/v1/cases", headers=agency.credentials(token=token))
 
 
 def facts(exchange: Exchange) -> list[tuple[object, object]]:
@@ -69,8 +77,7 @@ def test_a_client_has_purposes_of_its_role(exchange: Exchange, purposes: tuple[s
         client_id=f"{agency.id}-2",
         agency_id=agency.id,
         jwks=JWKS,
-        purposes=purposes,
-        legal_bases=(),
+        grounds=on_basis("illustrative", *purposes),
     )
     with pytest.raises(InvalidInput, match="expected purposes of: supervision"):
         enter(exchange, "register_client", client)
@@ -85,27 +92,98 @@ def test_a_client_has_keys_that_can_be_used(exchange: Exchange, jwks: dict[str, 
         client_id=f"{agency.id}-2",
         agency_id=agency.id,
         jwks=jwks,
-        purposes=("supervision",),
-        legal_bases=(),
+        grounds=on_basis("illustrative", "supervision"),
     )
     with pytest.raises(InvalidInput, match="the public keys cannot be used"):
         enter(exchange, "register_client", client)
 
 
+@pytest.mark.parametrize("basis", ["", "x" * 201, "a\nb", "a\x00b"])
+def test_a_purpose_has_a_basis_that_a_token_can_name(exchange: Exchange, basis: str) -> None:
+    agency = exchange.some("probation_service")
+    client = ClientRecord(
+        client_id=f"{agency.id}-2",
+        agency_id=agency.id,
+        jwks=JWKS,
+        grounds=(*on_basis("illustrative", "supervision"), *on_basis(basis, "supervision")),
+    )
+    with pytest.raises(InvalidInput, match="expected a basis in law"):
+        enter(exchange, "register_client", client)
+
+
+def provider_of(agency: Speaker, **changed: Any) -> ProviderRecord:  # noqa: ANN401 - its fields
+    """Where officers of an agency sign in."""
+    values: dict[str, Any] = {
+        "issuer": f"https://{agency.id}.example",
+        "agency_id": agency.id,
+        "audience": "exchange",
+        "jwks_uri": f"https://{agency.id}.example/keys",
+        "acr_values": ("two-factors",),
+        "max_age": 600,
+        **changed,
+    }
+    return ProviderRecord(**values)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"jwks_uri": "http://sign-in.example/keys"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"jwks_uri": "https://user@sign-in.example/keys"},
+        {"jwks_uri": "https://sign-in.example:99999/keys"},
+        {"issuer": "sign-in"},
+        {"issuer": "https://sign-in.example/" + "x" * 200},
+        {"audience": ""},
+        {"acr_values": ()},
+        {"acr_values": ("",)},
+        {"max_age": 0},
+        {"max_age": 12 * 3600 + 1},
+        {"agency_id": "nobody"},
+    ],
+    ids=repr,
+)
+def test_an_identity_provider_that_could_prove_nobody_is_refused(
+    exchange: Exchange, changed: dict[str, Any]
+) -> None:
+    record = provider_of(exchange.some("probation_service"), **changed)
+    before = facts(exchange)
+    with pytest.raises(InvalidInput):
+        enter(exchange, "register_provider", record)
+    assert facts(exchange) == before
+
+
+def test_an_identity_provider_is_registered_once_and_ended_on_record(exchange: Exchange) -> None:
+    record = provider_of(exchange.some("probation_service"))
+    enter(exchange, "register_provider", record)
+    with pytest.raises(Conflict):
+        enter(exchange, "register_provider", record)
+    enter(exchange, "revoke_provider", record.issuer)
+    assert facts(exchange)[-2:] == [
+        ("identity-provider", record.issuer),
+        ("identity-provider-revoked", record.issuer),
+    ]
+    with pytest.raises(NotFound):
+        enter(exchange, "revoke_provider", "https://nobody.example")
+    # An issuer that was ended once cannot be taken by somebody else.
+    with pytest.raises(Conflict):
+        enter(exchange, "register_provider", record)
+
+
 def test_a_revoked_client_is_nobody_at_the_next_call(exchange: Exchange) -> None:
     agency = exchange.agency("correctional_service")
-    bearer = agency.bearer
-    assert exchange.world.raw("GET", "/v1/cases", headers=bearer).status_code == 200
+    token = agency.token
+    assert called_with(agency, token).status_code == 200
     revoke(exchange, f"{agency.id}-1")
-    is_problem(exchange.world.raw("GET", "/v1/cases", headers=bearer), 401, "unauthenticated")
+    is_problem(called_with(agency, token), 401, "unauthenticated")
     assert facts(exchange)[-1] == ("client-revoked", f"{agency.id}-1")
 
 
 def test_a_revoked_officer_is_nobody_at_the_next_call(exchange: Exchange) -> None:
     agency = exchange.agency("correctional_service")
-    bearer = agency.bearer
+    token = agency.token
     revoke_officer(exchange, agency.id, f"{agency.id}-officer")
-    is_problem(exchange.world.raw("GET", "/v1/cases", headers=bearer), 401, "unauthenticated")
+    is_problem(called_with(agency, token), 401, "unauthenticated")
     assert facts(exchange)[-1] == ("officer-revoked", f"{agency.id}/{agency.id}-officer")
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from app.agencies import registry
-from app.agencies.registry import AGENCY, CLIENT, OFFICER, AgencyRecord, ClientRecord
+from app.agencies.registry import AGENCY, CLIENT, OFFICER, AgencyRecord, ClientRecord, on_basis
 from app.problems import Conflict, InvalidInput, NotFound
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
@@ -23,8 +23,7 @@ SYSTEM = ClientRecord(
     client_id="police-1-a",
     agency_id="police-1",
     jwks={"keys": [{"kty": "EC"}]},
-    purposes=("public_protection_local",),
-    legal_bases=("illustrative:police_local",),
+    grounds=on_basis("illustrative:police_local", "public_protection_local"),
 )
 BAD_IDS = ["", " ", "a b", "a\tb", "a\x00b", "a\nb", "\u202eabc", "x" * 65]
 

@@ -1,6 +1,7 @@
 """Tokens: what the token endpoint refuses, what a token grants, and when it grants no more."""
 
 import json
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,23 @@ from joserfc.jwk import ECKey, OctKey
 from sqlalchemy import Connection, Table, func, select
 
 from app.agencies import registry, tokens
-from app.agencies.registry import AGENCY, CLIENT, OFFICER, AgencyRecord, ClientRecord
+from app.agencies.clients import ClientAssertion, client_keys
+from app.agencies.oauth import ASSERTION_TYPE, OAuthError
+from app.agencies.registry import (
+    AGENCY,
+    CLIENT,
+    GROUND,
+    OFFICER,
+    AgencyRecord,
+    ClientRecord,
+    Ground,
+)
 from app.agencies.tables import UsedAssertion
-from app.agencies.tokens import Caller, Grant, OAuthError, TokenRequest
+from app.agencies.tokens import Caller, Grant, TokenRequest
 from app.crypto.claims import LEEWAY_SECONDS, check_claims
 from app.crypto.errors import ClaimsRefused
 from app.crypto.json_web_keys import public_jwks
+from app.crypto.possession import Proof
 from app.crypto.signing import sign
 from app.crypto.signing_keys import KeySet, SigningKey
 from app.database import Database, table_of
@@ -54,6 +66,7 @@ GRANT = Grant(
     legal_basis=DETAILS["legal_basis"],
     case=None,
     token_id="token-1",
+    expires_at=AT + timedelta(seconds=300),
 )
 
 
@@ -71,8 +84,10 @@ def fill(connection: Connection) -> None:
             client_id=f"police-{number}-a",
             agency_id=f"police-{number}",
             jwks=public_jwks([KEY, SECOND_KEY]),
-            purposes=(DETAILS["purpose"], "offender_management"),
-            legal_bases=(DETAILS["legal_basis"],),
+            grounds=(
+                Ground(DETAILS["purpose"], DETAILS["legal_basis"]),
+                Ground("offender_management", "illustrative:another"),
+            ),
         )
         registry.add_agency(connection, agency, at=AT)
         registry.add_client(connection, client, at=AT)
@@ -118,17 +133,29 @@ def request(made: str, details: object = (DETAILS,)) -> TokenRequest:
     """A token request with an assertion."""
     return TokenRequest(
         grant_type="client_credentials",
-        client_assertion_type=tokens.ASSERTION_TYPE,
-        client_assertion=made,
+        client=ClientAssertion(client_assertion_type=ASSERTION_TYPE, client_assertion=made),
         authorization_details=details if isinstance(details, str) else json.dumps(details),
+        proof=proof(),
+    )
+
+
+def proof(jti: str = "") -> Proof:
+    """A proof of possession that was read already."""
+    return Proof(
+        thumbprint="thumbprint",
+        jti=jti or secrets.token_hex(8),
+        expires_at=AT + timedelta(seconds=65),
     )
 
 
 def issue(connection: Connection, asked: TokenRequest, *, at: datetime = AT) -> dict[str, Any]:
     """Ask for a token."""
-    return tokens.issue(
+    result = tokens.issue(
         connection, asked, key=SERVICE_KEY, issuer=ISSUER, at=at, random=lambda n: b"\x01" * n
     )
+    if isinstance(result, OAuthError):
+        raise result
+    return result
 
 
 def refusal(connection: Connection, asked: TokenRequest, *, at: datetime = AT) -> OAuthError:
@@ -161,11 +188,11 @@ def access_token(key: SigningKey = SERVICE_KEY, typ: str = "at+jwt", **claims: o
 
 def test_a_token_names_client_officer_purpose_and_basis(filled: Connection) -> None:
     answer = issue(filled, request(assertion()))
-    assert answer["token_type"] == "Bearer"
+    assert answer["token_type"] == "DPoP"
     assert answer["expires_in"] == 300
     assert answer["authorization_details"] == [DETAILS]
     grant = read(answer["access_token"])
-    assert grant == replace(GRANT, token_id="01" * 16)
+    assert grant == replace(GRANT, token_id="01" * 16, bound_to="thumbprint")
     assert tokens.identify(filled, grant) == Caller(
         agency_id="police-1",
         agency_name="Police Station 1",
@@ -347,6 +374,8 @@ def test_details_that_are_not_one_whole_object_are_refused(
         ("purpose", "employment_support", "purpose"),
         ("purpose", "public_protection_local ", "purpose"),
         ("legal_basis", "illustrative:social_welfare_centre", "legal basis"),
+        ("legal_basis", "illustrative:another", "legal basis"),  # that of the other purpose
+        ("purpose", "offender_management", "legal basis"),
         ("officer", "o-2", "officer"),  # of the other station
         ("officer", "nobody", "officer"),
     ],
@@ -363,9 +392,8 @@ def test_what_is_not_registered_is_refused(
 def test_another_grant_or_kind_of_assertion_is_refused(filled: Connection) -> None:
     asked = request(assertion())
     assert refusal(filled, replace(asked, grant_type="password")).code == "unsupported_grant_type"
-    other = replace(asked, client_assertion_type="urn:ietf:params:oauth:saml2-bearer")
-    assert refusal(filled, other).code == "invalid_request"
-    assert issue(filled, asked)
+    saml = replace(asked.client, client_assertion_type="urn:ietf:params:oauth:saml2-bearer")
+    assert refusal(filled, replace(asked, client=saml)).code == "invalid_request"
 
 
 def revoke(connection: Connection, table: Table) -> None:
@@ -394,18 +422,20 @@ def test_who_was_revoked_gets_no_token_and_its_token_works_no_more(
         {"officer_id": "o-2"},
         {"purpose": "employment_support"},
         {"legal_basis": "another"},
+        {"legal_basis": "illustrative:another"},  # registered for another purpose
+        {"purpose": "offender_management"},  # on another basis
     ],
     ids=repr,
 )
 def test_a_grant_that_the_registry_does_not_bear_out_is_nobody(
-    filled: Connection, change: dict[str, str]
+    filled: Connection, change: dict[str, Any]
 ) -> None:
     with pytest.raises(Unauthenticated):
         tokens.identify(filled, replace(GRANT, **change))
 
 
 def test_a_purpose_that_was_taken_from_the_client_works_no_more(filled: Connection) -> None:
-    filled.execute(CLIENT.update().values(purposes=["offender_management"]))
+    filled.execute(GROUND.delete().where(GROUND.c.purpose == DETAILS["purpose"]))
     with pytest.raises(Unauthenticated):
         tokens.identify(filled, GRANT)
 
@@ -514,7 +544,7 @@ def test_a_token_is_read_until_its_end_and_not_after(filled: Connection) -> None
 
 
 def test_the_keys_of_a_client_are_those_that_were_registered(filled: Connection) -> None:
-    assert set(tokens.client_keys(filled, "police-1-a")) == {KEY.kid, SECOND_KEY.kid}
+    assert set(client_keys(filled, "police-1-a")) == {KEY.kid, SECOND_KEY.kid}
 
 
 @pytest.mark.parametrize("end", [AGENCY, CLIENT, None], ids=["agency", "client", "unknown"])
@@ -524,7 +554,7 @@ def test_nobody_signs_with_the_keys_of_a_client_that_is_not_active(
     if end is not None:
         revoke(filled, end)
     with pytest.raises(Unauthenticated):
-        tokens.client_keys(filled, "police-1-a" if end is not None else "nobody")
+        client_keys(filled, "police-1-a" if end is not None else "nobody")
 
 
 def test_a_refusal_is_told_the_way_of_oauth() -> None:

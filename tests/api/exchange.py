@@ -59,9 +59,17 @@ class Speaker:
     client: AgencyClient = field(repr=False)
 
     @property
-    def bearer(self) -> dict[str, str]:
-        """Its Authorization header, with a token that is good now."""
-        return {"Authorization": f"Bearer {self.client._tokens.current()}"}  # noqa: SLF001 - a test looks inside
+    def token(self) -> str:
+        """An access token that is good now."""
+        return self.client._tokens.current()  # noqa: SLF001 - a test looks inside
+
+    def credentials(
+        self, method: str = "GET", path: str = "/v1/cases", *, token: str = ""
+    ) -> dict[str, str]:
+        """The headers of one request: its present token or an older one, with a fresh proof."""
+        return self.client._tokens.credentials(  # noqa: SLF001 - a test looks inside
+            token or self.token, method=method, address=f"{self.world.settings.issuer}{path}"
+        )
 
     def call(
         self,
@@ -72,9 +80,8 @@ class Speaker:
         **options: Any,  # noqa: ANN401 - as httpx takes them
     ) -> httpx.Response:
         address = f"{self.world.settings.issuer}{path}"
-        return self.http.request(
-            method, address, headers={**self.bearer, **(headers or {})}, **options
-        )
+        given = {**self.credentials(method, path), **(headers or {})}
+        return self.http.request(method, address, headers=given, **options)
 
     def get(self, reference: str, **headers: str) -> httpx.Response:
         return self.call("GET", f"/v1/inmate-files/{reference}", headers=_named(headers))

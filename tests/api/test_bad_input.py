@@ -294,8 +294,8 @@ TOKENS = {
     "no token": [("Authorization", "Bearer")],
     "no JWT": [("Authorization", f"Bearer {CANARY}")],
     "three parts": [("Authorization", f"Bearer {CANARY}.{CANARY}.{CANARY}")],
-    "a long token": [("Authorization", f"Bearer {CANARY * 5000}")],
-    "bytes": [(b"Authorization", b"Bearer \xff\xfe.\xff.\xff")],
+    "a long token": [("Authorization", f"DPoP {CANARY * 5000}")],
+    "bytes": [(b"Authorization", b"DPoP \xff\xfe.\xff.\xff")],
 }
 
 
@@ -304,13 +304,13 @@ TOKENS = {
 def test_a_token_that_is_none_is_refused(exchange: Exchange, name: str) -> None:
     answer = exchange.world.raw("GET", "/v1/cases", headers=TOKENS[name])
     is_problem(answer, 401, "unauthenticated")
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.headers["www-authenticate"].startswith("DPoP ")
     repeats_nothing(answer)
 
 
 @pytest.mark.usefixtures("quiet")
 def test_two_tokens_are_none(exchange: Exchange, prison: Speaker) -> None:
-    token = prison.bearer["Authorization"]
+    token = prison.credentials()["Authorization"]
     for other in (token, f"Bearer {CANARY}"):
         for pair in ((token, other), (other, token)):
             headers = [("Authorization", one) for one in pair]

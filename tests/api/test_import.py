@@ -42,7 +42,8 @@ def imported(agency: Speaker, body: bytes | Iterator[bytes]) -> list[dict[str, A
 
 
 def conversation(agency: Speaker) -> Conversation:
-    return Conversation(agency.world.settings.issuer, IMPORT, {**agency.bearer, **NDJSON})
+    given = {**agency.credentials("POST", IMPORT), **NDJSON}
+    return Conversation(agency.world.settings.issuer, IMPORT, given)
 
 
 def need_of(agency: Speaker, reference: str) -> object:
@@ -214,12 +215,13 @@ def test_who_hangs_up_has_stored_the_lines_that_were_whole(
 def test_a_token_carries_an_import_through_and_a_revocation_ends_it(exchange: Exchange) -> None:
     prison = exchange.agency("correctional_service")
     world = exchange.world
-    bearer = prison.bearer
+    token = prison.token
     with conversation(prison) as talk:
         talk.say(line("TOKEN-1"))
         assert talk.hear() == {"line": 1, "status": "created"}
         world.clock.advance(seconds=600)
-        is_problem(world.raw("GET", "/v1/cases", headers=bearer), 401, "unauthenticated")
+        expired = world.raw("GET", "/v1/cases", headers=prison.credentials(token=token))
+        is_problem(expired, 401, "unauthenticated")
         talk.say(line("TOKEN-2"))
         assert talk.hear() == {"line": 2, "status": "created"}
         before = exchange.stored()

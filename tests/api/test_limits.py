@@ -94,9 +94,11 @@ def test_the_service_tells_when_to_come_again(narrow: Exchange) -> None:
 def test_a_body_that_does_not_come_is_given_up(narrow: Exchange) -> None:
     prison = narrow.agency("correctional_service")
     address = narrow.world.settings
+    given = prison.credentials("PUT", "/v1/inmate-files/P-1")
+    headers = "".join(f"{name}: {value}\r\n" for name, value in given.items())
     request = (
         f"PUT /v1/inmate-files/P-1 HTTP/1.1\r\nHost: {address.host}\r\n"
-        f"Authorization: {prison.bearer['Authorization']}\r\n"
+        f"{headers}"
         "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
     )
     with socket.create_connection(("127.0.0.1", address.port), timeout=20) as connection:

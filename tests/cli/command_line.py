@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from app.access_log import checkpoints
 from app.administration import registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.crypto.sealing_keys import DecryptionKey
 from app.demo.stage import free_port
 from app.house import House
@@ -165,8 +165,7 @@ def register_client(
         client_id=f"{agency_id}-1",
         agency_id=agency_id,
         jwks=jwks,
-        purposes=ROLE_PURPOSES[role],
-        legal_bases=(f"illustrative:{role}",),
+        grounds=on_basis(f"illustrative:{role}", *ROLE_PURPOSES[role]),
     )
     registry.register_client(connection, house, client, at=datetime.now(UTC))
 

@@ -38,6 +38,15 @@ def status_of(installation: Installation, table: str) -> list[str]:
         return database.read_blocking(lambda c: list(c.scalars(select(found.c.status))))
 
 
+def bearer_allowed(installation: Installation) -> dict[str, bool]:
+    """Which clients may use a token without a proof of possession."""
+    allowed = select(CLIENT.c.client_id, CLIENT.c.bearer_allowed)
+    with opened(installation.settings) as database:
+        return database.read_blocking(
+            lambda c: {row.client_id: row.bearer_allowed for row in c.execute(allowed)}
+        )
+
+
 def add_agency(invoke: Invoke, *more: str, agency_id: str = "police-1") -> Done:
     """Register a police station."""
     return invoke(
@@ -50,8 +59,7 @@ def add_client(invoke: Invoke, jwks: Path, *more: str, purpose: str = "") -> Don
     """Register its system."""
     return invoke(
         "client", "add", "police-1-a", "--agency", "police-1", "--jwks", str(jwks),
-        "--purpose", purpose or "public_protection_local",
-        "--legal-basis", "illustrative:police_local", *more,
+        "--ground", f"{purpose or 'public_protection_local'}=illustrative:police_local", *more,
     )  # fmt: skip
 
 
@@ -107,6 +115,20 @@ def test_everything_tells_what_it_did_as_json(invoke: Invoke, jwks: Path) -> Non
     assert add_agency(invoke, "--json").json == {"agency": "police-1", "status": "active"}
     assert add_client(invoke, jwks, "--json").json == {"client": "police-1-a", "status": "active"}
     assert add_officer(invoke, "--json").json == {"officer": "o-1", "status": "active"}
+
+
+def test_an_identity_provider_is_entered_and_ended_on_record(
+    registered: Installation, invoke: Invoke
+) -> None:
+    issuer = "https://sign-in.example"
+    arguments = (
+        "agency", "add-identity-provider", issuer, "--agency", "police-1", "--audience", "us",
+        "--jwks-uri", f"{issuer}/keys", "--acr", "two-factors", "--json",
+    )  # fmt: skip
+    assert invoke(*arguments).json == {"identity_provider": issuer, "status": "active"}
+    ended = invoke("agency", "revoke-identity-provider", issuer, "--json")
+    assert ended.json == {"identity_provider": issuer, "status": "revoked"}
+    assert entries(registered) == 5
 
 
 def test_an_end_is_entered_and_on_record(registered: Installation, invoke: Invoke) -> None:
@@ -196,8 +218,9 @@ def test_an_agency_makes_keys_of_which_only_the_public_ones_are_registered(
     configuration = AgencyConfiguration.from_file(Path(done.json["configuration"]))
     assert configuration.client_id == "police-1-a"
     assert "d" not in json.loads(Path(done.json["jwks"]).read_text())["keys"][0]
-    assert add_client(invoke, Path(done.json["jwks"])).code == 0
+    assert add_client(invoke, Path(done.json["jwks"]), "--bearer").code == 0
     assert status_of(registered, "client") == ["active"] * 2
+    assert bearer_allowed(registered) == {"police-1-1": False, "police-1-a": True}
     # A second time would end the first one's keys.
     again = invoke(*arguments)
     assert again.code == 1

@@ -1,3 +1,4 @@
+import json
 import os
 import secrets
 import stat
@@ -10,12 +11,15 @@ from app.crypto.errors import UnsafeKey
 from app.crypto.key_ring import KeyRing
 from app.crypto.signing import SigningKey
 
+NEXT = "token_signing.next.pem"
+RETIRED = "token_signing.retired.json"
 FILES = [
     "blind_index.key",
     "data_encryption.key",
     "log_retention.key",
     "log_signing.pem",
     "notification_signing.pem",
+    "token_signing.next.pem",
     "token_signing.pem",
 ]
 
@@ -88,7 +92,7 @@ def test_a_file_that_nobody_may_write_is_fine(directory: Path) -> None:
     KeyRing.load(directory)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [name for name in FILES if name != NEXT])
 def test_a_missing_file_is_named(directory: Path, name: str) -> None:
     (directory / name).unlink()
     with pytest.raises(UnsafeKey, match=name):
@@ -169,3 +173,62 @@ def test_the_id_of_a_key_is_stable_and_tells_nothing_of_it(tmp_path: Path) -> No
     assert ring.data_encryption_id == "9bf8d7c05d37502b"
     other = KeyRing.create(tmp_path / "other", random=os.urandom)
     assert other.data_encryption_id != ring.data_encryption_id
+
+
+def kids(ring: KeyRing) -> list[str]:
+    """Every key that an access token may be signed with, in the order next, active, retired."""
+    return [key.kid for key in ring.token_keys]
+
+
+def test_a_rotation_moves_each_key_one_place_on(directory: Path) -> None:
+    first = KeyRing.load(directory)
+    second = KeyRing.rotate_token_keys(directory)
+    third = KeyRing.rotate_token_keys(directory)
+    assert len(kids(first)) == 2
+    # Who signs after a rotation was published before it, and who signed before is still known.
+    assert kids(second)[1:] == kids(first)
+    assert kids(third)[1:] == kids(second)[:2]
+    assert second.token_signing.kid == kids(first)[0]
+    assert kids(KeyRing.load(directory)) == kids(third)
+    assert first.log_signing.public_bytes == third.log_signing.public_bytes
+    assert first.notification_signing.kid == third.notification_signing.kid
+
+
+def test_of_a_retired_key_only_the_public_part_is_left(directory: Path) -> None:
+    first = KeyRing.load(directory)
+    KeyRing.rotate_token_keys(directory)
+    secret = first.token_signing.to_pem()
+    assert secret not in [path.read_bytes() for path in directory.iterdir()]
+    assert '"d"' not in (directory / RETIRED).read_text()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
+
+
+def test_a_ring_without_a_next_key_gets_one_before_anything_signs_with_it(directory: Path) -> None:
+    (directory / NEXT).unlink()
+    before = KeyRing.load(directory)
+    after = KeyRing.rotate_token_keys(directory)
+    assert after.token_signing.kid == before.token_signing.kid
+    assert kids(after)[1:] == kids(before)
+    assert len(kids(after)) == 2
+
+
+def test_a_rotation_that_was_broken_off_leaves_a_ring_that_works(directory: Path) -> None:
+    active = KeyRing.load(directory).token_signing
+    # It ended after its first step, and once more after the second.
+    retired = directory / RETIRED
+    retired.write_text(json.dumps(active.public_jwk()))
+    retired.chmod(0o600)
+    halfway = KeyRing.load(directory)
+    assert (halfway.token_signing.kid, len(kids(halfway))) == (active.kid, 2)
+    (directory / NEXT).replace(directory / "token_signing.pem")
+    further = KeyRing.load(directory)
+    assert kids(further) == [further.token_signing.kid, active.kid]
+    assert kids(KeyRing.rotate_token_keys(directory))[1:] == kids(further)
+
+
+def test_a_retired_key_that_is_private_or_none_is_refused(directory: Path) -> None:
+    for content in (b"{}", b"no JSON", json.dumps({"kty": "EC", "d": "AA"}).encode()):
+        (directory / RETIRED).write_bytes(content)
+        (directory / RETIRED).chmod(0o600)
+        with pytest.raises(UnsafeKey, match="retired"):
+            KeyRing.load(directory)

@@ -3,6 +3,8 @@
 It asks for tokens, opens what comes (jwcrypto), and signs what it says (joserfc).
 """
 
+import base64
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -71,6 +73,8 @@ class Agency:
     clock: Callable[[], datetime]
     http: httpx.Client
     signing_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", private=True))
+    # The key that tokens are bound to need not be the one that says who we are.
+    key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", private=True))
     client: str = "1"
     subscription_id: str = ""
     _token: str = ""
@@ -123,8 +127,10 @@ class Agency:
             "purpose": self.purpose,
             "legal_basis": self.legal_basis,
         }
+        endpoint = f"{self.issuer}/oauth2/token"
         answer = self.http.post(
-            f"{self.issuer}/oauth2/token",
+            endpoint,
+            headers={"DPoP": self.proof("POST", endpoint)},
             data={
                 "grant_type": "client_credentials",
                 "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -144,8 +150,26 @@ class Agency:
     ) -> httpx.Response:
         """A request with our token, whatever is answered."""
         given = {name.replace("_", "-"): text for name, text in headers.items()}
-        given["Authorization"] = f"Bearer {self.token()}"
-        return self.http.request(method, f"{self.issuer}{path}", json=body, headers=given)
+        address = f"{self.issuer}{path}"
+        token = self.token()
+        given |= {"Authorization": f"DPoP {token}", "DPoP": self.proof(method, address, token)}
+        return self.http.request(method, address, json=body, headers=given)
+
+    def proof(self, method: str, address: str, token: str | None = None) -> str:
+        """A proof of possession for one request (RFC 9449)."""
+        claims = {
+            "jti": secrets.token_hex(8),
+            "htm": method,
+            "htu": address,
+            "iat": int(self.clock().timestamp()),
+        }
+        if token is not None:
+            digest = hashlib.sha256(token.encode()).digest()
+            claims["ath"] = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": self.key.as_dict(private=False)}
+        return jws.serialize_compact(
+            header, json.dumps(claims).encode(), self.key, algorithms=["ES256"]
+        )
 
     def subscribe(self, *, endpoint: str | None = None) -> str:
         """Ask for notifications; the handshake is still to be answered."""

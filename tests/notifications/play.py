@@ -16,7 +16,7 @@ from app.access_log.ledger import PENDING
 from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Outcome
 from app.administration import registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.cases import references
 from app.house import House
 from app.notifications.dispatcher import Dispatcher
@@ -315,8 +315,7 @@ def enrol(
         client_id=agency.client_id,
         agency_id=agency.agency_id,
         jwks=agency.jwks(),
-        purposes=ROLE_PURPOSES[role],
-        legal_bases=(agency.legal_basis,),
+        grounds=on_basis(agency.legal_basis, *ROLE_PURPOSES[role]),
     )
     registry.register_agency(connection, house, record, at=at)
     registry.register_client(connection, house, client, at=at)

@@ -9,7 +9,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from app.administration import registry
-from app.agencies.registry import ClientRecord
+from app.agencies.registry import ClientRecord, on_basis
 from tests.notifications.agency import Agency
 from tests.notifications.play import Prison, Town
 
@@ -149,8 +149,7 @@ def test_another_system_of_the_agency_finds_no_notification(town: Town, told: Ag
         client_id=second.client_id,
         agency_id=second.agency_id,
         jwks=second.jwks(),
-        purposes=(second.purpose,),
-        legal_bases=(second.legal_basis,),
+        grounds=on_basis(second.legal_basis, second.purpose),
     )
     house, at = town.world.service.house, town.world.clock()
     town.work(lambda c: registry.register_client(c, house, record, at=at))

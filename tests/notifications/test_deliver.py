@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 
 from app.access_log.vocabulary import Outcome
 from app.administration import registry
-from app.agencies.registry import AGENCY, CLIENT, COMPETENCE
+from app.agencies.registry import AGENCY, COMPETENCE, GROUND
 from app.cases.consents import CONSENT
 from app.outbox.subscriptions import SUBSCRIPTION
 from tests.notifications.agency import Agency
@@ -50,8 +50,8 @@ def revoke_client(town: Town, _: Prison, __: str, agency: Agency) -> str:
 
 
 def take_purpose(town: Town, _: Prison, __: str, agency: Agency) -> str:
-    of_client = update(CLIENT).where(CLIENT.c.client_id == agency.client_id)
-    town.work(lambda c: c.execute(of_client.values(purposes=["court_report"])))
+    of_client = GROUND.delete().where(GROUND.c.client_id == agency.client_id)
+    town.work(lambda c: c.execute(of_client.where(GROUND.c.purpose == agency.purpose)))
     return "recipient-not-active"
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Row, insert, select, update
 
 from app.agencies import registry
-from app.agencies.registry import AgencyRecord, ClientRecord
+from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.outbox import deliveries, subscriptions
 from app.outbox.deliveries import DELIVERY
 from app.outbox.events import FILE
@@ -51,8 +51,7 @@ class Office:
             client_id=f"{agency_id}-1",
             agency_id=agency_id,
             jwks={"keys": []},
-            purposes=("supervision",),
-            legal_bases=("illustrative",),
+            grounds=on_basis("illustrative", "supervision"),
         )
         registry.add_agency(self.connection, record, at=self.at)
         registry.add_client(self.connection, client, at=self.at)

@@ -4,6 +4,8 @@
 port of the loopback address, which checks what agencies send it as the real one would.
 """
 
+import base64
+import hashlib
 import json
 import socket
 import threading
@@ -96,6 +98,8 @@ class ServiceStandIn:
     details: list[dict[str, str]] = field(default_factory=list)
     assertions: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    bound: dict[str, str] = field(default_factory=dict)
+    proofs: set[str] = field(default_factory=set)
     withdrawn: set[str] = field(default_factory=set)
     acknowledgements: dict[str, dict[str, Any]] = field(default_factory=dict)
     verifications: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -103,6 +107,7 @@ class ServiceStandIn:
     key_fetches: int = 0
     refusals: dict[str, list[int]] = field(default_factory=dict)
     token_lifetime: Any = 300
+    token_type: Any = "DPoP"
 
     def app(self) -> Starlette:
         return Starlette(
@@ -152,10 +157,30 @@ class ServiceStandIn:
                 return JSONResponse(
                     problem, status_code=statuses.pop(0), media_type="application/problem+json"
                 )
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if request.url.path.startswith("/v1/") and token not in set(self.tokens) - self.withdrawn:
+        if not request.url.path.startswith("/v1/"):
+            return None
+        token = request.headers.get("authorization", "").removeprefix("DPoP ")
+        if token not in set(self.tokens) - self.withdrawn:
             return JSONResponse({"title": "Unauthenticated"}, status_code=401)
+        assert self._proven(request, token) == self.bound[token]
         return None
+
+    def _proven(self, request: Request, token: str | None = None) -> str:
+        """The thumbprint of the key that signed the proof of a request (RFC 9449)."""
+        [proof] = request.headers.getlist("dpop")
+        jwk = jws.extract_compact(proof.encode()).headers()["jwk"]
+        assert "d" not in jwk
+        key = ECKey.import_key(jwk)
+        signed = jws.deserialize_compact(proof, key, algorithms=["ES256"])
+        assert signed.headers()["typ"] == "dpop+jwt"
+        claims: dict[str, Any] = json.loads(signed.payload)
+        assert (claims["htm"], claims["htu"]) == (request.method, str(request.url).split("?")[0])
+        assert claims["jti"] not in self.proofs
+        self.proofs.add(claims["jti"])
+        if token is not None:
+            digest = hashlib.sha256(token.encode()).digest()
+            assert claims["ath"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return key.thumbprint()
 
     async def _token(self, request: Request) -> Response:
         if refusal := self._refusal(request):
@@ -172,8 +197,13 @@ class ServiceStandIn:
         self.details.append(details)
         token = f"token-{len(self.tokens)}"
         self.tokens.append(token)
+        self.bound[token] = self._proven(request)
         return JSONResponse(
-            {"access_token": token, "token_type": "Bearer", "expires_in": self.token_lifetime}
+            {
+                "access_token": token,
+                "token_type": self.token_type,
+                "expires_in": self.token_lifetime,
+            }
         )
 
     async def _keys(self, _: Request) -> Response:

@@ -111,6 +111,26 @@ def test_a_token_without_a_sound_lifetime_is_not_used(
         client.read_file("ref-1")
 
 
+@pytest.mark.parametrize("kind", ["Bearer", "", None, 7])
+def test_a_token_that_is_not_bound_to_our_key_is_not_used(
+    client: AgencyClient, service: ServiceStandIn, kind: object
+) -> None:
+    service.token_type = kind
+    with pytest.raises(UnexpectedAnswer, match="unknown type"):
+        client.read_file("ref-1")
+
+
+def test_every_request_has_a_proof_of_its_own_also_after_a_refusal(
+    client: AgencyClient, service: ServiceStandIn
+) -> None:
+    service.refusals["/v1/cases"] = [401]
+    list(client.cases())
+    # Two tokens; the first page twice, and the second: the service takes no proof twice.
+    assert len(service.tokens) == 2
+    assert len(service.proofs) == 2 + 2
+    assert len(set(service.bound.values())) == 1
+
+
 def test_cases_are_read_page_by_page(client: AgencyClient) -> None:
     assert [case["reference"] for case in client.cases()] == ["ref-1", "ref-2", "ref-3"]
 

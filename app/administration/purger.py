@@ -1,0 +1,37 @@
+"""Forgets what its time alone refuses: used assertions and proofs, tokens that were taken back."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.agencies import replay
+from app.database import Database
+
+log = logging.getLogger("throughcare.purger")
+
+# Often, so that never many rows go at once: on SQLite everybody waits for the one writer.
+INTERVAL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purger:
+    """What purging needs."""
+
+    database: Database
+    clock: Callable[[], datetime]
+    interval: float = INTERVAL_SECONDS
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Purge again and again until asked to stop."""
+        while not stop.is_set():
+            try:
+                await self.database.run(lambda c: replay.purge(c, at=self.clock()))
+            except Exception:
+                # Whatever it was: without a purger the tables grow, and nobody notices.
+                log.exception("what has expired could not be purged")
+            try:
+                await asyncio.wait_for(stop.wait(), self.interval)
+            except TimeoutError:
+                continue
