@@ -150,6 +150,7 @@ class TooManyRequests(ThroughcareError):
 class TooManyAttempts(TooManyRequests):
     """The client has tried too much in vain; for a while nothing more is looked at."""
 
+    title = "Too many attempts in vain"
     slug = "too-many-attempts"
 
 

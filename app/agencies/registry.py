@@ -216,18 +216,23 @@ def agency(connection: Connection, agency_id: str) -> AgencyRecord:
 
 def client_for(connection: Connection, agency_id: str, purpose: str) -> str:
     """An active client of the agency that is registered for a purpose; InvalidInput: none is."""
-    rows = connection.execute(
-        select(CLIENT.c.client_id, CLIENT.c.purposes)
-        .where(CLIENT.c.agency_id == agency_id, CLIENT.c.status == ACTIVE)
+    found = connection.scalar(
+        select(CLIENT.c.client_id)
+        .join(GROUND, GROUND.c.client_id == CLIENT.c.client_id)
+        .where(
+            CLIENT.c.agency_id == agency_id,
+            CLIENT.c.status == ACTIVE,
+            GROUND.c.purpose == purpose,
+        )
         .order_by(CLIENT.c.client_id)
+        .limit(1)
     )
-    for row in rows:
-        if purpose in row.purposes:
-            return str(row.client_id)
-    raise InvalidInput(
-        "no system of this agency works for this purpose",
-        errors=(FieldError("purpose", "not registered for an active client of the agency"),),
-    )
+    if found is None:
+        raise InvalidInput(
+            "no system of this agency works for this purpose",
+            errors=(FieldError("purpose", "not registered for an active client of the agency"),),
+        )
+    return str(found)
 
 
 def municipalities(connection: Connection, agency_id: str) -> frozenset[str]:

@@ -285,12 +285,20 @@ def test_every_table_is_known_to_be_about_a_person_or_not() -> None:
         "agency",
         "agency_municipality",
         "client",
+        "client_ground",
         "deciding_fact_step",
         "erasure",
+        "identity_provider",
         "officer",
+        "policy_activation",
+        "policy_approval",
+        "policy_bundle",
+        "policy_officer",
         "redemption_failure",
         "subscription",
+        "revoked_token",
         "used_assertion",
+        "used_proof",
     }
     assert about.isdisjoint(others)
     assert about | others == set(METADATA.tables)

@@ -48,6 +48,7 @@ def facts(exchange: Exchange) -> list[tuple[object, object]]:
     return [
         (one.sections["fields"]["fact"], one.sections["fields"]["id"])
         for one in exchange.entries(agency_id="operator")
+        if "id" in one.sections["fields"]
     ]
 
 

@@ -212,6 +212,7 @@ def test_the_inputs_of_a_read_are_all_its_facts_and_its_legal_day(
         custodian=prison.id,
         return_municipality="XK-GJILAN",
         days_to_release=notice_days(RELEASE, profile=service.house.profile, at=clock()),
+        support_open=True,
         assigned=True,
         consents=frozenset({NAME}),
     )

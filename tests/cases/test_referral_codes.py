@@ -146,8 +146,7 @@ def test_a_client_may_guess_so_often_and_then_not_for_a_while(filled: Connection
                 client_id=client,
                 agency_id="welfare-1",
                 jwks={},
-                purposes=[],
-                legal_bases=[],
+                bearer_allowed=False,
                 status="active",
                 created_at=AT,
             )

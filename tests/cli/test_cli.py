@@ -15,9 +15,10 @@ from tests.cli.conftest import Invoke, InvokeIn
 NAMES = {
     "demo", "serve", "dispatch", "sequence", "init", "agency", "client", "officer", "subscription",
     "import", "policy", "access-log", "receive", "keys", "retention", "coverage", "report", "bench",
+    "call",
 }  # fmt: skip
-# These go on until they are stopped, or show a table.
-WITHOUT_REPORT = {"serve", "receive", "demo"}
+# These go on until they are stopped, show a table, or print what the service answered.
+WITHOUT_REPORT = {"serve", "receive", "demo", "call"}
 
 
 def commands() -> Iterator[tuple[str, TyperCommand]]:

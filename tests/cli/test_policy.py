@@ -44,7 +44,8 @@ Edit = Callable[..., Path]
 def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped bundle without most roles: quick to load, and told of in the same way."""
     directory = tmp_path_factory.mktemp("part") / "policies"
-    shutil.copytree(SHIPPED, directory)
+    others = shutil.ignore_patterns("al", "ba", "me", "mk", "rs", "xk")
+    shutil.copytree(SHIPPED, directory, ignore=others)
     for file in (directory / "base").iterdir():
         if f"base/{file.name}" not in {POLICE, AUDITOR, NEVER}:
             file.unlink()
@@ -54,11 +55,19 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def edited(part: Path, tmp_path: Path) -> Edit:
     """A copy of that part in which a text of a file is replaced."""
+    return copies_of(part, tmp_path / "policies")
 
+
+@pytest.fixture
+def edited_whole(tmp_path: Path) -> Edit:
+    """The same of the whole bundle, for what looks at more than a few roles."""
+    return copies_of(SHIPPED, tmp_path / "policies")
+
+
+def copies_of(source: Path, directory: Path) -> Edit:
     def edit(file: str, old: str, new: str, *, count: int = -1) -> Path:
-        directory = tmp_path / "policies"
         if not directory.exists():
-            shutil.copytree(part, directory)
+            shutil.copytree(source, directory)
         text = (directory / file).read_text()
         assert old in text
         (directory / file).write_text(text.replace(old, new, count))
@@ -315,8 +324,10 @@ def test_the_shipped_scenarios_hold_and_open_questions_are_shown() -> None:
     assert " 0 decided otherwise" in result.stdout
 
 
-def test_a_scenario_that_is_decided_otherwise_fails_with_its_place(edited: Edit) -> None:
-    directory = edited(POLICE, "context.days_to_release <= 30", "context.days_to_release <= 29")
+def test_a_scenario_that_is_decided_otherwise_fails_with_its_place(edited_whole: Edit) -> None:
+    directory = edited_whole(
+        POLICE, "context.days_to_release <= 30", "context.days_to_release <= 29"
+    )
     status, content = run_json("test", "--policies", directory)
     assert status == 1
     differences = content["differences"]
@@ -394,10 +405,10 @@ def disclosed(installation: Installation, house: House) -> str:
 
 
 def test_replay_says_what_a_candidate_would_have_changed(
-    invoke: Invoke, edited: Edit, disclosed: str
+    invoke: Invoke, edited_whole: Edit, disclosed: str
 ) -> None:
     lower = LEVEL.replace("full", "generalised")
-    candidate = edited("base/probation_service.cedar", LEVEL, lower)
+    candidate = edited_whole("base/probation_service.cedar", LEVEL, lower)
     done = invoke("policy", "replay", str(candidate), "--json")
     assert done.code == 0
     report = done.json
@@ -427,18 +438,6 @@ def test_replay_of_the_bundle_in_force_finds_nothing(invoke: Invoke, disclosed: 
     assert (done.code, done.out) == (0, "0 of 1 decisions would have been others\n")
 
 
-def test_replay_under_another_bundle_in_force_tells_what_does_not_reproduce(
-    invoke: Invoke, edited: Edit, disclosed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lower = LEVEL.replace("full", "generalised")
-    directory = edited("base/probation_service.cedar", LEVEL, lower)
-    monkeypatch.setenv("THROUGHCARE_POLICIES_DIRECTORY", str(directory))
-    done = invoke("policy", "replay", str(SHIPPED), "--json")
-    assert done.code == 0
-    apart = {"other_policy": {"count": 1, "entries": [disclosed]}}
-    assert (done.json["compared"], done.json["not_reproduced"]) == (0, apart)
-
-
 def test_a_contradicted_decision_is_an_exit_status(
     invoke: Invoke, installation: Installation, house: House
 ) -> None:
@@ -458,4 +457,4 @@ def test_a_candidate_that_is_refused_is_not_replayed(invoke: Invoke, edited: Edi
 
 
 def test_a_country_without_an_overlay_has_the_base(part: Path) -> None:
-    assert run_json("check", "--policies", part, "--country", "mk")[0] == 0
+    assert run_json("check", "--policies", part, "--country", "zz")[0] == 0
