@@ -92,6 +92,17 @@ def test_a_window_that_would_open_on_a_sunday_is_open_on_the_friday(exchange: Ex
     assert asked.days_to_release == 30
 
 
+def test_support_goes_on_until_its_last_day_after_the_release_and_no_longer(
+    exchange: Exchange,
+) -> None:
+    left = file_of(actual_release_datetime="2027-03-01T10:00:00+00:00")
+    for day, is_open in (("2027-03-02", True), ("2027-08-28", True), ("2027-08-30", False)):
+        at = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+        assert situation_at(exchange, left, at).support_open is is_open
+    # Before a date is known nothing is over.
+    assert situation_at(exchange, file_of(), at).support_open
+
+
 LEAVE = {
     "temporary_leave_municipality_code": PLACE,
     "temporary_leave_window": {

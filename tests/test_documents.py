@@ -1,0 +1,23 @@
+"""What the documents name exists: a claim without its test is none."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NAMED = re.compile(r"`([a-z_]+/test_[a-z_]+\.py|[a-z_]+/forgeries\.py)`")
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    named = NAMED.findall((ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8"))
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / "tests" / name).exists()] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "docs/threat-model.md"])
+def test_every_link_of_a_document_leads_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    folder = (ROOT / document).parent
+    assert [link for link in links if not (folder / link).exists()] == []
