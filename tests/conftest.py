@@ -1,5 +1,6 @@
 """Both databases, real: a fresh SQLite file, and a PostgreSQL server that the tests start."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -16,9 +17,23 @@ from app.tables import METADATA
 from tests import effort as effort  # noqa: PLC0414 - it says how long properties are tried
 from tests.world import World, running_world
 
+# Full collections over a large heap cost a tenth of the run.
+gc.set_threshold(100_000, 50, 1000)
+
 BOTH = ("sqlite", "postgresql")
 # Folders whose files take longest: begun last, one of them would keep everybody waiting.
 FIRST = ("faults", "demo", "cli", "notifications", "policy", "audit", "api", "disclosure")
+# Long searches over code that other tests measure: tracing each step would double their time.
+UNMEASURED = frozenset(
+    {
+        "test_differential",
+        "test_fuzz",
+        "test_mutants",
+        "test_oracle",
+        "test_prove_symbolic",
+    }
+)
+UNMEASURED_TESTS = frozenset({"test_prove_proves_the_shipped_bundle"})
 # Marks a schema whose tables were made from the models: it need only be emptied.
 FROM_MODELS = "tables of the models"
 
@@ -27,6 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, each with its tests in their order."""
     ranks = {name: rank for rank, name in enumerate(FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.parent.name, len(FIRST)))
+    for item in items:
+        if item.path.stem in UNMEASURED or item.name in UNMEASURED_TESTS:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

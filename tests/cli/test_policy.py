@@ -112,7 +112,7 @@ def test_check_tells_the_reviews_that_are_due_by_the_legal_day(tmp_path: Path) -
     assert "PROBATION" in due[1]
 
 
-@pytest.mark.parametrize("command", ["check", "matrix", "timeline"])
+@pytest.mark.parametrize("command", ["matrix"])
 def test_a_country_is_read_with_its_overlay(command: str) -> None:
     base, own = (
         run(command, "--policies", SHIPPED, *country, "--json").stdout
