@@ -23,13 +23,14 @@ types:
 layers:
 	$(BIN)/lint-imports
 
-# Files in the order of tests/conftest.py, the longest first; four for two cores, as many wait.
+# Files in the order of tests/conftest.py, the longest first; three for two cores, as many wait.
 unit:
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 fuzz: $(VENV)/checks  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
 	$(BIN)/python -m tests.policy.fuzz
 	$(BIN)/python -m tests.policy.mutants
+	THROUGHCARE_ALLOW_ILLUSTRATIVE=true $(BIN)/throughcare policy prove --policies policies
 	THROUGHCARE_TEST_ORACLE_REQUESTS=100000 $(BIN)/python -m pytest tests/isolation
 	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto --dist worksteal $$(grep -rl hypothesis tests --include='test_*.py')
 

@@ -23,17 +23,6 @@ gc.set_threshold(100_000, 50, 1000)
 BOTH = ("sqlite", "postgresql")
 # Folders whose files take longest: begun last, one of them would keep everybody waiting.
 FIRST = ("faults", "demo", "cli", "notifications", "policy", "audit", "api", "disclosure")
-# Long searches over code that other tests measure: tracing each step would double their time.
-UNMEASURED = frozenset(
-    {
-        "test_differential",
-        "test_fuzz",
-        "test_mutants",
-        "test_oracle",
-        "test_prove_symbolic",
-    }
-)
-UNMEASURED_TESTS = frozenset({"test_prove_proves_the_shipped_bundle"})
 # Marks a schema whose tables were made from the models: it need only be emptied.
 FROM_MODELS = "tables of the models"
 
@@ -42,9 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, each with its tests in their order."""
     ranks = {name: rank for rank, name in enumerate(FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.parent.name, len(FIRST)))
-    for item in items:
-        if item.path.stem in UNMEASURED or item.name in UNMEASURED_TESTS:
-            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")
