@@ -29,6 +29,10 @@ from app.problems import NotFound
 DELIVERY = table_of(Delivery)
 ATTEMPT = table_of(Attempt)
 
+# What is immediate overtakes; what is equally urgent keeps its order.
+IMMEDIATE = 0
+RANKS = {"immediate": IMMEDIATE, "urgent": 1, "routine": 2}
+
 QUEUED = "queued"
 SENT = "sent"
 CANCELLED = "cancelled"
@@ -50,12 +54,16 @@ class Try:
 def claim(
     connection: Connection, *, lease: str, at: datetime, until: datetime, limit: int
 ) -> list[Row[Any]]:
-    """Take up to `limit` deliveries that are due; nobody else gets them before `until`."""
+    """Take up to `limit` deliveries that are due; nobody else gets them before `until`.
+
+    What is immediate comes first, and waits for nothing but what is immediate, too.
+    """
     older = DELIVERY.alias("older")
     blocked = exists().where(
         older.c.subscription_id == DELIVERY.c.subscription_id,
         older.c.person_id == DELIVERY.c.person_id,
         older.c.status == QUEUED,
+        or_(DELIVERY.c.rank != IMMEDIATE, older.c.rank == IMMEDIATE),
         or_(
             older.c.created_at < DELIVERY.c.created_at,
             and_(older.c.created_at == DELIVERY.c.created_at, older.c.jti < DELIVERY.c.jti),
@@ -69,7 +77,7 @@ def claim(
             or_(DELIVERY.c.lease_until.is_(None), DELIVERY.c.lease_until < at),
             ~blocked,
         )
-        .order_by(DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
+        .order_by(DELIVERY.c.rank, DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
         .limit(limit)
         .with_for_update(skip_locked=True, of=DELIVERY)
     )
