@@ -16,6 +16,7 @@ from app.api import (
     inmate_files,
     policy,
     referral_codes,
+    release_events,
     retention,
     subscriptions,
 )
@@ -50,6 +51,7 @@ def make_application() -> Application:
     modules = (
         identity,
         inmate_files,
+        release_events,
         retention,
         cases,
         facts,

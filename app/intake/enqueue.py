@@ -63,6 +63,8 @@ def _follow_leave(
         return
     person_id = after.person_id
     state = custody.of(connection, person_id, ring=house.ring)
+    if state.is_at_large(at=at, grace_hours=house.profile.leave_grace_hours):
+        return  # Whoever did not come back is recaptured, and on no other leave before.
     progress = None if state.leave is None else Progress(state.leave)
     event = leave_event(old, new, progress=progress, at=at)
     if event is None:

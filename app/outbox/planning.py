@@ -61,11 +61,17 @@ class Occurrence:
     particulars: Mapping[str, Any] | None = None
 
 
+def hold(connection: Connection, person_id: str) -> Row[Any]:
+    """What stands readable of a file, kept from other planners until the transaction ends."""
+    query = select(FILE).where(FILE.c.person_id == person_id)
+    return connection.execute(query.with_for_update()).one()
+
+
 def follow(
     connection: Connection, planner: Planner, person_id: str, change: Change, *, at: datetime
 ) -> None:
     """Plan the milestones that a change entails, and publish what is to be told at once."""
-    _hold(connection, person_id)
+    hold(connection, person_id)
     outcome = consequences(
         change,
         profile=planner.profile,
@@ -87,8 +93,11 @@ def announce(
     at: datetime,
     recipients: Recipients | None = None,
 ) -> None:
-    """Publish an event that has just happened, to whom its row of the table names."""
-    file = _hold(connection, person_id)
+    """Publish an event that has just happened, to whom its row of the table names.
+
+    `recipients` narrows them further.
+    """
+    file = hold(connection, person_id)
     release_date = file.planned_release_date
     notice = immediate(occurrence.event, release_date, profile=planner.profile, at=at)
     _publish(
@@ -114,9 +123,19 @@ def await_return(
     deadlines.put(connection, person_id, FAILED, due_at=due_at)
 
 
+def await_end(
+    connection: Connection, person_id: str, event: str, *, key: str, due_at: datetime | None
+) -> None:
+    """Make an event when the time of a fact is over; None: it has ended before."""
+    if due_at is None:
+        deadlines.drop(connection, person_id, event, key=key)
+    else:
+        deadlines.put(connection, person_id, event, key=key, due_at=due_at)
+
+
 def close(connection: Connection, person_id: str) -> None:
     """Nothing more falls due about a person: somebody who has died is not announced."""
-    _hold(connection, person_id)
+    hold(connection, person_id)
     milestones.replace(connection, person_id, (), forget_fired=True)
     deadlines.drop_all(connection, person_id)
 
@@ -126,7 +145,7 @@ def catch_up(connection: Connection, planner: Planner, person_id: str, *, at: da
 
     Whoever was told already is not told again.
     """
-    file = _hold(connection, person_id)
+    file = hold(connection, person_id)
     release_date = file.planned_release_date
     if release_date is None or file.actual_release_at is not None:
         return
@@ -171,7 +190,8 @@ def _meet(connection: Connection, planner: Planner, deadline: Row[Any], *, at: d
     """What a deadline that has passed entails."""
     person_id = deadline.person_id
     if deadline.event_type != FAILED:
-        announce(connection, planner, person_id, Occurrence(event=deadline.event_type), at=at)
+        expired = Occurrence(event=deadline.event_type, particulars={"fact": deadline.key})
+        announce(connection, planner, person_id, expired, at=at)
         return
     progress = connection.scalar(select(STATE.c.leave).where(STATE.c.person_id == person_id))
     if progress == STARTED:
@@ -210,7 +230,7 @@ def _publish(
         told = _publish_to(
             connection, planner, person_id, notice, release_date, main, stored, at=at
         )
-        if recipients is Recipients.ALL and main.agencies is None:
+        if recipients in (Recipients.ALL, Recipients.NEW) and main.agencies is None:
             _see_to_it(connection, planner, person_id, notice, told, at=at)
     if notice.alarm_roles:
         _publish_to(connection, planner, person_id, notice, release_date, silent, stored, at=at)
@@ -248,9 +268,11 @@ def _see_to_it(
     at: datetime,
 ) -> None:
     """A notice that should reach somebody on duty, and reaches nobody, is an alarm."""
+    if EVENTS[notice.event].matter not in PUBLIC_MATTERS or not notice.roles & ON_DUTY:
+        return
     if told:
         alarms.settle(connection, person_id, at=at)
-    elif EVENTS[notice.event].matter in PUBLIC_MATTERS and notice.roles & ON_DUTY:
+    else:
         known = anybody(connection, person_id, notice.roles)
         reason = Reason.NO_ENDPOINT if known else Reason.NOBODY_COMPETENT
         _alarm(connection, planner, person_id, notice.event, reason, at=at)
@@ -293,12 +315,6 @@ def _stored(notice: Notice, occurrence: Occurrence | None) -> dict[str, Any]:
     if occurrence is not None and occurrence.particulars:
         stored["particulars"] = dict(occurrence.particulars)
     return stored
-
-
-def _hold(connection: Connection, person_id: str) -> Row[Any]:
-    """What stands readable of a file, kept from other planners until the transaction ends."""
-    query = select(FILE).where(FILE.c.person_id == person_id)
-    return connection.execute(query.with_for_update()).one()
 
 
 def _concerning(connection: Connection, agency_id: str, *, today: date) -> list[str]:
