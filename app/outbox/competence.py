@@ -61,11 +61,15 @@ def _stands_in(person_id: str) -> ColumnElement[bool]:
 def _uncovered(place: Column[str]) -> ColumnElement[bool]:
     other = AGENCY.alias()
     territory = COMPETENCE.alias()
-    covers = exists().where(
-        other.c.role == AGENCY.c.role,
-        other.c.status == ACTIVE,
-        territory.c.agency_id == other.c.agency_id,
-        territory.c.municipality == place,
+    covers = (
+        exists()
+        .where(
+            other.c.role == AGENCY.c.role,
+            other.c.status == ACTIVE,
+            territory.c.agency_id == other.c.agency_id,
+            territory.c.municipality == place,
+        )
+        .correlate(AGENCY, FILE)
     )
     return and_(place.is_not(None), ~covers)
 

@@ -56,17 +56,24 @@ def claim(
 ) -> list[Row[Any]]:
     """Take up to `limit` deliveries that are due; nobody else gets them before `until`.
 
-    What is immediate comes first, and waits for nothing but what is immediate, too.
+    What is immediate comes first, and waits only for what is immediate, or on its way.
     """
-    older = DELIVERY.alias("older")
+    other = DELIVERY.alias("other")
+    is_older = or_(
+        other.c.created_at < DELIVERY.c.created_at,
+        and_(other.c.created_at == DELIVERY.c.created_at, other.c.jti < DELIVERY.c.jti),
+    )
+    other_first, first = other.c.rank == IMMEDIATE, DELIVERY.c.rank == IMMEDIATE
     blocked = exists().where(
-        older.c.subscription_id == DELIVERY.c.subscription_id,
-        older.c.person_id == DELIVERY.c.person_id,
-        older.c.status == QUEUED,
-        or_(DELIVERY.c.rank != IMMEDIATE, older.c.rank == IMMEDIATE),
+        other.c.subscription_id == DELIVERY.c.subscription_id,
+        other.c.person_id == DELIVERY.c.person_id,
+        other.c.status == QUEUED,
+        other.c.jti != DELIVERY.c.jti,
         or_(
-            older.c.created_at < DELIVERY.c.created_at,
-            and_(older.c.created_at == DELIVERY.c.created_at, older.c.jti < DELIVERY.c.jti),
+            and_(other_first, ~first),
+            and_(other_first == first, is_older),
+            # What is on its way now arrives first, or its number would come too late.
+            and_(first, other.c.lease_until >= at),
         ),
     )
     due = (

@@ -3,8 +3,16 @@
 from datetime import timedelta
 
 import httpx
+from sqlalchemy import func, select, update
 
+from app.access_log import query
+from app.access_log.ledger import PENDING
+from app.access_log.query import EntryFilter
+from app.agencies.registry import AGENCY
+from app.notifications.alarms import DISPATCHER
+from app.outbox.alarms import ALARM
 from tests.notifications.agency import Agency, Notice
+from tests.notifications.mailroom import wait_until
 from tests.notifications.play import Prison, Town
 
 GRANTED = "temporary_leave_granted"
@@ -158,6 +166,8 @@ def test_nobody_fails_to_return_whom_nobody_reported_to_have_left(
     town.settle()
     town.advance(days=1)
     assert police.told() == [GRANTED]
+    alarms = town.look(lambda c: list(c.execute(select(ALARM).where(ALARM.c.settled_at.is_(None)))))
+    assert ("leave-unreported", town.place) in [(one.reason, one.municipality) for one in alarms]
 
 
 def test_an_escape_500_days_before_the_release_reaches_the_police_of_the_place(
@@ -249,3 +259,35 @@ def test_a_contribution_is_asked_of_the_agency_that_is_named(town: Town, prison:
     assert told["particulars"] == {"sections": ["supervision"]}
     assert told["acknowledgement_hours"] == 48
     assert set(told["released"]) == {"identity"}
+
+
+def test_an_alarm_stands_in_the_access_log(town: Town, prison: Prison) -> None:
+    reference = prison.admit(town.today + timedelta(days=500))
+    reported(town, prison, reference, "escaped")
+    keys = town.world.service.house.log_keys()
+    asked = EntryFilter(agency_id=DISPATCHER.agency_id)
+    pending = select(func.count()).select_from(PENDING)
+    wait_until(lambda: town.look(lambda c: c.scalar(pending)) == 0)
+    found = town.look(lambda c: query.entries(c, asked, keys=keys, limit=99, tree_size=10**9))
+    fields = [dict(entry.sections["fields"]) for entry in found]
+    assert {"alarm": "nobody-competent", "event": "escaped"} in [
+        {name: one[name] for name in ("alarm", "event")} for one in fields
+    ]
+
+
+def test_a_fallback_reads_what_the_police_of_the_place_would_read(
+    town: Town, prison: Prison
+) -> None:
+    """The last of the module: it stands in for every town that has no police."""
+    national = town.join("police_local", name="national", competent=False)
+    town.work(
+        lambda connection: connection.execute(
+            update(AGENCY).where(AGENCY.c.agency_id == national.agency_id).values(fallback=True)
+        )
+    )
+    national.subscribe()
+    town.shake_hands(national)
+    reference = prison.admit(town.today + timedelta(days=500))
+    reported(town, prison, reference, "escaped")
+    assert national.told() == ["escaped"]
+    assert "full_name" in last(national).event["released"]["identity"]
