@@ -6,7 +6,7 @@ be given freely. And nobody takes a consent in its own favour.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import Connection
 
@@ -26,13 +26,14 @@ from app.cases.fact import Fact, Kind
 from app.files.catalogue import FIELDS, Field
 from app.files.vocabulary import DataClass
 from app.house import House, Refusal
-from app.outbox.planning import catch_up
+from app.outbox.planning import Occurrence, announce, await_end, catch_up
 from app.policy.roles import CONSENT_ROLES, ROLE_PURPOSES
 from app.problems import FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
 
 # A consent ends at most six months after the release (domain: safeguards).
 DAYS_AFTER_RELEASE = 184
 DAYS_WITHOUT_RELEASE = 365
+EXPIRED = "consent_expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +78,20 @@ def take(
     if known is not None:
         return known
     consents.record(connection, new, ring=house.ring, at=at)
-    given = Moved(
+    taken = Moved(
         kind=Kind.CONSENT,
         fact_id=new.consent_id,
         status="given",
         person_id=new.person_id,
         evidence_sha256=new.evidence_sha256,
     )
-    record_fact(connection, house, caller, given, at=at)
+    record_fact(connection, house, caller, taken, at=at)
+    given = Occurrence(event="consent_given", particulars={"fact": new.consent_id})
+    announce(connection, house.planner, new.person_id, given, at=at)
+    over = datetime.combine(
+        new.expires_on + timedelta(days=1), time.min, tzinfo=house.profile.time_zone
+    )
+    await_end(connection, new.person_id, EXPIRED, key=new.consent_id, due_at=over)
     catch_up(connection, house.planner, new.person_id, at=at)
     return new.consent_id
 
@@ -110,6 +117,10 @@ def withdraw(
         kind=Kind.CONSENT, fact_id=consent_id, status="withdrawn", person_id=consent.person_id
     )
     record_fact(connection, house, caller, withdrawn, at=at)
+    person_id = str(consent.person_id)
+    await_end(connection, person_id, EXPIRED, key=consent_id, due_at=None)
+    ended = Occurrence(event="consent_withdrawn", particulars={"fact": consent_id})
+    announce(connection, house.planner, person_id, ended, at=at)
     return None
 
 

@@ -17,7 +17,7 @@ from app.cases import assignments, references
 from app.cases.assignments import DECLINED, Offer
 from app.cases.fact import ACCEPTED, Kind
 from app.house import House, Refusal
-from app.outbox.planning import catch_up
+from app.outbox.planning import Occurrence, announce, catch_up
 from app.problems import FieldError, InvalidInput, NotFound, ThroughcareError
 
 
@@ -92,6 +92,11 @@ def answer(
         return refuse_fact(connection, house, caller, Kind.CASE_ASSIGNMENT, problem, at=at)
     person_id = str(offered.person_id)
     reference = open_case(connection, house, caller.agency_id, person_id, at=at) if accept else None
+    answered = Occurrence(
+        event="referral_accepted" if accept else "referral_declined",
+        agencies=frozenset({offered.by_agency}),
+    )
+    announce(connection, house.planner, person_id, answered, at=at)
     _record(connection, house, caller, person_id, assignment_id, status, at=at)
     return Referral(assignment_id=assignment_id, status=status, reference=reference)
 

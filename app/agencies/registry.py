@@ -34,7 +34,10 @@ COUNTRY = re.compile("[A-Z]{2}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgencyRecord:
-    """An agency as the registry knows it. `municipalities` are those it is competent for."""
+    """An agency as the registry knows it. `municipalities` are those it is competent for.
+
+    `fallback`: it stands in for its role wherever nobody else of that role is competent.
+    """
 
     agency_id: str
     name: str
@@ -42,6 +45,7 @@ class AgencyRecord:
     country: str
     municipalities: frozenset[str]
     standing_acceptance: bool = False
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) ->
         role=agency.role,
         country=agency.country,
         standing_acceptance=agency.standing_acceptance,
+        fallback=agency.fallback,
         status=ACTIVE,
         created_at=at,
     )
@@ -211,6 +216,7 @@ def agency(connection: Connection, agency_id: str) -> AgencyRecord:
         country=row.country,
         municipalities=municipalities(connection, agency_id),
         standing_acceptance=row.standing_acceptance,
+        fallback=row.fallback,
     )
 
 
@@ -242,6 +248,21 @@ def municipalities(connection: Connection, agency_id: str) -> frozenset[str]:
             select(COMPETENCE.c.municipality).where(COMPETENCE.c.agency_id == agency_id)
         )
     )
+
+
+def covered(connection: Connection, role: str, municipality: str) -> bool:
+    """Whether an active agency of this role is competent for the municipality."""
+    found = (
+        select(AGENCY.c.agency_id)
+        .join(COMPETENCE, COMPETENCE.c.agency_id == AGENCY.c.agency_id)
+        .where(
+            AGENCY.c.role == role,
+            AGENCY.c.status == ACTIVE,
+            COMPETENCE.c.municipality == municipality,
+        )
+        .limit(1)
+    )
+    return connection.scalar(found) is not None
 
 
 def revoke_client(connection: Connection, client_id: str) -> None:

@@ -19,6 +19,8 @@ class Agency(SQLModel, table=True):
     country: str
     # It has agreed beforehand to take on every case that the owner refers to it.
     standing_acceptance: bool
+    # It stands in for its role wherever nobody else of that role is competent.
+    fallback: bool
     status: str
     created_at: datetime = Field(sa_type=Instant)
 

@@ -54,6 +54,7 @@ _STANDING: Final = (
         AGENCY.c.name,
         AGENCY.c.role,
         AGENCY.c.country,
+        AGENCY.c.fallback,
         CLIENT.c.bearer_allowed,
         OFFICER.c.function,
     )
@@ -113,7 +114,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls now: an active client of an active agency for an active officer."""
+    """Who calls now: an active client of an active agency for an active officer.
+
+    `fallback`: the agency stands in for its role where nobody else of it is competent.
+    """
 
     agency_id: str
     agency_name: str
@@ -128,6 +132,7 @@ class Caller:
     legal_basis: str
     case: str | None
     token_id: str
+    fallback: bool = False
 
 
 def issue(
@@ -228,6 +233,7 @@ def identify(connection: Connection, grant: Grant) -> Caller:
         legal_basis=grant.legal_basis,
         case=grant.case,
         token_id=grant.token_id,
+        fallback=row.fallback,
     )
 
 
@@ -301,7 +307,7 @@ def _claims(
     return claims
 
 
-def _standing(connection: Connection, grant: Grant) -> Any:  # noqa: ANN401 - a row of six columns
+def _standing(connection: Connection, grant: Grant) -> Any:  # noqa: ANN401 - a row of seven columns
     """What the registry says now of all that a grant names; None if some of it has ended."""
     named = {
         "client": grant.client_id,

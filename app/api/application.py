@@ -17,6 +17,7 @@ from app.api import (
     policy,
     published_log,
     referral_codes,
+    release_events,
     retention,
     subscriptions,
 )
@@ -51,6 +52,7 @@ def make_application() -> Application:
     modules = (
         identity,
         inmate_files,
+        release_events,
         retention,
         cases,
         facts,

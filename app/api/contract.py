@@ -53,7 +53,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document of an application."""
-    from app.api.models import Problem  # noqa: PLC0415 - the models use the catalogue, not this
+    from app.api import webhooks  # noqa: PLC0415 - the models use the catalogue, not this
+    from app.api.models import Problem  # noqa: PLC0415 - as above
 
     contract: dict[str, Any] = FastAPI.openapi(app)
     models: list[type[BaseModel]] = [*_ACCEPTED.values(), Problem]
@@ -62,8 +63,9 @@ def document(app: FastAPI) -> dict[str, Any]:
     )
     components = contract.setdefault("components", {})
     known = components.setdefault("schemas", {})
-    for name, schema in schemas["$defs"].items():
+    for name, schema in [*schemas["$defs"].items(), *webhooks.schemas().items()]:
         known.setdefault(name, schema)
+    contract["webhooks"] = webhooks.webhooks()
     components["securitySchemes"] = {
         "client": {
             "type": "http",

@@ -131,6 +131,19 @@ class FactStep(SQLModel, table=True):
     at: datetime = Field(sa_type=Instant)
 
 
+class CustodyState(SQLModel, table=True):
+    """What the prison last reported of a person: a leave that began or ended, a flight, a death."""
+
+    __tablename__ = "custody_state"
+    person_id: str = Field(primary_key=True, foreign_key="inmate_file.person_id")
+    leave: str | None = None
+    leave_end: datetime | None = Field(default=None, sa_type=Instant)
+    # The event by which the person is at large.
+    at_large: str | None = None
+    died: bool
+    authentication_code: str
+
+
 class ReferralCode(SQLModel, table=True):
     """A one-time code that a person carries to an agency; kept as a keyed digest only."""
 

@@ -7,6 +7,7 @@ import typer
 from app.cli import (
     access_log,
     activation,
+    coverage,
     demonstrate,
     exchange,
     installation,
@@ -32,6 +33,7 @@ cli = typer.Typer(
 installation.add_to(cli)
 exchange.add_to(cli)
 demonstrate.add_to(cli)
+coverage.add_to(cli)
 cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")

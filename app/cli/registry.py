@@ -40,6 +40,9 @@ def add_agency(
     standing_acceptance: Annotated[
         bool, typer.Option(help="It accepts every referral beforehand.")
     ] = False,
+    fallback: Annotated[
+        bool, typer.Option(help="It stands in where nobody else of its role is competent.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Register an agency."""
@@ -50,6 +53,7 @@ def add_agency(
         country=country,
         municipalities=frozenset(municipality or ()),
         standing_acceptance=standing_acceptance,
+        fallback=fallback,
     )
     _run(lambda c, house, at: registry.register_agency(c, house, record, at=at))
     show({"agency": agency_id, "status": "active"}, as_json=as_json)

@@ -132,6 +132,7 @@ def _recipient(connection: Connection, caller: Caller, about: About) -> Caller:
         role=agency.role,
         country=agency.country,
         municipalities=agency.municipalities,
+        fallback=agency.fallback,
         client_id=registry.client_for(connection, agency.agency_id, about.purpose),
         assurance=ASSERTED,
         purpose=about.purpose,

@@ -80,6 +80,12 @@ class StoredFile:
         return confidence
 
     @property
+    def sentence_days(self) -> int | None:
+        """The whole length of the sentence, in days."""
+        days: int | None = self._value("sentence", "sentence_length_days")
+        return days
+
+    @property
     def leave_start(self) -> datetime | None:
         """When a temporary leave begins."""
         window = self._value("release", "temporary_leave_window")

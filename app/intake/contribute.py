@@ -82,7 +82,14 @@ def _contribute(
     before = decided.file
     changed = tuple(n for n in sections if sections[n] != before.sections.get(n, {}))
     after = _store(connection, house, caller, submission, before, sections, changed, at=at)
-    enqueue(connection, house, before=before, after=after, at=at)
+    enqueue(
+        connection,
+        house,
+        before=before,
+        after=after,
+        contributed=() if caller.agency_id == after.custodian else changed,
+        at=at,
+    )
     created = before.version == 0
     _record(connection, house, caller, submission, after, changed, created=created, at=at)
     return Contribution(

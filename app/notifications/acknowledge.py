@@ -13,6 +13,7 @@ from app.crypto.errors import CryptoError
 from app.crypto.signing import verify
 from app.house import Act, House, record
 from app.outbox import deliveries, subscriptions
+from app.outbox.planning import Occurrence, announce
 from app.problems import Conflict, FieldError, InvalidInput, NotFound
 
 ACKNOWLEDGEMENT_TYPE = "throughcare-acknowledgement+jwt"
@@ -60,6 +61,11 @@ def acknowledge(
         payload={"notification": jti, "acknowledgement": kind.value},
     )
     record(connection, house, caller, act, at=at)
+    if kind is Kind.NOT_COMPETENT:
+        refused = Occurrence(
+            event="referral_not_competent", particulars={"agency": caller.agency_id}
+        )
+        announce(connection, house.planner, delivery.person_id, refused, at=at)
 
 
 def _verified(

@@ -149,6 +149,8 @@ def _content(house: House, event: Row[Any], fresh: Fresh) -> dict[str, Any]:
         "policy": house.bundle.digest,
         "released": fresh.projection.released,
     }
+    if "particulars" in event.notice:
+        content["particulars"] = event.notice["particulars"]
     return {**content, "concerns": fresh.concerned} if fresh.concerned else content
 
 

@@ -18,6 +18,7 @@ from app.crypto.sealing_keys import EncryptionKey
 from app.database import Database
 from app.house import House
 from app.notifications.addresses import EndpointRules
+from app.notifications.alarms import record_alarms
 from app.notifications.deliver import UNDECIDED, Prepared, conclude, prepare
 from app.notifications.envelope import VERIFICATION, Message, enclose
 from app.notifications.retries import wait
@@ -69,14 +70,16 @@ class Dispatcher:
 
     async def round(self) -> bool:
         """One look at everything that is due; whether there was anything to do."""
-        told = await self.database.run(
-            lambda connection: tell_due(
-                connection, self.house.planner, at=self.clock(), limit=PERSONS
-            )
-        )
+        told = await self.database.run(self._tell)
         shaken = await self._shake_hands()
         sent = await self._deliver()
         return bool(told or shaken or sent)
+
+    def _tell(self, connection: Connection) -> int:
+        """What the clock makes, and the entries of alarms that it or anybody raised."""
+        house, at = self.house, self.clock()
+        told = tell_due(connection, house.planner, at=at, limit=PERSONS)
+        return told + record_alarms(connection, house, at=at)
 
     async def _deliver(self) -> int:
         """Claim what is due, prepare it, send it at once, and conclude it."""

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from app.agencies.tokens import Caller, Grant, identify
+from app.cases import custody
+from app.cases.custody import Custody
 from app.crypto.errors import CryptoError
 from app.crypto.sealing_keys import EncryptionKey
 from app.disclosure.disclose import Decided, decide_file
@@ -18,12 +20,13 @@ from app.disclosure.project import Projection
 from app.files.store import StoredFile
 from app.house import House
 from app.outbox import receipts, subscriptions
-from app.outbox.events import is_concerned
+from app.outbox.competence import is_concerned
 from app.problems import Unauthenticated
+from app.releases.event_types import Holds
+from app.releases.events import EVENTS
+from app.releases.leaves import overdue_at
 
-# The event that says that somebody has left, and the section that tells of a release.
-RELEASED = "released"
-RELEASE = "release"
+DEATH = "died_in_custody"
 
 
 class Withdrawn(Exception):
@@ -61,11 +64,12 @@ def decide_anew(
     """Decide about one delivery as things are now. Raises Withdrawn, DecisionFailed."""
     caller = _recipient(connection, subscription)
     decided = decide_file(connection, house, caller, delivery.person_id, at=at)
-    projection = _of_event(decided.projection, event.notice["sections"])
+    projection = _of_event(decided.projection, event)
     concerned = _concerned(connection, delivery, event)
-    if not concerned:
+    if not (concerned and EVENTS[event.event_type].bare):
+        state = custody.of(connection, delivery.person_id, ring=house.ring)
         _require_place(connection, caller, delivery)
-        _require_true(event, decided.file)
+        _require_true(house, event, decided.file, state, at=at)
         _require_something(event, projection)
     return Fresh(
         caller=caller,
@@ -119,29 +123,59 @@ def _require_place(connection: Connection, caller: Caller, delivery: Row[Any]) -
         raise Withdrawn("no-longer-concerned")
 
 
-def _require_true(event: Row[Any], file: StoredFile) -> None:
+def _require_true(
+    house: House, event: Row[Any], file: StoredFile, state: Custody, *, at: datetime
+) -> None:
     """What it says still holds: what took it back goes to those who were told."""
-    left = file.actual_release_datetime is not None
-    planned = file.planned_release_date is not None
-    holds = left if event.event_type == RELEASED else left or planned
-    if not holds:
+    dead = state.died and event.event_type != DEATH
+    if dead or not _holds(house, EVENTS[event.event_type].holds, file, state, at=at):
         raise Withdrawn("no-longer-true")
+
+
+def _holds(house: House, what: Holds, file: StoredFile, state: Custody, *, at: datetime) -> bool:
+    left = file.actual_release_datetime is not None
+    grace = house.profile.leave_grace_hours
+    match what:
+        case Holds.ALWAYS:
+            return True
+        case Holds.RELEASE_IN_VIEW:
+            return left or file.planned_release_date is not None
+        case Holds.LEFT:
+            return left
+        case Holds.LEAVE_GRANTED:
+            return file.leave_end is not None and at < overdue_at(file.leave_end, grace_hours=grace)
+        case Holds.AT_LARGE:
+            return state.is_at_large(at=at, grace_hours=grace)
 
 
 def _require_something(event: Row[Any], projection: Projection) -> None:
     """The recipient may have something of what the event tells.
 
-    Its name and its milestones tell of the release by themselves: where it carries that
-    section, having some other one is not enough.
+    Its name and its milestones tell of it by themselves: of what the name speaks of, the
+    recipient has to be allowed something, and some other section is not enough.
     """
-    telling = projection.released
-    if RELEASE in event.notice["sections"]:
-        telling = telling.get(RELEASE, {})
-    if not telling:
+    tells = EVENTS[event.event_type].tells or event.notice["sections"]
+    if not any(_has(projection, part) for part in tells):
         raise Withdrawn("nothing-permitted")
 
 
-def _of_event(projection: Projection, sections: list[str]) -> Projection:
-    """What of the recipient's view an event carries."""
-    released = {name: projection.released[name] for name in sections if name in projection.released}
-    return Projection(released, projection.withheld)
+def _has(projection: Projection, part: str) -> bool:
+    section, _, name = part.partition(".")
+    fields = projection.released.get(section, {})
+    return name in fields if name else bool(fields)
+
+
+def _of_event(projection: Projection, event: Row[Any]) -> Projection:
+    """What of the recipient's view an event carries: its sections, or of them its fields."""
+    only = event.notice.get("fields")
+    released = {
+        section: {
+            name: value
+            for name, value in projection.released[section].items()
+            if only is None or f"{section}.{name}" in only
+        }
+        for section in event.notice["sections"]
+        if section in projection.released
+    }
+    kept = {section: fields for section, fields in released.items() if fields}
+    return Projection(kept, projection.withheld)

@@ -29,6 +29,10 @@ from app.problems import NotFound
 DELIVERY = table_of(Delivery)
 ATTEMPT = table_of(Attempt)
 
+# What is immediate overtakes; what is equally urgent keeps its order.
+IMMEDIATE = 0
+RANKS = {"immediate": IMMEDIATE, "urgent": 1, "routine": 2}
+
 QUEUED = "queued"
 SENT = "sent"
 CANCELLED = "cancelled"
@@ -50,15 +54,26 @@ class Try:
 def claim(
     connection: Connection, *, lease: str, at: datetime, until: datetime, limit: int
 ) -> list[Row[Any]]:
-    """Take up to `limit` deliveries that are due; nobody else gets them before `until`."""
-    older = DELIVERY.alias("older")
+    """Take up to `limit` deliveries that are due; nobody else gets them before `until`.
+
+    What is immediate comes first, and waits only for what is immediate, or on its way.
+    """
+    other = DELIVERY.alias("other")
+    is_older = or_(
+        other.c.created_at < DELIVERY.c.created_at,
+        and_(other.c.created_at == DELIVERY.c.created_at, other.c.jti < DELIVERY.c.jti),
+    )
+    other_first, first = other.c.rank == IMMEDIATE, DELIVERY.c.rank == IMMEDIATE
     blocked = exists().where(
-        older.c.subscription_id == DELIVERY.c.subscription_id,
-        older.c.person_id == DELIVERY.c.person_id,
-        older.c.status == QUEUED,
+        other.c.subscription_id == DELIVERY.c.subscription_id,
+        other.c.person_id == DELIVERY.c.person_id,
+        other.c.status == QUEUED,
+        other.c.jti != DELIVERY.c.jti,
         or_(
-            older.c.created_at < DELIVERY.c.created_at,
-            and_(older.c.created_at == DELIVERY.c.created_at, older.c.jti < DELIVERY.c.jti),
+            and_(other_first, ~first),
+            and_(other_first == first, is_older),
+            # What is on its way now arrives first, or its number would come too late.
+            and_(first, other.c.lease_until >= at),
         ),
     )
     due = (
@@ -69,7 +84,7 @@ def claim(
             or_(DELIVERY.c.lease_until.is_(None), DELIVERY.c.lease_until < at),
             ~blocked,
         )
-        .order_by(DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
+        .order_by(DELIVERY.c.rank, DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
         .limit(limit)
         .with_for_update(skip_locked=True, of=DELIVERY)
     )

@@ -6,19 +6,16 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 
-from app.agencies.registry import ACTIVE, AGENCY, COMPETENCE
-from app.cases.assignments import ASSIGNMENT
-from app.cases.fact import ACCEPTED
-from app.database import MICROSECOND, table_of
-from app.files.tables import InmateFile
-from app.outbox.deliveries import DELIVERY, QUEUED, SENT
-from app.outbox.receipts import EVENT, of_release, told
+from app.agencies.registry import ACTIVE, AGENCY
+from app.database import MICROSECOND
+from app.outbox.competence import concerned, has_case
+from app.outbox.deliveries import DELIVERY, QUEUED, RANKS, SENT
+from app.outbox.receipts import EVENT, of_matter, told
 from app.outbox.subscriptions import ACTIVE as VERIFIED
 from app.outbox.subscriptions import SUBSCRIPTION
-
-FILE = table_of(InmateFile)
+from app.releases.event_types import Matter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,7 @@ class NewEvent:
 
 
 class Recipients(Enum):
-    """Which subscriptions of an audience an event is for, by what they got about this release."""
+    """Which subscriptions of an audience an event is for, by what they got about the matter."""
 
     ALL = "all"
     # Never told, and nothing on its way.
@@ -43,14 +40,22 @@ class Recipients(Enum):
     TOLD = "told"
     # Told before, and nothing acknowledged: they are reminded.
     SILENT = "silent"
+    # Told before, or on the case.
+    INVOLVED = "involved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """Who is to be told: agencies of these roles that are competent, have the case or were told."""
+    """Who is to be told: agencies of these roles that are competent, have the case or were told.
+
+    `matter` is that of the receipts which count; `agencies` names those that are meant, None
+    where all of them are.
+    """
 
     roles: frozenset[str]
     recipients: Recipients = Recipients.ALL
+    matter: Matter = Matter.RELEASE
+    agencies: frozenset[str] | None = None
 
 
 def publish(
@@ -87,6 +92,7 @@ def publish(
             "agency_id": row.agency_id,
             "person_id": event.person_id,
             "status": QUEUED,
+            "rank": RANKS[event.priority],
             "created_at": moment,
             "attempts": 0,
             "next_attempt_at": at,
@@ -98,12 +104,6 @@ def publish(
     return len(deliveries)
 
 
-def is_concerned(connection: Connection, *, agency_id: str, person_id: str) -> bool:
-    """Whether an agency is one that events about a person address, now."""
-    query = select(AGENCY.c.agency_id).where(AGENCY.c.agency_id == agency_id, _concerned(person_id))
-    return connection.scalar(query) is not None
-
-
 def _after_earlier(connection: Connection, person_id: str, at: datetime) -> datetime:
     """Now, but after every earlier event of the person: order outlives a clock that is set back."""
     newest = connection.scalar(
@@ -113,6 +113,7 @@ def _after_earlier(connection: Connection, person_id: str, at: datetime) -> date
 
 
 def _subscriptions(connection: Connection, person_id: str, audience: Audience) -> list[Any]:
+    named = [] if audience.agencies is None else [AGENCY.c.agency_id.in_(audience.agencies)]
     query = (
         select(SUBSCRIPTION.c.subscription_id, SUBSCRIPTION.c.agency_id)
         .join(AGENCY, AGENCY.c.agency_id == SUBSCRIPTION.c.agency_id)
@@ -120,6 +121,7 @@ def _subscriptions(connection: Connection, person_id: str, audience: Audience) -
             SUBSCRIPTION.c.status == VERIFIED,
             AGENCY.c.status == ACTIVE,
             AGENCY.c.role.in_(audience.roles),
+            *named,
             *_by_receipt(person_id, audience),
         )
         .order_by(SUBSCRIPTION.c.subscription_id)
@@ -130,34 +132,21 @@ def _subscriptions(connection: Connection, person_id: str, audience: Audience) -
 def _by_receipt(person_id: str, audience: Audience) -> list[ColumnElement[bool]]:
     """What a subscription must have received, or not, to be among these recipients."""
     subscription = SUBSCRIPTION.c.subscription_id
-    concerned = _concerned(person_id)
+    in_view = concerned(person_id)
+    was_told = subscription.in_(told(person_id, audience.matter))
     match audience.recipients:
         case Recipients.ALL:
-            return [concerned]
+            return [in_view]
         case Recipients.NEW:
-            has_or_gets = of_release(person_id).where(DELIVERY.c.status.in_((SENT, QUEUED)))
-            return [concerned, subscription.not_in(has_or_gets)]
+            of_this = of_matter(person_id, audience.matter)
+            has_or_gets = of_this.where(DELIVERY.c.status.in_((SENT, QUEUED)))
+            return [in_view, subscription.not_in(has_or_gets)]
         case Recipients.TOLD:
-            return [subscription.in_(told(person_id))]
+            return [was_told]
         case Recipients.SILENT:
-            answered = told(person_id).where(DELIVERY.c.acknowledgement.is_not(None))
-            return [
-                concerned,
-                subscription.in_(told(person_id)),
-                subscription.not_in(answered),
-            ]
-
-
-def _concerned(person_id: str) -> ColumnElement[bool]:
-    """Whether an agency is competent where the person will be, or has taken on the case."""
-    competent = exists().where(
-        FILE.c.person_id == person_id,
-        COMPETENCE.c.agency_id == AGENCY.c.agency_id,
-        COMPETENCE.c.municipality.in_((FILE.c.return_municipality, FILE.c.leave_municipality)),
-    )
-    assigned = exists().where(
-        ASSIGNMENT.c.agency_id == AGENCY.c.agency_id,
-        ASSIGNMENT.c.person_id == person_id,
-        ASSIGNMENT.c.status == ACCEPTED,
-    )
-    return or_(competent, assigned)
+            answered = told(person_id, audience.matter).where(
+                DELIVERY.c.acknowledgement.is_not(None)
+            )
+            return [in_view, was_told, subscription.not_in(answered)]
+        case Recipients.INVOLVED:
+            return [or_(was_told, has_case(person_id))]

@@ -8,7 +8,7 @@ INVARIANT: whoever publishes about a person holds the person's file until the tr
 is missed between a fact that makes a newcomer and a milestone that is told at the same time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,14 +17,26 @@ from sqlalchemy import Connection, Row, exists, or_, select
 
 from app.agencies.registry import COMPETENCE
 from app.cases.assignments import ASSIGNMENT
+from app.cases.custody import STARTED, STATE
 from app.cases.fact import ACCEPTED
-from app.outbox import milestones
-from app.outbox.events import FILE, Audience, NewEvent, Recipients, publish
+from app.outbox import alarms, deadlines, milestones
+from app.outbox.alarms import Reason
+from app.outbox.competence import FILE, anybody
+from app.outbox.events import Audience, NewEvent, Recipients, publish
 from app.outbox.milestones import Due
 from app.releases.changes import Change, consequences
+from app.releases.events import EVENTS, Kind, Matter
+from app.releases.leaves import FAILED, overdue_at
 from app.releases.milestones import MILESTONES
-from app.releases.notices import Notice, collapse
+from app.releases.notices import Notice, collapse, immediate
 from app.releases.profile import Profile
+
+# Whose duty it is to act on a release, a leave or a flight in their territory. That nobody of
+# the others is registered, who come in with consent, is nothing unusual.
+ON_DUTY = frozenset(
+    {"probation_service", "reintegration_unit", "social_welfare_centre", "police_local"}
+)
+PUBLIC_MATTERS = frozenset({Matter.RELEASE, Matter.LEAVE, Matter.FLIGHT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +47,31 @@ class Planner:
     new_id: Callable[[], str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """An event that is to be told at once.
+
+    `agencies` are those that are named, `fields` the only ones that it carries, `particulars`
+    what else it says: nothing about the person.
+    """
+
+    event: str
+    agencies: frozenset[str] | None = None
+    fields: tuple[str, ...] = ()
+    particulars: Mapping[str, Any] | None = None
+
+
+def hold(connection: Connection, person_id: str) -> Row[Any]:
+    """What stands readable of a file, kept from other planners until the transaction ends."""
+    query = select(FILE).where(FILE.c.person_id == person_id)
+    return connection.execute(query.with_for_update()).one()
+
+
 def follow(
     connection: Connection, planner: Planner, person_id: str, change: Change, *, at: datetime
 ) -> None:
     """Plan the milestones that a change entails, and publish what is to be told at once."""
-    _hold(connection, person_id)
+    hold(connection, person_id)
     outcome = consequences(
         change,
         profile=planner.profile,
@@ -52,12 +84,68 @@ def follow(
     milestones.replace(connection, person_id, outcome.plan, forget_fired=outcome.forget_fired)
 
 
+def announce(
+    connection: Connection,
+    planner: Planner,
+    person_id: str,
+    occurrence: Occurrence,
+    *,
+    at: datetime,
+    recipients: Recipients | None = None,
+) -> None:
+    """Publish an event that has just happened, to whom its row of the table names.
+
+    `recipients` narrows them further.
+    """
+    file = hold(connection, person_id)
+    release_date = file.planned_release_date
+    notice = immediate(occurrence.event, release_date, profile=planner.profile, at=at)
+    _publish(
+        connection,
+        planner,
+        person_id,
+        notice,
+        release_date,
+        at=at,
+        recipients=recipients or Recipients.ALL,
+        occurrence=occurrence,
+    )
+
+
+def await_return(
+    connection: Connection, planner: Planner, person_id: str, end: datetime | None
+) -> None:
+    """Look after a leave when its end and the grace period are over; None: no more."""
+    if end is None:
+        deadlines.drop(connection, person_id, FAILED)
+        return
+    due_at = overdue_at(end, grace_hours=planner.profile.leave_grace_hours)
+    deadlines.put(connection, person_id, FAILED, due_at=due_at)
+
+
+def await_end(
+    connection: Connection, person_id: str, event: str, *, key: str, due_at: datetime | None
+) -> None:
+    """Make an event when the time of a fact is over; None: it has ended before."""
+    if due_at is None:
+        deadlines.drop(connection, person_id, event, key=key)
+    else:
+        deadlines.put(connection, person_id, event, key=key, due_at=due_at)
+
+
+def close(connection: Connection, person_id: str) -> None:
+    """Nothing more falls due about a person: somebody who has died is not announced."""
+    hold(connection, person_id)
+    milestones.replace(connection, person_id, (), forget_fired=True)
+    deadlines.drop_all(connection, person_id)
+
+
 def catch_up(connection: Connection, planner: Planner, person_id: str, *, at: datetime) -> None:
     """Tell those who came late: a new municipality, an accepted case, a given consent.
 
     Whoever was told already is not told again.
     """
-    file = _hold(connection, person_id)
+    file = hold(connection, person_id)
     release_date = file.planned_release_date
     if release_date is None or file.actual_release_at is not None:
         return
@@ -79,17 +167,38 @@ def catch_up_agency(
 
 
 def tell_due(connection: Connection, planner: Planner, *, at: datetime, limit: int) -> int:
-    """Publish one event for each person whose milestones are due; how many persons."""
+    """Publish what the clock makes: milestones that are due, leaves and consents that ended.
+
+    How many persons and deadlines.
+    """
+    ended = deadlines.take_due(connection, at=at, limit=limit)
+    for deadline in ended:
+        _meet(connection, planner, deadline, at=at)
     found = milestones.due(connection, at=at, limit=limit)
     for due in found:
         _tell(connection, planner, due, at=at)
-    return len(found)
+    return len(found) + len(ended)
 
 
 def _tell(connection: Connection, planner: Planner, due: Due, *, at: datetime) -> None:
     notice = collapse(due.names, release_date=due.release_date, profile=planner.profile, at=at)
     milestones.mark_told(connection, due)
     _publish(connection, planner, due.person_id, notice, due.release_date, at=at)
+
+
+def _meet(connection: Connection, planner: Planner, deadline: Row[Any], *, at: datetime) -> None:
+    """What a deadline that has passed entails."""
+    person_id = deadline.person_id
+    if deadline.event_type != FAILED:
+        expired = Occurrence(event=deadline.event_type, particulars={"fact": deadline.key})
+        announce(connection, planner, person_id, expired, at=at)
+        return
+    progress = connection.scalar(select(STATE.c.leave).where(STATE.c.person_id == person_id))
+    if progress == STARTED:
+        announce(connection, planner, person_id, Occurrence(event=FAILED), at=at)
+    else:
+        # Nobody is said to have failed whom nobody reported to have left; but somebody has to say.
+        _alarm(connection, planner, person_id, FAILED, Reason.LEAVE_UNREPORTED, at=at)
 
 
 def _publish(
@@ -101,14 +210,30 @@ def _publish(
     *,
     at: datetime,
     recipients: Recipients = Recipients.ALL,
+    occurrence: Occurrence | None = None,
 ) -> None:
     """Store the event of a notice with its deliveries; one that addresses nobody makes none."""
+    event = EVENTS[notice.event]
     if notice.only_those_told:
         recipients = Recipients.TOLD
-    for roles, which in ((notice.roles, recipients), (notice.alarm_roles, Recipients.SILENT)):
-        if roles:
-            audience = Audience(roles=roles, recipients=which)
-            _publish_to(connection, planner, person_id, notice, release_date, audience, at=at)
+    elif event.only_involved:
+        recipients = Recipients.INVOLVED
+    main = Audience(
+        roles=notice.roles,
+        recipients=recipients,
+        matter=event.receipts,
+        agencies=None if occurrence is None else occurrence.agencies,
+    )
+    silent = Audience(roles=notice.alarm_roles, recipients=Recipients.SILENT)
+    stored = _stored(notice, occurrence)
+    if notice.roles or event.kind is not Kind.NEWS:
+        told = _publish_to(
+            connection, planner, person_id, notice, release_date, main, stored, at=at
+        )
+        if recipients in (Recipients.ALL, Recipients.NEW) and main.agencies is None:
+            _see_to_it(connection, planner, person_id, notice, told, at=at)
+    if notice.alarm_roles:
+        _publish_to(connection, planner, person_id, notice, release_date, silent, stored, at=at)
 
 
 def _publish_to(
@@ -118,35 +243,78 @@ def _publish_to(
     notice: Notice,
     release_date: date | None,
     audience: Audience,
+    stored: dict[str, Any],
     *,
     at: datetime,
-) -> None:
+) -> int:
     event = NewEvent(
         event_id=planner.new_id(),
         person_id=person_id,
         event_type=notice.event,
         release_date=release_date,
-        notice=_stored(notice),
+        notice=stored,
         priority=notice.priority.value,
     )
-    publish(connection, event, audience, new_id=planner.new_id, at=at)
+    return publish(connection, event, audience, new_id=planner.new_id, at=at)
 
 
-def _stored(notice: Notice) -> dict[str, Any]:
+def _see_to_it(
+    connection: Connection,
+    planner: Planner,
+    person_id: str,
+    notice: Notice,
+    told: int,
+    *,
+    at: datetime,
+) -> None:
+    """A notice that should reach somebody on duty, and reaches nobody, is an alarm."""
+    if EVENTS[notice.event].matter not in PUBLIC_MATTERS or not notice.roles & ON_DUTY:
+        return
+    if told:
+        alarms.settle(connection, person_id, at=at)
+    else:
+        known = anybody(connection, person_id, notice.roles)
+        reason = Reason.NO_ENDPOINT if known else Reason.NOBODY_COMPETENT
+        _alarm(connection, planner, person_id, notice.event, reason, at=at)
+
+
+def _alarm(
+    connection: Connection,
+    planner: Planner,
+    person_id: str,
+    event: str,
+    reason: Reason,
+    *,
+    at: datetime,
+) -> None:
+    place = select(FILE.c.return_municipality, FILE.c.leave_municipality)
+    row = connection.execute(place.where(FILE.c.person_id == person_id)).one()
+    on_leave = EVENTS[event].matter is not Matter.RELEASE and row.leave_municipality is not None
+    alarms.raise_alarm(
+        connection,
+        person_id,
+        reason,
+        event_type=event,
+        municipality=row.leave_municipality if on_leave else row.return_municipality,
+        new_id=planner.new_id,
+        at=at,
+    )
+
+
+def _stored(notice: Notice, occurrence: Occurrence | None) -> dict[str, Any]:
     """What an event keeps of its notice: nothing in it is about the person."""
-    return {
+    stored: dict[str, Any] = {
         "milestones": list(notice.milestones),
         "sections": list(notice.sections),
         "shortfall_days": dict(notice.shortfall_days),
         "acknowledgement_hours": notice.acknowledgement_hours,
         "only_those_told": notice.only_those_told,
     }
-
-
-def _hold(connection: Connection, person_id: str) -> Row[Any]:
-    """What stands readable of a file, kept from other planners until the transaction ends."""
-    query = select(FILE).where(FILE.c.person_id == person_id)
-    return connection.execute(query.with_for_update()).one()
+    if occurrence is not None and occurrence.fields:
+        stored["fields"] = list(occurrence.fields)
+    if occurrence is not None and occurrence.particulars:
+        stored["particulars"] = dict(occurrence.particulars)
+    return stored
 
 
 def _concerning(connection: Connection, agency_id: str, *, today: date) -> list[str]:

@@ -1,10 +1,12 @@
-"""Receipts: which notices of one release a subscription may have in hand.
+"""Receipts: which notices of one matter a subscription may have in hand.
 
-A notice counts from its first attempt on, answered or not: whether one without an answer has
-arrived nobody knows, and whoever may hold a date must hear that it changed. What was told of
-an earlier release, cancelled or long over, says nothing about the next one.
+A matter is a release, a leave, a flight (`app.releases.event_types`). A notice counts from its
+first attempt on, answered or not: whether one without an answer has arrived nobody knows, and
+whoever may hold a date must hear that it changed. What was told of an earlier release,
+cancelled or long over, says nothing about the next one.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,30 +14,44 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 
 from app.database import table_of
 from app.outbox.tables import Delivery, Event
+from app.releases.events import EVENTS, Matter
 
 DELIVERY = table_of(Delivery)
 EVENT = table_of(Event)
 
-# With one of these a release is over: who is told after it is told of another one.
-CLOSING = ("release_cancelled", "support_window_ended")
+_TYPES: Mapping[Matter, tuple[str, ...]] = {
+    matter: tuple(name for name, event in EVENTS.items() if event.matter is matter)
+    for matter in Matter
+}
+# With one of these a matter is over: who is told after it is told of another one.
+_CLOSING: Mapping[Matter, tuple[str, ...]] = {
+    matter: tuple(name for name, event in EVENTS.items() if event.ends is matter)
+    for matter in Matter
+}
+CLOSING = _CLOSING[Matter.RELEASE]
 
 
-def told(person_id: str) -> Select[tuple[str]]:
-    """The subscriptions that may hold a notice of the release in view."""
-    return of_release(person_id).where(DELIVERY.c.sequence.is_not(None))
+def told(person_id: str, matter: Matter = Matter.RELEASE) -> Select[tuple[str]]:
+    """The subscriptions that may hold a notice of the matter in view."""
+    return of_matter(person_id, matter).where(DELIVERY.c.sequence.is_not(None))
 
 
-def of_release(person_id: str) -> Select[tuple[str]]:
-    """The subscriptions with a delivery, however it ended, about the release in view."""
+def of_matter(person_id: str, matter: Matter) -> Select[tuple[str]]:
+    """The subscriptions with a delivery, however it ended, about the matter in view."""
     return (
         select(DELIVERY.c.subscription_id)
         .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
-        .where(DELIVERY.c.person_id == person_id, ~_closed(before=None))
+        .where(
+            DELIVERY.c.person_id == person_id,
+            EVENT.c.event_type.in_(_TYPES[matter]),
+            ~_closed(matter, before=None),
+        )
     )
 
 
 def of_event(connection: Connection, event: Row[Any], *, subscription_id: str) -> list[str]:
     """The notices of this subscription that an event takes back or moves, oldest first."""
+    matter = EVENTS[event.event_type].receipts
     query = (
         select(DELIVERY.c.jti)
         .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
@@ -43,20 +59,21 @@ def of_event(connection: Connection, event: Row[Any], *, subscription_id: str) -
             DELIVERY.c.subscription_id == subscription_id,
             DELIVERY.c.person_id == event.person_id,
             DELIVERY.c.sequence.is_not(None),
+            EVENT.c.event_type.in_(_TYPES[matter]),
             EVENT.c.occurred_at < event.occurred_at,
-            ~_closed(before=event.occurred_at),
+            ~_closed(matter, before=event.occurred_at),
         )
         .order_by(DELIVERY.c.sequence)
     )
     return list(connection.scalars(query))
 
 
-def _closed(*, before: datetime | None) -> ColumnElement[bool]:
-    """Whether the release that an event speaks of was over, now or before a moment."""
+def _closed(matter: Matter, *, before: datetime | None) -> ColumnElement[bool]:
+    """Whether the matter that an event speaks of was over, now or before a moment."""
     closing = EVENT.alias("closing")
     ended = exists().where(
         closing.c.person_id == EVENT.c.person_id,
-        closing.c.event_type.in_(CLOSING),
+        closing.c.event_type.in_(_CLOSING[matter]),
         closing.c.occurred_at >= EVENT.c.occurred_at,
     )
     return ended if before is None else ended.where(closing.c.occurred_at < before)

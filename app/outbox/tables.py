@@ -43,6 +43,33 @@ class Milestone(SQLModel, table=True):
     status: str
 
 
+class Deadline(SQLModel, table=True):
+    """A moment at which something has to be looked after, beside the ladder of milestones."""
+
+    __tablename__ = "deadline"
+    person_id: str = Field(primary_key=True, foreign_key="inmate_file.person_id")
+    # The event that the clock makes then, and which of several it is.
+    event_type: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    due_at: datetime = Field(sa_type=Instant, index=True)
+
+
+class Alarm(SQLModel, table=True):
+    """Something that somebody at this installation has to put right: else it would be silence."""
+
+    __tablename__ = "alarm"
+    alarm_id: str = Field(primary_key=True)
+    person_id: str = Field(foreign_key="inmate_file.person_id", index=True)
+    reason: str
+    event_type: str
+    municipality: str | None
+    raised_at: datetime = Field(sa_type=Instant)
+    # Once its entry stands in the access log.
+    recorded_at: datetime | None = Field(default=None, sa_type=Instant)
+    # Once somebody could be told after all.
+    settled_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
 class Event(SQLModel, table=True):
     """Something that recipients must learn of. Who and what is decided at each attempt."""
 
@@ -68,6 +95,8 @@ class Delivery(SQLModel, table=True):
     agency_id: str
     person_id: str = Field(index=True)
     status: str = Field(index=True)
+    # Immediate before urgent before routine: 0, 1, 2.
+    rank: int
     created_at: datetime = Field(sa_type=Instant)
     attempts: int
     next_attempt_at: datetime = Field(sa_type=Instant, index=True)

@@ -19,10 +19,14 @@ class ReleaseInFuture(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseFacts:
-    """What a file says of a release: the date in view, and when the person left."""
+    """What a file says of a release: the date in view, when the person left, the whole sentence.
+
+    `sentence_days` is None where no sentence is recorded.
+    """
 
     planned_release_date: date | None = None
     actual_release_datetime: datetime | None = None
+    sentence_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,14 @@ def consequences(
     after = _outlook(change.after, profile, at)
     return Consequences(
         notices=_notices(before, after, profile=profile, at=at),
-        plan=_plan(before, after, profile=profile, at=at, fired=fired),
+        plan=_plan(
+            before,
+            after,
+            profile=profile,
+            at=at,
+            fired=fired,
+            sentence_days=change.after.sentence_days if change.after else None,
+        ),
         forget_fired=before.day is None or after.day is None,
     )
 
@@ -130,9 +141,17 @@ def _plan(
     profile: Profile,
     at: datetime,
     fired: Collection[FiredMilestone],
+    sentence_days: int | None,
 ) -> tuple[PlannedMilestone, ...]:
     if after.day is None:
         return ()
     # What was told of another release, cancelled or long ago, says nothing about this one.
     told = fired if before.day is not None else ()
-    return plan(after.day, profile=profile, at=at, released=after.released, fired=told)
+    return plan(
+        after.day,
+        profile=profile,
+        at=at,
+        released=after.released,
+        fired=told,
+        sentence_days=sentence_days,
+    )

@@ -18,6 +18,9 @@ DELIVERY_TIME = time(9)
 SUPPORT_DAYS = 180
 # Registers write 9999-12-31 for "never": nobody's release is planned a century ahead.
 PLANNING_DAYS = 36_525
+# Contributions half a year ahead are asked for where the sentence is longer than two years.
+LONG_SENTENCE_DAYS = 730
+CONTRIBUTIONS = "T-180"
 # The hard floor of notice: from here on everything unsent is urgent (practice of prisons
 # in Bosnia and Herzegovina, which begin the preparation eight days ahead).
 NOTICE_FLOOR_DAYS = 8
@@ -39,7 +42,7 @@ class Milestone:
 
 # T-0 is no step of the clock: it is the fact that somebody was released.
 LADDER = (
-    Milestone("T-180", -180, "release_planned", "contributions"),
+    Milestone(CONTRIBUTIONS, -180, "release_planned", "contributions"),
     Milestone("T-90", -90, "release_planned", "release plan and individual plan"),
     Milestone("T-60", -60, "release_planned", "gaps closed, visit before the release"),
     Milestone("T-30", -30, "release_planned", "local services and police"),
@@ -96,16 +99,20 @@ def plan(
     at: datetime,
     released: bool = False,
     fired: Collection[FiredMilestone] = (),
+    sentence_days: int | None = None,
 ) -> tuple[PlannedMilestone, ...]:
     """Every milestone still to be told, in order of the ladder.
 
     What is past at `at` is due at `at`, never back-dated. Once somebody is `released`, only
     what follows a release is planned. What has `fired` is not planned again, unless a new
-    date puts it into the future. Nothing at all is planned for a date outside the horizon.
+    date puts it into the future. Nothing at all is planned for a date outside the horizon, and
+    no contributions are asked for where the sentence is known to be short.
     """
     if not is_within_horizon(release_date, profile=profile, at=at):
         return ()
-    steps = (step for step in LADDER if step.day > 0 or not released)
+    short = sentence_days is not None and sentence_days <= LONG_SENTENCE_DAYS
+    ladder = [step for step in LADDER if not (short and step.name == CONTRIBUTIONS)]
+    steps = (step for step in ladder if step.day > 0 or not released)
     scheduled = (_schedule(step, release_date, profile) for step in steps)
     return tuple(
         _not_back_dated(milestone, at)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 
-from app.releases.events import EVENTS, PRECEDENCE, EventType, Priority
+from app.releases.events import EVENTS, PRECEDENCE, EventType, Kind, Priority
 from app.releases.milestones import (
     LADDER,
     MILESTONES,
@@ -15,7 +15,10 @@ from app.releases.milestones import (
     notice_days,
 )
 from app.releases.profile import Profile
-from app.releases.roles import members
+from app.releases.roles import ROLES
+
+# The others go by receipt, or to nobody.
+TOLD_BY_POLICY = frozenset({Kind.NEWS, Kind.REQUEST})
 
 
 def _nobodys_shortfall() -> Mapping[str, int]:
@@ -77,20 +80,27 @@ def collapse(due: Collection[str], *, release_date: date, profile: Profile, at: 
 
 
 def immediate(
-    name: str, release_date: date, *, profile: Profile, at: datetime, moved_earlier: bool = False
+    name: str,
+    release_date: date | None,
+    *,
+    profile: Profile,
+    at: datetime,
+    moved_earlier: bool = False,
 ) -> Notice:
-    """The notice of a change, told at once. `release_date` is the one that grows near."""
+    """The notice of something that has happened, told at once.
+
+    `release_date` is the one that grows near; None where none is in view.
+    """
     event = EVENTS[name]
-    days = notice_days(release_date, profile=profile, at=at)
-    hastened = moved_earlier and days <= NOTICE_FLOOR_DAYS and event.hastened_hours is not None
+    days = None if release_date is None else notice_days(release_date, profile=profile, at=at)
     priority = _priority(event, days)
     if moved_earlier and priority is Priority.ROUTINE:
         priority = Priority.URGENT
     return Notice(
         event=name,
-        roles=members(event.group),
+        roles=event.recipients if event.kind in TOLD_BY_POLICY else frozenset(),
         priority=priority,
-        acknowledgement_hours=event.hastened_hours if hastened else event.acknowledgement_hours,
+        acknowledgement_hours=event.acknowledged_within(days, earlier=moved_earlier),
         sections=event.sections,
         only_those_told=event.only_those_told,
     )
@@ -98,10 +108,11 @@ def immediate(
 
 def addressed_roles(step: Milestone, profile: Profile) -> frozenset[str]:
     """The roles that a step addresses under the lead times of the profile."""
-    group = members(EVENTS[step.event].group)
+    recipients = EVENTS[step.event].recipients
     if step.day > 0:
-        return group
-    return frozenset(role for role in group if lead_milestone(profile.lead_days[role]) == step)
+        return recipients
+    on_ladder = recipients & ROLES.keys()
+    return frozenset(role for role in on_ladder if lead_milestone(profile.lead_days[role]) == step)
 
 
 def _in_order(names: Collection[str]) -> tuple[Milestone, ...]:
@@ -137,6 +148,6 @@ def _alarmed_roles(steps: Collection[Milestone], profile: Profile) -> frozenset[
     )
 
 
-def _priority(event: EventType, days: int) -> Priority:
-    near = event.announces_release and days <= NOTICE_FLOOR_DAYS
+def _priority(event: EventType, days: int | None) -> Priority:
+    near = event.announces_release and days is not None and days <= NOTICE_FLOOR_DAYS
     return Priority.URGENT if near and event.priority is Priority.ROUTINE else event.priority

@@ -19,6 +19,8 @@ from app.releases.roles import ROLES
 from app.releases.working_days import Holidays
 
 # The ladder of milestones begins 180 days before a release.
+# Longer than two days is no grace: the police would look for somebody too late.
+GraceHours = Annotated[int, Field(strict=True, ge=0, le=48)]
 LeadDays = Annotated[int, Field(strict=True, ge=1, le=180)]
 HOLIDAYS = "holidays"
 Text = Annotated[str, Field(min_length=1)]
@@ -42,6 +44,7 @@ class Profile:
 
     `lead_days` has every recipient role: the days before a release by which it is to be
     told. `alarm_days` has the roles that are reminded of an unanswered notice, and when.
+    `leave_grace_hours` after the end of a leave, who is not back has failed to return.
     `name_note` belongs to the name wherever the name is printed. `bodies` has, by role, who is
     reported to play it. `unknown` names what was looked for and no source tells: roles, and
     `holidays` where there are none; the days of the week alone are counted then.
@@ -57,6 +60,7 @@ class Profile:
     languages: Annotated[tuple[Text, ...], Field(min_length=1)]
     lead_days: Mapping[str, LeadDays]
     alarm_days: Mapping[str, LeadDays]
+    leave_grace_hours: GraceHours = 4
     holidays: Holidays = field(default_factory=Holidays)
     bodies: Mapping[str, Body] = field(default_factory=dict)
     unknown: frozenset[Text] = frozenset()

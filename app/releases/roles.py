@@ -24,14 +24,19 @@ class RecipientRole:
 
 _EVERYTHING = frozenset(Group)
 # The police learn of the release and no more: what follows is support, not supervision
-# by the police. The employment service acts on consent, and is not reminded.
+# by the police. Who acts on the person's consent alone is not reminded of it.
 _NEWS_ONLY = frozenset({Group.INFORMED})
 
 _ROWS = (
     RecipientRole("probation_service", 90, _EVERYTHING),
     RecipientRole("social_welfare_centre", 90, _EVERYTHING),
+    RecipientRole("reintegration_unit", 90, frozenset({Group.INFORMED, Group.ACTIVE})),
     RecipientRole("police_local", 30, _NEWS_ONLY),
+    RecipientRole("municipal_team", 30, _NEWS_ONLY),
+    RecipientRole("health_provider", 30, _NEWS_ONLY),
     RecipientRole("employment_service", 30, _NEWS_ONLY),
+    RecipientRole("ngo_mentor", 14, _NEWS_ONLY),
+    RecipientRole("religious_counsellor", 14, _NEWS_ONLY),
 )
 ROLES: Mapping[str, RecipientRole] = {row.name: row for row in _ROWS}
 

@@ -30,8 +30,8 @@ from app.audit.read_log import whole_log
 from app.cases import references
 from app.house import House
 from app.main import log_verifier, make_house, opened
+from app.outbox.competence import FILE
 from app.outbox.deliveries import DELIVERY
-from app.outbox.events import FILE
 from app.outbox.receipts import EVENT
 from tests.faults.installation import Installation
 from tests.notifications.agency import Agency, Notice

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 from app.agencies import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.outbox import deliveries, subscriptions
+from app.outbox.competence import FILE
 from app.outbox.deliveries import DELIVERY
-from app.outbox.events import FILE
 from app.outbox.planning import Planner
 from app.outbox.subscriptions import NewSubscription
 from app.releases.profile import Profile

@@ -10,6 +10,7 @@ from app.database import make_engine
 from app.outbox import deliveries
 from app.outbox.deliveries import CANCELLED, DEAD, DELIVERY, QUEUED, SENT, Try
 from app.outbox.events import Audience, NewEvent, publish
+from app.outbox.planning import Occurrence, announce
 from app.problems import NotFound
 from app.tables import METADATA
 from tests.conftest import empty_database
@@ -236,3 +237,42 @@ def test_a_claim_that_is_rolled_back_frees_what_it_took(engine: Engine) -> None:
         assert Office(other).claim("other") == []
         one.rollback()
         assert len(Office(other).claim("other")) == 1
+
+
+def happens(office: Office, event: str) -> None:
+    announce(office.connection, office.planner, "somebody", Occurrence(event=event), at=office.at)
+    office.at += timedelta(seconds=1)
+
+
+def test_what_is_immediate_comes_first_and_what_is_slower_waits_for_it(office: Office) -> None:
+    office.person("somebody")
+    office.subscriber("court", "court_panel")
+    happens(office, "transferred")
+    happens(office, "escaped")
+    happens(office, "temporary_leave_failed_to_return")
+    [escaped] = office.claim("one")
+    assert escaped.rank == 0
+    assert office.claim("two") == []
+    deliveries.finish(office.connection, escaped.jti, lease="one", status=deliveries.SENT)
+    [failed] = office.claim("three")
+    assert failed.rank == 0
+    deliveries.finish(office.connection, failed.jti, lease="three", status=deliveries.SENT)
+    [transferred] = office.claim("four")
+    assert transferred.rank == 2
+
+
+def test_what_is_immediate_waits_for_what_is_on_its_way_and_not_for_what_is_put_off(
+    office: Office,
+) -> None:
+    office.person("somebody")
+    office.subscriber("court", "court_panel")
+    happens(office, "transferred")
+    [transferred] = office.claim("one")
+    happens(office, "escaped")
+    assert office.claim("two") == []
+    later = office.at + timedelta(hours=6)
+    deliveries.postpone(
+        office.connection, transferred.jti, lease="one", attempts=1, next_at=later, reason=""
+    )
+    [escaped] = office.claim("three")
+    assert escaped.rank == 0

@@ -9,8 +9,9 @@ from app.agencies.registry import AGENCY
 from app.cases import assignments
 from app.cases.assignments import Offer
 from app.outbox import deliveries, receipts
+from app.outbox.competence import is_concerned
 from app.outbox.deliveries import CANCELLED, DEAD, DELIVERY, QUEUED, SENT
-from app.outbox.events import Audience, NewEvent, Recipients, is_concerned, publish
+from app.outbox.events import Audience, NewEvent, Recipients, publish
 from app.outbox.receipts import EVENT
 from tests.keys import RING
 from tests.outbox.conftest import PLACE, Office

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, update
 
 from app.database import Database
 from app.outbox import milestones
-from app.outbox.events import FILE
+from app.outbox.competence import FILE
 from app.outbox.milestones import Due
 from app.releases.milestones import FiredMilestone, PlannedMilestone
 from tests.outbox.conftest import START, Office

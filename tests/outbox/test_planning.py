@@ -73,7 +73,11 @@ def test_an_event_says_nothing_about_the_person(office: Office) -> None:
             "needs",
             "risk_assessment",
         ],
-        "shortfall_days": {"probation_service": 50, "social_welfare_centre": 20},
+        "shortfall_days": {
+            "probation_service": 50,
+            "reintegration_unit": 50,
+            "social_welfare_centre": 20,
+        },
         "acknowledgement_hours": 72,
         "only_those_told": False,
     }

@@ -10,6 +10,7 @@ from app.releases.events import Priority
 from app.releases.milestones import LADDER, FiredMilestone
 from app.releases.notices import collapse
 from app.releases.profile import Profile
+from app.releases.roles import ROLES
 
 AT = datetime(2027, 3, 11, 10, 20, tzinfo=UTC)
 NOTHING = ReleaseFacts()
@@ -86,7 +87,7 @@ def test_a_date_moved_near_is_urgent_and_the_untold_hear_of_it_at_once(xk: Profi
     assert (notice.priority, notice.acknowledgement_hours) == (Priority.URGENT, 4)
     due = [milestone.name for milestone in outcome.plan if milestone.due_at <= AT]
     late = collapse(due, release_date=date(2027, 3, 15), profile=xk, at=AT)
-    assert late.roles == {"social_welfare_centre", "police_local", "employment_service"}
+    assert late.roles == ROLES.keys() - {"probation_service", "reintegration_unit"}
 
 
 def test_a_release_put_off_at_the_last_moment_is_urgent_too(xk: Profile) -> None:

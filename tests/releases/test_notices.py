@@ -15,6 +15,8 @@ from app.releases.roles import ROLES
 RELEASES = st.dates(date(2026, 8, 1), date(2110, 12, 31))
 BEFORE = [step.name for step in LADDER if step.day < 0]
 EVERYBODY = frozenset(ROLES)
+LOCAL = {"police_local", "municipal_team", "health_provider", "employment_service"}
+MENTORS = {"ngo_mentor", "religious_counsellor"}
 
 
 def noon(day: date) -> datetime:
@@ -40,9 +42,10 @@ def test_scenario_1_each_role_at_its_milestone(xk: Profile) -> None:
         if notice.event == "release_planned" and notice.roles
     }
     assert told == {
-        date(2027, 3, 3): {"probation_service"},
+        date(2027, 3, 3): {"probation_service", "reintegration_unit"},
         date(2027, 4, 2): {"social_welfare_centre"},
-        date(2027, 4, 30): {"police_local", "employment_service"},
+        date(2027, 4, 30): LOCAL,
+        date(2027, 5, 18): MENTORS,
     }
 
 
@@ -50,7 +53,7 @@ def test_scenario_1_a_notice_on_the_friday_before_is_on_time(xk: Profile) -> Non
     friday = datetime(2027, 4, 30, 7, tzinfo=UTC)
     notice = collapse(["T-30"], release_date=date(2027, 6, 1), profile=xk, at=friday)
     assert not notice.late
-    assert notice.shortfall_days == {"employment_service": 0, "police_local": 0}
+    assert notice.shortfall_days == dict.fromkeys(LOCAL, 0)
     assert notice.priority is Priority.ROUTINE
     assert notice.acknowledgement_hours == 72
 
@@ -66,8 +69,9 @@ def test_scenario_2_one_late_notice_for_all_that_is_past(ba: Profile) -> None:
     assert notice.shortfall_days == {
         "probation_service": 82,
         "social_welfare_centre": 82,
-        "police_local": 22,
-        "employment_service": 22,
+        "reintegration_unit": 82,
+        **dict.fromkeys(LOCAL, 22),
+        **dict.fromkeys(MENTORS, 6),
     }
     assert notice.priority is Priority.URGENT
     assert not notice.alarm_roles  # who is told just now needs no reminder of it

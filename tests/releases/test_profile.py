@@ -25,9 +25,15 @@ def test_the_profile_of_kosovo(xk: Profile) -> None:
     assert xk.lead_days == {
         "probation_service": 90,
         "social_welfare_centre": 60,
+        "reintegration_unit": 90,
         "police_local": 30,
+        "municipal_team": 30,
+        "health_provider": 30,
         "employment_service": 30,
+        "ngo_mentor": 14,
+        "religious_counsellor": 14,
     }
+    assert xk.leave_grace_hours == 4
     assert not xk.alarm_days
 
 

@@ -1,0 +1,94 @@
+"""`throughcare coverage`: who would be told of which event where, and where nobody would."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from sqlalchemy import Connection
+
+from app.administration.coverage import Cell, How, OpenAlarm, coverage, open_alarms
+from app.cli.output import Json, screen
+from app.main import check_ready, make_clock, make_house, opened
+from app.settings import Settings
+
+COLUMNS = ("event", "municipality", "role", "how", "agencies", "reachable")
+
+
+def add_to(cli: typer.Typer) -> None:
+    """Add the command."""
+    cli.command("coverage")(show_coverage)
+
+
+def show_coverage(
+    *,
+    event: Annotated[str | None, typer.Option(help="Only this event.")] = None,
+    municipality: Annotated[str | None, typer.Option(help="Only this municipality.")] = None,
+    as_json: Json = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print a row for each role as CSV.")
+    ] = False,
+) -> None:
+    """Show who would be told of each event in each municipality, and the open alarms."""
+    settings = Settings.from_environment()
+    house = make_house(settings, at=make_clock(settings)())
+
+    def look(connection: Connection) -> tuple[list[Cell], list[OpenAlarm]]:
+        return [*coverage(connection)], open_alarms(connection, house)
+
+    with opened(settings) as database:
+        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        cells, alarms = database.read_blocking(look)
+    cells = [
+        cell
+        for cell in cells
+        if event in (None, cell.event) and municipality in (None, cell.municipality)
+    ]
+    if as_json:
+        content = {
+            "coverage": [cell.to_json() for cell in cells],
+            "alarms": [alarm.to_json() for alarm in alarms],
+        }
+        print(json.dumps(content))  # noqa: T201 - the result
+    elif as_csv:
+        _write_csv(cells)
+    else:
+        _show(cells, alarms)
+
+
+def _write_csv(cells: Iterable[Cell]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(COLUMNS)
+    for cell in cells:
+        row = {**cell.to_json(), "agencies": " ".join(cell.agencies)}
+        writer.writerow([row[name] for name in COLUMNS])
+
+
+def _show(cells: Sequence[Cell], alarms: Sequence[OpenAlarm]) -> None:
+    table = Table("event", "municipality", "told", "by standing in", "nobody")
+    for (name, place), found in groupby(cells, key=lambda cell: (cell.event, cell.municipality)):
+        row = [*found]
+        table.add_row(name, place, *(_named(row, how) for how in How))
+    screen.print(table)
+    for alarm in alarms:
+        screen.print(_line(alarm), markup=False)
+    screen.print(f"{len(alarms)} open alarms")
+
+
+def _named(cells: Iterable[Cell], how: How) -> str:
+    return ", ".join(
+        f"{cell.role} {' '.join(cell.agencies)}{'' if cell.reachable else ' (no endpoint)'}"
+        if cell.agencies
+        else cell.role
+        for cell in cells
+        if cell.how is how
+    )
+
+
+def _line(alarm: OpenAlarm) -> str:
+    place = alarm.municipality or "no municipality"
+    return f"{alarm.reason}: {alarm.event}, {place}, {alarm.custodian} {alarm.reference}"

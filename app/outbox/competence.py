@@ -1,0 +1,81 @@
+"""Which agencies events about a person concern: competent, standing in, or on the case."""
+
+from sqlalchemy import Column, ColumnElement, Connection, and_, exists, or_, select
+
+from app.agencies.registry import ACTIVE, AGENCY, COMPETENCE
+from app.cases.assignments import ASSIGNMENT
+from app.cases.fact import ACCEPTED
+from app.database import table_of
+from app.files.tables import InmateFile
+
+FILE = table_of(InmateFile)
+PLACES = (FILE.c.return_municipality, FILE.c.leave_municipality)
+CUSTODIAN_ROLE = "correctional_service"
+
+
+def concerned(person_id: str) -> ColumnElement[bool]:
+    """Whether an agency of the outer query is one that events about a person concern.
+
+    Its custodian is one too: of the types of events, few are addressed to custodians.
+    """
+    return or_(_competent(person_id), _stands_in(person_id), has_case(person_id), _keeps(person_id))
+
+
+def has_case(person_id: str) -> ColumnElement[bool]:
+    """Whether an agency of the outer query has taken on the case."""
+    return exists().where(
+        ASSIGNMENT.c.agency_id == AGENCY.c.agency_id,
+        ASSIGNMENT.c.person_id == person_id,
+        ASSIGNMENT.c.status == ACCEPTED,
+    )
+
+
+def is_concerned(connection: Connection, *, agency_id: str, person_id: str) -> bool:
+    """Whether an agency is one that events about a person address, now."""
+    query = select(AGENCY.c.agency_id).where(AGENCY.c.agency_id == agency_id, concerned(person_id))
+    return connection.scalar(query) is not None
+
+
+def anybody(connection: Connection, person_id: str, roles: frozenset[str]) -> bool:
+    """Whether any active agency of these roles is concerned, with an endpoint or without."""
+    query = select(AGENCY.c.agency_id).where(
+        AGENCY.c.status == ACTIVE, AGENCY.c.role.in_(roles), concerned(person_id)
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
+def _competent(person_id: str) -> ColumnElement[bool]:
+    return exists().where(
+        FILE.c.person_id == person_id,
+        COMPETENCE.c.agency_id == AGENCY.c.agency_id,
+        COMPETENCE.c.municipality.in_(PLACES),
+    )
+
+
+def _stands_in(person_id: str) -> ColumnElement[bool]:
+    """The registered fallback of a role, for a place for which nobody of it is competent."""
+    uncovered = or_(*(_uncovered(place) for place in PLACES))
+    return and_(AGENCY.c.fallback, exists().where(FILE.c.person_id == person_id, uncovered))
+
+
+def _uncovered(place: Column[str]) -> ColumnElement[bool]:
+    other = AGENCY.alias()
+    territory = COMPETENCE.alias()
+    covers = (
+        exists()
+        .where(
+            other.c.role == AGENCY.c.role,
+            other.c.status == ACTIVE,
+            territory.c.agency_id == other.c.agency_id,
+            territory.c.municipality == place,
+        )
+        .correlate(AGENCY, FILE)
+    )
+    return and_(place.is_not(None), ~covers)
+
+
+def _keeps(person_id: str) -> ColumnElement[bool]:
+    return and_(
+        AGENCY.c.role == CUSTODIAN_ROLE,
+        exists().where(FILE.c.person_id == person_id, FILE.c.custodian == AGENCY.c.agency_id),
+    )

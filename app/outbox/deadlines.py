@@ -1,0 +1,61 @@
+"""Deadlines of one person beside the milestones: a leave that ends, a consent that expires."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from app.database import table_of
+from app.files.tables import InmateFile
+from app.outbox.tables import Deadline
+
+DEADLINE = table_of(Deadline)
+FILE = table_of(InmateFile)
+
+
+def put(
+    connection: Connection, person_id: str, event_type: str, *, key: str = "", due_at: datetime
+) -> None:
+    """Set a deadline; one that stands for the same is moved."""
+    drop(connection, person_id, event_type, key=key)
+    connection.execute(
+        insert(DEADLINE).values(person_id=person_id, event_type=event_type, key=key, due_at=due_at)
+    )
+
+
+def drop(connection: Connection, person_id: str, event_type: str, *, key: str = "") -> None:
+    """Take a deadline back; there need be none."""
+    connection.execute(
+        delete(DEADLINE).where(
+            DEADLINE.c.person_id == person_id,
+            DEADLINE.c.event_type == event_type,
+            DEADLINE.c.key == key,
+        )
+    )
+
+
+def drop_all(connection: Connection, person_id: str) -> None:
+    """Take every deadline of a person back."""
+    connection.execute(delete(DEADLINE).where(DEADLINE.c.person_id == person_id))
+
+
+def take_due(connection: Connection, *, at: datetime, limit: int) -> list[Row[Any]]:
+    """Up to `limit` deadlines that are due, taken out; their files are held meanwhile.
+
+    A file that somebody else holds waits for the next look, as for milestones.
+    """
+    first = (
+        select(DEADLINE.c.person_id)
+        .where(DEADLINE.c.due_at <= at)
+        .group_by(DEADLINE.c.person_id)
+        .limit(limit)
+    )
+    held = select(FILE.c.person_id).where(FILE.c.person_id.in_(first))
+    persons = sorted(connection.scalars(held.with_for_update(skip_locked=True)))
+    mine = (DEADLINE.c.due_at <= at, DEADLINE.c.person_id.in_(persons))
+    found = connection.execute(
+        select(DEADLINE).where(*mine).order_by(DEADLINE.c.due_at, DEADLINE.c.person_id)
+    )
+    rows = list(found)
+    connection.execute(delete(DEADLINE).where(*mine))
+    return rows

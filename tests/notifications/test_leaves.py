@@ -1,0 +1,293 @@
+"""Leaves and flights, as the police of the place and everybody else hear of them."""
+
+from datetime import timedelta
+
+import httpx
+from sqlalchemy import func, select, update
+
+from app.access_log import query
+from app.access_log.ledger import PENDING
+from app.access_log.query import EntryFilter
+from app.agencies.registry import AGENCY
+from app.notifications.alarms import DISPATCHER
+from app.outbox.alarms import ALARM
+from tests.notifications.agency import Agency, Notice
+from tests.notifications.mailroom import wait_until
+from tests.notifications.play import Prison, Town
+
+GRANTED = "temporary_leave_granted"
+CHANGED = "temporary_leave_changed"
+CANCELLED = "temporary_leave_cancelled"
+STARTED = "temporary_leave_started"
+RETURNED = "temporary_leave_returned"
+FAILED = "temporary_leave_failed_to_return"
+SUPPORT = ("social_welfare_centre", "employment_service")
+
+
+def window(town: Town, *, start: int = 24, hours: int = 48) -> dict[str, str]:
+    """A leave that begins so many hours from now."""
+    begins = town.world.clock() + timedelta(hours=start)
+    return {"start": begins.isoformat(), "end": (begins + timedelta(hours=hours)).isoformat()}
+
+
+def grant(town: Town, prison: Prison, *, start: int = 24, hours: int = 48) -> str:
+    """Somebody with 500 days to serve, who is to spend a leave in the town; the reference."""
+    reference = prison.admit(town.today + timedelta(days=500))
+    prison.change(
+        reference,
+        "release",
+        temporary_leave_window=window(town, start=start, hours=hours),
+        temporary_leave_municipality_code=town.place,
+    )
+    return reference
+
+
+def report(prison: Prison, reference: str, event: str, **particulars: object) -> httpx.Response:
+    body = {"event": event, **particulars}
+    answer: httpx.Response = prison.agency.call(
+        "POST", f"/v1/inmate-files/{reference}/events", body
+    )
+    return answer
+
+
+def reported(town: Town, prison: Prison, reference: str, event: str) -> None:
+    answer = report(prison, reference, event)
+    assert answer.status_code == 201, answer.text
+    town.settle()
+
+
+def last(agency: Agency) -> Notice:
+    return agency.notices()[-1]
+
+
+def test_a_leave_500_days_before_the_release_is_told_to_the_police_of_its_place(
+    town: Town, prison: Prison
+) -> None:
+    agencies = town.everybody()
+    elsewhere = town.join("police_local", name="elsewhere", competent=False)
+    elsewhere.subscribe()
+    grant(town, prison)
+    town.settle()
+    assert agencies["police_local"].told() == [GRANTED]
+    assert agencies["probation_service"].told() == [GRANTED]
+    assert all(agencies[role].told() == [] for role in SUPPORT)
+    assert elsewhere.told() == []
+    told = last(agencies["police_local"]).event
+    assert set(told["released"]) == {"identity", "release"}
+    assert told["released"]["release"].keys() == {
+        "temporary_leave_window",
+        "temporary_leave_municipality_code",
+    }
+    assert (told["priority"], told["acknowledgement_hours"]) == ("urgent", 24)
+
+
+def test_a_leave_that_is_changed_or_cancelled_is_told_to_those_who_were_told(
+    town: Town, prison: Prison
+) -> None:
+    police = town.subscribed("police_local")
+    reference = grant(town, prison)
+    town.settle()
+    prison.change(reference, "release", temporary_leave_window=window(town, start=30))
+    town.settle()
+    prison.change(
+        reference, "release", temporary_leave_window=None, temporary_leave_municipality_code=None
+    )
+    town.settle()
+    assert police.told() == [GRANTED, CHANGED, CANCELLED]
+    granted, changed, cancelled = police.notices()
+    assert changed.event["concerns"] == [granted.jti]
+    assert cancelled.event["concerns"] == [granted.jti, changed.jti]
+    assert cancelled.event["released"] == {}
+    town.advance(days=5)
+    assert police.told() == [GRANTED, CHANGED, CANCELLED]
+
+
+def test_a_change_that_changes_nothing_of_a_leave_makes_no_event(
+    town: Town, prison: Prison
+) -> None:
+    police = town.subscribed("police_local")
+    reference = grant(town, prison)
+    town.settle()
+    prison.change(reference, "release", travel_home_arrangement="family")
+    prison.change(reference, "needs", accommodation_need="secured")
+    town.settle()
+    assert police.told() == [GRANTED]
+
+
+def test_who_comes_back_is_told_of_and_nobody_is_sought(town: Town, prison: Prison) -> None:
+    police = town.subscribed("police_local")
+    reference = grant(town, prison, start=1, hours=8)
+    town.settle()
+    town.advance(hours=2)
+    reported(town, prison, reference, STARTED)
+    town.advance(hours=6)
+    reported(town, prison, reference, RETURNED)
+    town.advance(days=3)
+    assert police.told() == [GRANTED, STARTED, RETURNED]
+
+
+def test_who_does_not_come_back_has_failed_after_the_grace_period(
+    town: Town, prison: Prison
+) -> None:
+    agencies = town.everybody()
+    police = agencies["police_local"]
+    court = town.subscribed("court_panel")
+    reference = grant(town, prison, start=1, hours=8)
+    town.settle()
+    town.advance(hours=2)
+    reported(town, prison, reference, STARTED)
+    town.advance(hours=10, minutes=59)
+    assert FAILED not in police.told()
+    town.advance(minutes=2)
+    assert police.told() == [GRANTED, STARTED, FAILED]
+    assert court.told() == [FAILED]
+    assert all(FAILED not in agencies[role].told() for role in SUPPORT)
+    told = last(police).event
+    assert (told["priority"], told["acknowledgement_hours"]) == ("immediate", 1)
+    assert "full_name" in told["released"]["identity"]
+    # Days later it is the same police that may still know, although the leave is over.
+    town.advance(days=4)
+    seen = police.call("GET", f"/v1/inmate-files/{police.notices()[0].claims['sub_id']['id']}")
+    assert "identity" in seen.json()["released"]
+    refused = report(prison, reference, RETURNED)
+    assert refused.status_code == 409
+    reported(town, prison, reference, "recaptured")
+    assert last(police).event["concerns"] == [police.notices()[2].jti]
+    assert police.told()[-1] == court.told()[-1] == "recaptured"
+    gone = police.call("GET", f"/v1/inmate-files/{police.notices()[0].claims['sub_id']['id']}")
+    assert gone.status_code == 404
+
+
+def test_nobody_fails_to_return_whom_nobody_reported_to_have_left(
+    town: Town, prison: Prison
+) -> None:
+    police = town.subscribed("police_local")
+    grant(town, prison, start=1, hours=8)
+    town.settle()
+    town.advance(days=1)
+    assert police.told() == [GRANTED]
+    alarms = town.look(lambda c: list(c.execute(select(ALARM).where(ALARM.c.settled_at.is_(None)))))
+    assert ("leave-unreported", town.place) in [(one.reason, one.municipality) for one in alarms]
+
+
+def test_an_escape_500_days_before_the_release_reaches_the_police_of_the_place(
+    town: Town, prison: Prison
+) -> None:
+    agencies = town.everybody()
+    police = agencies["police_local"]
+    reference = prison.admit(town.today + timedelta(days=500))
+    town.settle()
+    assert police.told() == []
+    reported(town, prison, reference, "escaped")
+    assert police.told() == ["escaped"]
+    assert "full_name" in last(police).event["released"]["identity"]
+    assert all(agencies[role].told() == [] for role in SUPPORT)
+    assert agencies["probation_service"].told() == []
+    assert report(prison, reference, "escaped").status_code == 409
+    reported(town, prison, reference, "recaptured")
+    assert police.told() == ["escaped", "recaptured"]
+    reported(town, prison, reference, "absconded")
+    assert last(police).event.get("concerns") is None
+
+
+def test_a_recapture_before_the_notice_left_tells_nobody(town: Town, prison: Prison) -> None:
+    police = town.subscribed("police_local")
+    reference = prison.admit(town.today + timedelta(days=500))
+    assert report(prison, reference, "escaped").status_code == 201
+    assert report(prison, reference, "recaptured").status_code == 201
+    town.settle()
+    assert police.told() == []
+
+
+def test_only_the_custodian_reports(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    reference = prison.admit(town.today + timedelta(days=40))
+    town.settle()
+    known = last(probation).claims["sub_id"]["id"]
+    answer = probation.call("POST", f"/v1/inmate-files/{known}/events", {"event": "escaped"})
+    assert answer.status_code == 404
+    prison.refer(reference, probation)
+    answer = probation.call("POST", f"/v1/inmate-files/{known}/events", {"event": "escaped"})
+    assert answer.status_code == 403
+
+
+def test_a_death_is_for_the_court_and_nothing_more_falls_due(town: Town, prison: Prison) -> None:
+    probation, court = town.subscribed("probation_service"), town.subscribed("court_panel")
+    reference = prison.admit(town.today + timedelta(days=100))
+    town.settle()
+    answer = report(prison, reference, "died_in_custody", next_of_kin_informed=True)
+    assert answer.status_code == 201
+    town.settle()
+    town.advance(days=120)
+    assert (probation.told(), court.told()) == ([], ["died_in_custody"])
+    assert report(prison, reference, "escaped").status_code == 409
+
+
+def test_what_a_report_has_to_say_is_said_where_it_lacks(town: Town, prison: Prison) -> None:
+    reference = prison.admit()
+    later = (town.world.clock() + timedelta(days=1)).isoformat()
+    for body, pointer in (
+        ({"event": "contribution_requested", "sections": ["needs"]}, "/agency"),
+        ({"event": "escaped", "agency": "somebody"}, "/agency"),
+        ({"event": "escaped", "sections": ["needs"]}, "/sections"),
+        ({"event": "escaped", "next_of_kin_informed": True}, "/next_of_kin_informed"),
+        ({"event": "escaped", "occurred_at": later}, "/occurred_at"),
+        ({"event": "released"}, "/event"),
+    ):
+        answer = prison.agency.call("POST", f"/v1/inmate-files/{reference}/events", body)
+        assert answer.status_code == 422
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_contribution_is_asked_of_the_agency_that_is_named(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    other = town.subscribed("probation_service", name="other")
+    reference = prison.admit(town.today + timedelta(days=10))
+    town.settle()
+    answer = report(
+        prison,
+        reference,
+        "contribution_requested",
+        agency=probation.agency_id,
+        sections=["supervision"],
+    )
+    assert answer.status_code == 201
+    town.settle()
+    assert probation.told() == ["release_planned", "contribution_requested"]
+    assert other.told() == ["release_planned"]
+    told = last(probation).event
+    assert told["particulars"] == {"sections": ["supervision"]}
+    assert told["acknowledgement_hours"] == 48
+    assert set(told["released"]) == {"identity"}
+
+
+def test_an_alarm_stands_in_the_access_log(town: Town, prison: Prison) -> None:
+    reference = prison.admit(town.today + timedelta(days=500))
+    reported(town, prison, reference, "escaped")
+    keys = town.world.service.house.log_keys()
+    asked = EntryFilter(agency_id=DISPATCHER.agency_id)
+    pending = select(func.count()).select_from(PENDING)
+    wait_until(lambda: town.look(lambda c: c.scalar(pending)) == 0)
+    found = town.look(lambda c: query.entries(c, asked, keys=keys, limit=99, tree_size=10**9))
+    fields = [dict(entry.sections["fields"]) for entry in found]
+    assert {"alarm": "nobody-competent", "event": "escaped"} in [
+        {name: one[name] for name in ("alarm", "event")} for one in fields
+    ]
+
+
+def test_a_fallback_reads_what_the_police_of_the_place_would_read(
+    town: Town, prison: Prison
+) -> None:
+    """The last of the module: it stands in for every town that has no police."""
+    national = town.join("police_local", name="national", competent=False)
+    town.work(
+        lambda connection: connection.execute(
+            update(AGENCY).where(AGENCY.c.agency_id == national.agency_id).values(fallback=True)
+        )
+    )
+    national.subscribe()
+    town.shake_hands(national)
+    reference = prison.admit(town.today + timedelta(days=500))
+    reported(town, prison, reference, "escaped")
+    assert national.told() == ["escaped"]
+    assert "full_name" in last(national).event["released"]["identity"]
