@@ -63,6 +63,8 @@ class Settings:
     body_limit: int = 1_048_576
     # Bytes of a whole import.
     import_limit: int = 268_435_456
+    # Bytes of a full snapshot, which is judged as a whole.
+    snapshot_limit: int = 67_108_864
     # Requests that one client may make for one officer in a minute, and at once.
     requests_per_minute: int = 1_200
     requests_at_once: int = 200

@@ -140,6 +140,29 @@ class World:
         self.service.database.run_blocking(work)
         return self.client(equipment.configuration)
 
+    def another_client(self, agency_id: str, role: str) -> AgencyClient:
+        """A second system of an agency, for the same officer and purposes."""
+        equipment = write_configuration(
+            self.folder / f"{agency_id}-2",
+            issuer=self.settings.issuer,
+            client_id=f"{agency_id}-2",
+            officer=f"{agency_id}-officer",
+            purpose=ROLE_PURPOSES[role][0],
+            legal_basis=f"illustrative:{role}",
+            decryption=next(self._sealing_keys),
+        )
+        record = ClientRecord(
+            client_id=f"{agency_id}-2",
+            agency_id=agency_id,
+            jwks=equipment.jwks,
+            grounds=on_basis(f"illustrative:{role}", *ROLE_PURPOSES[role]),
+        )
+        house, at = self.service.house, self.clock()
+        self.service.database.run_blocking(
+            lambda c: registry.register_client(c, house, record, at=at)
+        )
+        return self.client(equipment.configuration)
+
     def client(self, configuration: AgencyConfiguration) -> AgencyClient:
         """A client of this configuration, closed with the world."""
         client = AgencyClient(configuration, clock=self.clock)

@@ -203,18 +203,29 @@ async def _import(
             if line is None or line.strip():
                 yield orjson.dumps(await _import_line(request, grant, number, line)) + b"\n"
     except ThroughcareError as problem:
-        yield orjson.dumps(_refused(number + 1, problem)) + b"\n"
+        yield orjson.dumps(refused_line(number + 1, problem)) + b"\n"
 
 
 async def _import_line(
     request: Request, grant: Grant, number: int, line: bytes | None
 ) -> dict[str, Any]:
     try:
-        stored = await _contribute(request, grant, _submission(line, service_of(request).settings))
+        submission = _submission(line, service_of(request).settings)
     except ThroughcareError as problem:
-        return _refused(number, problem)
+        return refused_line(number, problem)
+    return await import_submission(request, grant, number, submission)
+
+
+async def import_submission(
+    request: Request, grant: Grant, number: int, submission: Submission
+) -> dict[str, Any]:
+    """Store what a line submits, by itself; the answer to the line."""
+    try:
+        stored = await _contribute(request, grant, submission)
+    except ThroughcareError as problem:
+        return refused_line(number, problem)
     except Exception as error:  # noqa: BLE001 - the other lines have nothing to do with it
-        return _refused(number, answers.unmapped(error))
+        return refused_line(number, answers.unmapped(error))
     status = "created" if stored.created else "changed" if stored.changed else "unchanged"
     return {"line": number, "status": status}
 
@@ -223,17 +234,26 @@ def _submission(line: bytes | None, settings: Settings) -> Submission:
     """What a line submits; None stands for a line that was too long to keep."""
     if line is None:
         raise BodyTooLarge(f"expected lines of at most {settings.body_limit} bytes")
-    reference, sections = _read_line(parse_json(line))
+    reference, sections = read_line(parse_json(line))
+    return imported(reference, sections)
+
+
+def imported(
+    reference: str, sections: dict[str, dict[str, Any]], *, reviewed: bool = False
+) -> Submission:
+    """The newest state of a register about one reference."""
     return Submission(
         reference=reference,
         sections=sections,
         complete=True,
         precondition=Precondition(required=False),
         channel=Channel.IMPORT,
+        reviewed=reviewed,
     )
 
 
-def _read_line(content: Any) -> tuple[str, dict[str, dict[str, Any]]]:  # noqa: ANN401 - JSON can be anything
+def read_line(content: Any) -> tuple[str, dict[str, dict[str, Any]]]:  # noqa: ANN401 - JSON can be anything
+    """Reference and sections of a line. Raises InvalidInput."""
     if not isinstance(content, dict) or content.keys() != {"reference", "sections"}:
         raise InvalidInput("expected an object with reference and sections")
     reference = content["reference"]
@@ -245,7 +265,8 @@ def _read_line(content: Any) -> tuple[str, dict[str, dict[str, Any]]]:  # noqa: 
     return reference, parse_submission({"sections": content["sections"]})
 
 
-def _refused(number: int, problem: ThroughcareError) -> dict[str, Any]:
+def refused_line(number: int, problem: ThroughcareError) -> dict[str, Any]:
+    """The answer to a line that is not stored, and why."""
     return {
         "line": number,
         "status": "refused",

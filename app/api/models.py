@@ -340,6 +340,59 @@ class LogPage(Model):
     next: int | None
 
 
+class FeedSettings(Model):
+    """How far a feed is trusted: hours of silence, and what it may turn within a day."""
+
+    stale_after_hours: int
+    largest_share: float
+    least_count: int
+    escalate_after_hours: int
+
+
+class Feed(Model):
+    """The stream of changes of one client. A stale one says nothing, not that nobody leaves."""
+
+    custodian: str
+    feed: str
+    state: Literal["live", "stale", "held"]
+    last_seen_at: datetime
+    held_at: datetime | None
+    settings: FeedSettings | None = None
+
+
+class Feeds(Model):
+    """Every feed of this installation."""
+
+    feeds: list[Feed]
+
+
+class SnapshotLine(Model):
+    """Somebody who is missing from a snapshot, or the summary at its end."""
+
+    status: Literal["missing", "summary"]
+    reference: str | None = None
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    missing: int = 0
+    turned: int = 0
+
+
+class HoldDecision(Model):
+    """Whether the notices of a held feed go out."""
+
+    decision: Literal["release", "discard"]
+
+
+class DecidedHold(Model):
+    """How a hold was decided, and of how many notices."""
+
+    client_id: str
+    decision: str
+    notices: int
+
+
 class Opening(Model):
     """A section as the log has it, canonical JSON, and the salt of its commitment in base64."""
 

@@ -10,6 +10,7 @@ from app.cli import (
     coverage,
     demonstrate,
     exchange,
+    feed,
     installation,
     keys,
     policy,
@@ -41,6 +42,7 @@ cli.add_typer(keys.keys, name="keys")
 activation.add_to(policy.policy)
 cli.add_typer(policy.policy, name="policy")
 cli.add_typer(retention.retention, name="retention")
+cli.add_typer(feed.feed, name="feed")
 cli.add_typer(report.report, name="report")
 cli.add_typer(access_log.access_log, name="access-log")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.access_log.vocabulary import Operation, Outcome
+from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
 from app.disclosure.disclose import Decided, decide_file, render
@@ -20,11 +20,13 @@ from app.disclosure.entity_tags import etag_of
 from app.files import store
 from app.files.store import Envelope, Section, StoredFile
 from app.house import Act, House, Refusal, record
-from app.intake.enqueue import enqueue
+from app.intake.enqueue import enqueue, release_facts
 from app.intake.objections import contradiction, objection
 from app.intake.submission import Submission
+from app.outbox import feeds
 from app.policy.errors import DecisionFailed
 from app.problems import ThroughcareError
+from app.releases.plausibility import turns
 
 # Set by us, and so no part of what was submitted.
 PROVENANCE = frozenset({"source_agency", "recorded_at"})
@@ -90,6 +92,8 @@ def _contribute(
         contributed=() if caller.agency_id == after.custodian else changed,
         at=at,
     )
+    if caller.agency_id == after.custodian:
+        _watch(connection, caller, submission, before, after, at=at)
     created = before.version == 0
     _record(connection, house, caller, submission, after, changed, created=created, at=at)
     return Contribution(
@@ -97,6 +101,22 @@ def _contribute(
         changed=changed,
         etag=_etag(connection, house, caller, submission, after, at=at),
     )
+
+
+def _watch(
+    connection: Connection,
+    caller: Caller,
+    submission: Submission,
+    before: StoredFile,
+    after: StoredFile,
+    *,
+    at: datetime,
+) -> None:
+    """Hold this change against what its feed may turn in a day."""
+    feed = feeds.seen(connection, caller.client_id, caller.agency_id, at=at)
+    if not submission.reviewed and turns(release_facts(before), release_facts(after)):
+        single = submission.channel is not Channel.IMPORT
+        feeds.turned(connection, feed, after.person_id, single=single, at=at)
 
 
 def _decide_new(connection: Connection, house: House, caller: Caller, *, at: datetime) -> Decided:

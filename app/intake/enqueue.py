@@ -32,8 +32,8 @@ def enqueue(
     `contributed` are the sections that somebody else than the custodian has written.
     """
     change = Change(
-        before=_facts(before) if before.version else None,
-        after=_facts(after),
+        before=release_facts(before) if before.version else None,
+        after=release_facts(after),
     )
     if change.before != change.after:
         follow(connection, house.planner, after.person_id, change, at=at)
@@ -46,7 +46,8 @@ def enqueue(
         catch_up(connection, house.planner, after.person_id, at=at)
 
 
-def _facts(file: StoredFile) -> ReleaseFacts:
+def release_facts(file: StoredFile) -> ReleaseFacts:
+    """What a file says of its release."""
     return ReleaseFacts(
         planned_release_date=file.planned_release_date,
         actual_release_datetime=file.actual_release_datetime,

@@ -23,6 +23,7 @@ class Submission:
     """Sections {section: {field: envelope, or None to remove it}} about one reference.
 
     `complete`: fields and sections that are not named go, as far as the caller owns them.
+    `reviewed`: somebody has looked at the whole that this is a part of, implausible as it is.
     """
 
     reference: str
@@ -30,3 +31,4 @@ class Submission:
     complete: bool
     precondition: Precondition
     channel: Channel
+    reviewed: bool = False

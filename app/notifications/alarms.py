@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.registry import OPERATOR
 from app.house import Act, House, record
-from app.outbox import alarms
+from app.outbox import alarms, feeds
 
 # The dispatcher as the log names it: it acts on nobody's behalf.
 DISPATCHER = replace(
@@ -21,6 +21,20 @@ DISPATCHER = replace(
     purpose="notification",
 )
 AT_ONCE = 100
+
+
+def record_feeds(connection: Connection, house: House, *, at: datetime) -> int:
+    """Write the entry of each feed that fell silent, is held, or waits for a decision too long."""
+    found = feeds.unrecorded(connection, at=at)
+    for feed, news in found:
+        act = Act(
+            operation=Operation.COLLECTION,
+            channel=Channel.IMPORT,
+            outcome=Outcome.FAILED,
+            fields={"alarm": news, "feed": feed.client_id, "custodian": feed.agency_id},
+        )
+        record(connection, house, DISPATCHER, act, at=at)
+    return len(found)
 
 
 def record_alarms(connection: Connection, house: House, *, at: datetime) -> int:

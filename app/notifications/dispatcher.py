@@ -18,7 +18,7 @@ from app.crypto.sealing_keys import EncryptionKey
 from app.database import Database
 from app.house import House
 from app.notifications.addresses import EndpointRules
-from app.notifications.alarms import record_alarms
+from app.notifications.alarms import record_alarms, record_feeds
 from app.notifications.deliver import UNDECIDED, Prepared, conclude, prepare
 from app.notifications.envelope import VERIFICATION, Message, enclose
 from app.notifications.retries import wait
@@ -79,7 +79,8 @@ class Dispatcher:
         """What the clock makes, and the entries of alarms that it or anybody raised."""
         house, at = self.house, self.clock()
         told = tell_due(connection, house.planner, at=at, limit=PERSONS)
-        return told + record_alarms(connection, house, at=at)
+        alarmed = record_alarms(connection, house, at=at) + record_feeds(connection, house, at=at)
+        return told + alarmed
 
     async def _deliver(self) -> int:
         """Claim what is due, prepare it, send it at once, and conclude it."""

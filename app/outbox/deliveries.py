@@ -36,6 +36,8 @@ RANKS = {"immediate": IMMEDIATE, "urgent": 1, "routine": 2}
 QUEUED = "queued"
 SENT = "sent"
 CANCELLED = "cancelled"
+# Its feed is held: it waits for a person's decision.
+HELD = "held"
 DEAD = "dead"
 
 

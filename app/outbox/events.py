@@ -10,12 +10,15 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 
 from app.agencies.registry import ACTIVE, AGENCY
 from app.database import MICROSECOND
+from app.outbox import feeds
 from app.outbox.competence import concerned, has_case
-from app.outbox.deliveries import DELIVERY, QUEUED, RANKS, SENT
+from app.outbox.deliveries import DELIVERY, HELD, QUEUED, RANKS, SENT
 from app.outbox.receipts import EVENT, of_matter, told
 from app.outbox.subscriptions import ACTIVE as VERIFIED
 from app.outbox.subscriptions import SUBSCRIPTION
-from app.releases.event_types import Matter
+from app.releases.event_types import Matter, Priority
+
+IMMEDIATE = Priority.IMMEDIATE.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ def publish(
             occurred_at=moment,
         )
     )
+    held = event.priority != IMMEDIATE and feeds.is_held(connection, event.person_id)
+    status = HELD if held else QUEUED
     deliveries = [
         {
             "jti": new_id(),
@@ -91,7 +96,7 @@ def publish(
             "subscription_id": row.subscription_id,
             "agency_id": row.agency_id,
             "person_id": event.person_id,
-            "status": QUEUED,
+            "status": status,
             "rank": RANKS[event.priority],
             "created_at": moment,
             "attempts": 0,

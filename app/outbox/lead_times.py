@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, exists, or_, select
 
 from app.agencies.registry import AGENCY
 from app.database import table_of
+from app.outbox.competence import FILE
 from app.outbox.deliveries import CANCELLED, DELIVERY
-from app.outbox.events import FILE
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
 from app.outbox.tables import Milestone

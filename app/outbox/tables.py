@@ -70,6 +70,39 @@ class Alarm(SQLModel, table=True):
     settled_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class Feed(SQLModel, table=True):
+    """The stream of changes that one client of a custodian sends, and how far it is trusted."""
+
+    __tablename__ = "feed"
+    client_id: str = Field(primary_key=True, foreign_key="client.client_id")
+    agency_id: str = Field(foreign_key="agency.agency_id", index=True)
+    # Without a word for so long it counts as stale.
+    stale_after_hours: int
+    # What it may change within a day before it is held: see releases/plausibility.
+    largest_share: float
+    least_count: int
+    # A hold that nobody has decided for so long is escalated.
+    escalate_after_hours: int
+    last_seen_at: datetime = Field(sa_type=Instant)
+    # Since when its notices are held; and what of that is on record.
+    held_at: datetime | None = Field(default=None, sa_type=Instant)
+    hold_recorded_at: datetime | None = Field(default=None, sa_type=Instant)
+    escalated_at: datetime | None = Field(default=None, sa_type=Instant)
+    stale_recorded_at: datetime | None = Field(default=None, sa_type=Instant)
+    # A snapshot that somebody has looked at: SHA-256 of its bytes, hexadecimal.
+    approved_snapshot: str | None = None
+    held_snapshot: str | None = None
+
+
+class FeedChange(SQLModel, table=True):
+    """A person whose release a feed has turned lately."""
+
+    __tablename__ = "feed_change"
+    client_id: str = Field(primary_key=True, foreign_key="feed.client_id")
+    person_id: str = Field(primary_key=True, foreign_key="inmate_file.person_id", index=True)
+    changed_at: datetime = Field(sa_type=Instant)
+
+
 class Event(SQLModel, table=True):
     """Something that recipients must learn of. Who and what is decided at each attempt."""
 

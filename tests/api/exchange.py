@@ -129,6 +129,11 @@ class Exchange:
             self._some[role] = self.agency(role)
         return self._some[role]
 
+    def another_client(self, speaker: Speaker) -> Speaker:
+        """A second system of an agency."""
+        client = self.world.another_client(speaker.id, speaker.role)
+        return Speaker(self.world, self.http, speaker.id, speaker.role, client)
+
     def person(self, prison: Speaker, sections: Mapping[str, Any] | None = None) -> str:
         """A new file; the prison's reference for it."""
         reference = f"P-{next(self._numbers)}"
