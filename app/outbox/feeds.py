@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, or_, select, update
 
 from app.database import insert_new, table_of
 from app.files.tables import InmateFile
@@ -100,11 +100,10 @@ def state_of(feed: Row[Any], *, at: datetime) -> State:
     return State.STALE if silent else State.LIVE
 
 
-def population(connection: Connection, agency_id: str) -> int:
-    """Persons of a custodian who have not left."""
-    query = select(func.count()).where(
-        FILE.c.custodian == agency_id, FILE.c.actual_release_at.is_(None)
-    )
+def population(connection: Connection, agency_id: str, *, at: datetime) -> int:
+    """Persons of a custodian who had not left before the window."""
+    in_view = or_(FILE.c.actual_release_at.is_(None), FILE.c.actual_release_at > at - WINDOW)
+    query = select(func.count()).where(FILE.c.custodian == agency_id, in_view)
     return connection.scalar(query) or 0
 
 
@@ -125,7 +124,7 @@ def turned(
     count = connection.scalar(select(func.count()).where(*recent)) or 0
     if feed.held_at is not None:
         _withhold(connection, DELIVERY.c.person_id == person_id, immediate_too=not single)
-    elif limits_of(feed).exceeded(count, population(connection, feed.agency_id) + count):
+    elif limits_of(feed).exceeded(count, population(connection, feed.agency_id, at=at)):
         hold(connection, feed.client_id, at=at)
         persons = select(CHANGE.c.person_id).where(*recent)
         _withhold(connection, DELIVERY.c.person_id.in_(persons), immediate_too=not single)

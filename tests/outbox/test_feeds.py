@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from app.outbox import feeds
 from app.outbox.deliveries import CANCELLED, DELIVERY, HELD, QUEUED
 from app.outbox.feeds import FeedSettings, State
-from app.outbox.planning import Occurrence, announce, follow
+from app.outbox.planning import Occurrence, announce, follow, tell_due
 from app.problems import NotFound
 from app.releases.changes import Change, ReleaseFacts
 from app.releases.plausibility import Limits
@@ -19,7 +19,7 @@ from tests.outbox.conftest import START, Office
 TODAY = START.date()
 FEED = "prison-1"
 LIMITS = Limits(largest_share=0.5, least_count=2)
-PLANNED = ReleaseFacts(planned_release_date=TODAY + timedelta(days=100))
+PLANNED = ReleaseFacts(planned_release_date=TODAY + timedelta(days=80))
 MOVED = ReleaseFacts(planned_release_date=TODAY + timedelta(days=3))
 
 
@@ -31,6 +31,7 @@ def busy(office: Office) -> Office:
     for number in range(4):
         person = office.person(f"p{number}", release=PLANNED.planned_release_date)
         follow(office.connection, office.planner, person, change, at=office.at)
+    tell_due(office.connection, office.planner, at=office.at, limit=99)
     office.send_all()
     feeds.configure(office.connection, FEED, "prison", FeedSettings(limits=LIMITS), at=office.at)
     return office
