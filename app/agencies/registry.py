@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
+from app.agencies import contacts
+from app.agencies.contacts import ContactPoint
 from app.agencies.tables import (
     Agency,
     AgencyMunicipality,
@@ -34,7 +36,10 @@ COUNTRY = re.compile("[A-Z]{2}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgencyRecord:
-    """An agency as the registry knows it. `municipalities` are those it is competent for."""
+    """An agency as the registry knows it. `municipalities` are those it is competent for.
+
+    `second_contact` is asked where nobody at the contact points answers in time.
+    """
 
     agency_id: str
     name: str
@@ -42,6 +47,8 @@ class AgencyRecord:
     country: str
     municipalities: frozenset[str]
     standing_acceptance: bool = False
+    contact_points: tuple[ContactPoint, ...] = ()
+    second_contact: ContactPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,15 @@ class ClientRecord:
     jwks: dict[str, Any]
     grounds: tuple[Ground, ...]
     bearer_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficerRecord:
+    """A person at work in an agency, by that agency's own id; `function` as the log names it."""
+
+    agency_id: str
+    officer_id: str
+    function: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +119,13 @@ def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) ->
         role=agency.role,
         country=agency.country,
         standing_acceptance=agency.standing_acceptance,
+        **contacts.columns(agency.contact_points, agency.second_contact),
         status=ACTIVE,
         created_at=at,
     )
     if not added:
         raise Conflict("an agency of this id is registered already")
-    for municipality in sorted(agency.municipalities):
-        connection.execute(
-            insert(AgencyMunicipality).values(agency_id=agency.agency_id, municipality=municipality)
-        )
+    put_municipalities(connection, agency)
 
 
 def add_client(connection: Connection, client: ClientRecord, *, at: datetime) -> None:
@@ -130,12 +144,7 @@ def add_client(connection: Connection, client: ClientRecord, *, at: datetime) ->
     )
     if not added:
         raise Conflict("a client of this id is registered already")
-    for ground in dict.fromkeys(client.grounds):
-        connection.execute(
-            insert(ClientGround).values(
-                client_id=client.client_id, purpose=ground.purpose, legal_basis=ground.legal_basis
-            )
-        )
+    put_grounds(connection, client)
 
 
 def add_officer(
@@ -204,14 +213,39 @@ def agency(connection: Connection, agency_id: str) -> AgencyRecord:
         raise InvalidInput(
             "no such agency", errors=(FieldError("agency", "not in the registry, or not active"),)
         )
+    return agency_of(connection, row)
+
+
+def agency_of(connection: Connection, row: Row[Any]) -> AgencyRecord:
+    """The record of a row of agencies."""
     return AgencyRecord(
         agency_id=row.agency_id,
         name=row.name,
         role=row.role,
         country=row.country,
-        municipalities=municipalities(connection, agency_id),
+        municipalities=municipalities(connection, row.agency_id),
         standing_acceptance=row.standing_acceptance,
+        contact_points=tuple(map(contacts.from_json, row.contact_points or ())),
+        second_contact=row.second_contact and contacts.from_json(row.second_contact),
     )
+
+
+def put_municipalities(connection: Connection, agency: AgencyRecord) -> None:
+    """Write what a new or emptied agency is competent for."""
+    for municipality in sorted(agency.municipalities):
+        connection.execute(
+            insert(AgencyMunicipality).values(agency_id=agency.agency_id, municipality=municipality)
+        )
+
+
+def put_grounds(connection: Connection, client: ClientRecord) -> None:
+    """Write the pairs of a new or emptied client, each once."""
+    for ground in dict.fromkeys(client.grounds):
+        connection.execute(
+            insert(ClientGround).values(
+                client_id=client.client_id, purpose=ground.purpose, legal_basis=ground.legal_basis
+            )
+        )
 
 
 def client_for(connection: Connection, agency_id: str, purpose: str) -> str:
@@ -242,6 +276,15 @@ def municipalities(connection: Connection, agency_id: str) -> frozenset[str]:
             select(COMPETENCE.c.municipality).where(COMPETENCE.c.agency_id == agency_id)
         )
     )
+
+
+def revoke_agency(connection: Connection, agency_id: str) -> None:
+    """From the next call on nobody calls for this agency, by whichever client. NotFound."""
+    changed = connection.execute(
+        update(AGENCY).where(AGENCY.c.agency_id == agency_id).values(status=REVOKED)
+    )
+    if changed.rowcount != 1:
+        raise NotFound("no agency of this id is registered")
 
 
 def revoke_client(connection: Connection, client_id: str) -> None:
