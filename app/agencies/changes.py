@@ -47,8 +47,6 @@ def replace_officer(connection: Connection, officer: OfficerRecord) -> None:
     """The function."""
     connection.execute(
         update(OFFICER)
-        .where(
-            OFFICER.c.agency_id == officer.agency_id, OFFICER.c.officer_id == officer.officer_id
-        )
+        .where(OFFICER.c.agency_id == officer.agency_id, OFFICER.c.officer_id == officer.officer_id)
         .values(function=officer.function)
     )

@@ -109,7 +109,7 @@ def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) ->
     if not COUNTRY.fullmatch(agency.country):
         raise InvalidInput(
             "expected two capital letters as the country",
-            errors=(FieldError("country", "not a code of ISO 3166-1"),),
+            errors=(FieldError("/country", "not a code of ISO 3166-1"),),
         )
     added = insert_new(
         connection,
@@ -211,7 +211,7 @@ def agency(connection: Connection, agency_id: str) -> AgencyRecord:
     ).one_or_none()
     if row is None:
         raise InvalidInput(
-            "no such agency", errors=(FieldError("agency", "not in the registry, or not active"),)
+            "no such agency", errors=(FieldError("/agency", "not in the registry, or not active"),)
         )
     return agency_of(connection, row)
 
@@ -264,7 +264,7 @@ def client_for(connection: Connection, agency_id: str, purpose: str) -> str:
     if found is None:
         raise InvalidInput(
             "no system of this agency works for this purpose",
-            errors=(FieldError("purpose", "not registered for an active client of the agency"),),
+            errors=(FieldError("/purpose", "not registered for an active client of the agency"),),
         )
     return str(found)
 
@@ -321,5 +321,5 @@ def _check_id(text: str) -> None:
     if not 0 < len(text) <= MAX_ID or not text.isprintable() or any(map(str.isspace, text)):
         raise InvalidInput(
             f"expected an id of 1 to {MAX_ID} printable characters without spaces",
-            errors=(FieldError("id", "cannot be used as an id"),),
+            errors=(FieldError("/id", "cannot be used as an id"),),
         )

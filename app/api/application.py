@@ -16,6 +16,7 @@ from app.api import (
     inmate_files,
     policy,
     referral_codes,
+    registry,
     retention,
     subscriptions,
 )
@@ -57,6 +58,7 @@ def make_application() -> Application:
         referral_codes,
         subscriptions,
         access_log,
+        registry,
         policy,
         health,
     )
