@@ -4,26 +4,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 import pytest
-from sqlalchemy import Connection
 
 from app.access_log.vocabulary import Outcome
-from app.administration import registry
 from app.agencies.registrars import OPERATOR_ROLE, REGISTRY_PURPOSE
-from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.api.application import make_application
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import SigningKey
 from app.receiver.errors import ServiceRefused
 from app.receiver.new_agency import write_configuration
-from tests.api.exchange import Exchange, Speaker, is_problem
-from tests.api.oauth import FORM, members
+from tests.api.exchange import OPERATION, Exchange, Speaker, is_problem
+from tests.api.oauth import take_back
 from tests.world import sealing_keys
 
-BASIS = "operation-1"
 CANARY = "Quokka"
 DESK = {"unit": "duty desk", "email": "desk@welfare.example"}
 LEAD = {"unit": "head of service", "phone": "+38344000001"}
@@ -34,7 +29,7 @@ ROUTES = ("/v1/agencies", "/v1/clients", "/v1/officers")
 @pytest.fixture(scope="module")
 def operator(exchange: Exchange) -> Speaker:
     """Registered as the commands of the installation do it."""
-    return registrar(exchange, "exchange-office", OPERATOR_ROLE)
+    return exchange.registrar("exchange-office", OPERATOR_ROLE)
 
 
 @pytest.fixture(scope="module")
@@ -46,52 +41,7 @@ def centre(exchange: Exchange) -> Speaker:
 @pytest.fixture(scope="module")
 def own(exchange: Exchange, centre: Speaker) -> Speaker:
     """Its registrar, by a client of its own."""
-    return registrar(exchange, centre.id, "")
-
-
-def registrar(exchange: Exchange, agency_id: str, role: str) -> Speaker:
-    """A client for the registry alone, of a new agency of this role or of one that is there."""
-    world = exchange.world
-    made = write_configuration(
-        world.folder / f"{agency_id}-registrar",
-        issuer=world.settings.issuer,
-        client_id=f"{agency_id}-registrar",
-        officer=f"{agency_id}-officer",
-        purpose=REGISTRY_PURPOSE,
-        legal_basis=BASIS,
-        decryption=next(sealing_keys()),
-    )
-    client = ClientRecord(
-        client_id=f"{agency_id}-registrar",
-        agency_id=agency_id,
-        jwks=made.jwks,
-        grounds=on_basis(BASIS, REGISTRY_PURPOSE),
-    )
-
-    def work(connection: Connection) -> None:
-        house, at = world.service.house, world.clock()
-        if role:
-            new = AgencyRecord(
-                agency_id=agency_id,
-                name=agency_id,
-                role=role,
-                country="XK",
-                municipalities=frozenset(),
-            )
-            registry.register_agency(connection, house, new, at=at)
-            registry.register_officer(
-                connection,
-                house,
-                agency_id=agency_id,
-                officer_id=f"{agency_id}-officer",
-                function="registrar",
-                at=at,
-            )
-        registry.register_client(connection, house, client, at=at)
-
-    world.service.database.run_blocking(work)
-    speaker = world.client(made.configuration)
-    return Speaker(world, exchange.http, agency_id, role, speaker)
+    return exchange.registrar(centre.id)
 
 
 def new_keys() -> dict[str, Any]:
@@ -263,7 +213,7 @@ def test_an_agency_looks_after_its_officers_its_keys_and_how_it_is_reached(
 
 def test_a_key_is_rotated_without_a_gap(exchange: Exchange) -> None:
     old = exchange.agency("social_welfare_centre")
-    desk = registrar(exchange, old.id, "")
+    desk = exchange.registrar(old.id)
     path = f"clients/{old.id}-1"
     present = seen(desk, path)
     made_anew = write_configuration(
@@ -369,8 +319,8 @@ def test_what_is_somebody_elses_looks_like_nothing(
 
 
 def test_an_operator_is_not_made_over_the_interface(operator: Speaker, exchange: Exchange) -> None:
-    second = registrar(exchange, "second-office", OPERATOR_ROLE)
-    ground = [{"purpose": REGISTRY_PURPOSE, "legal_basis": BASIS}]
+    second = exchange.registrar("second-office", OPERATOR_ROLE)
+    ground = [{"purpose": REGISTRY_PURPOSE, "legal_basis": OPERATION}]
     for answer in (
         operator.post("/v1/agencies", agency("office-2", role=OPERATOR_ROLE)),
         operator.post("/v1/clients", client("office-2", operator.id, grounds=ground)),
@@ -537,8 +487,8 @@ def test_a_token_that_its_client_takes_back_is_on_record_once(
     exchange: Exchange, centre: Speaker
 ) -> None:
     token = centre.token
-    assert take_back(exchange, centre, token).status_code == 200
-    assert take_back(exchange, centre, token).status_code == 200
+    assert take_back(centre, token).status_code == 200
+    assert take_back(centre, token).status_code == 200
     is_problem(
         centre.call("GET", "/v1/cases", headers=centre.credentials(token=token)),
         401,
@@ -547,15 +497,3 @@ def test_a_token_that_its_client_takes_back_is_on_record_once(
     revoked = [told for _, told in entries(exchange, centre) if told["fact"] == "token-revoked"]
     assert len(revoked) == 1
     assert json.dumps(revoked[0]).count(token) == 0
-
-
-def take_back(exchange: Exchange, speaker: Speaker, token: str) -> httpx.Response:
-    """What a client does that lost a token."""
-    asked = members(speaker)
-    form = {
-        "client_assertion": asked["client_assertion"],
-        "client_assertion_type": asked["client_assertion_type"],
-        "token": token,
-    }
-    address = f"{exchange.world.settings.issuer}/oauth2/revoke"
-    return exchange.http.post(address, content=urlencode(form), headers=FORM)
