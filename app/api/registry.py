@@ -1,6 +1,6 @@
 """The registry: agencies, their clients and officers. One purpose opens it, and nothing else."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from app.administration import registry_desk as desk
 from app.administration.registry_desk import Change
-from app.agencies import contacts
+from app.agencies import contacts, shown
 from app.agencies.directory import Registered
 from app.agencies.registry import AgencyRecord, ClientRecord, Ground, OfficerRecord
+from app.agencies.shown import Shown
 from app.agencies.tokens import Caller
 from app.api import registry_models as models
 from app.api.answers import JSON, json_answer
@@ -28,7 +29,6 @@ router = APIRouter(prefix="/v1", tags=["registry"])
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R", AgencyRecord, ClientRecord, OfficerRecord)
-Shown = dict[str, Any]
 
 Id = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 IfMatch = Annotated[str | None, Header(description="The ETag of the entry to change.")]
@@ -71,7 +71,7 @@ async def list_agencies(request: Request, query: Annotated[models.PageQuery, Que
         return desk.agencies(connection, caller, after=query.after, limit=query.limit + 1)
 
     found = await perform(request, door, registry=True)
-    return json_answer(_page("agencies", "agency", [*map(_agency, found)], query.limit))
+    return json_answer(_page("agencies", "agency", [*map(shown.agency, found)], query.limit))
 
 
 @router.post(
@@ -91,7 +91,7 @@ async def register_agency(request: Request) -> Response:
         return desk.register_agency(connection, house, caller, new, at=at)
 
     await perform(request, door, registry=True)
-    return _entry(_agency(Registered(new, active=True)), 201)
+    return _entry(shown.agency(Registered(new, active=True)), 201)
 
 
 @router.get(
@@ -108,7 +108,7 @@ async def get_agency(request: Request, agency: Id) -> Response:
     ) -> Registered[AgencyRecord]:
         return desk.agency(connection, caller, agency)
 
-    return _entry(_agency(await perform(request, door, registry=True)))
+    return _entry(shown.agency(await perform(request, door, registry=True)))
 
 
 @router.patch(
@@ -120,14 +120,14 @@ async def get_agency(request: Request, agency: Id) -> Response:
 async def change_agency(request: Request, agency: Id, if_match: IfMatch = None) -> Response:
     """By the operator; how it is reached, by the agency itself too. Role and country stay."""
     asked = await _asked(request, models.AgencyChange, JSON, MERGE_PATCH)
-    change = Change(_given(asked, _agency_members(asked)), _unchanged(if_match, _agency))
+    change = Change(_given(asked, _agency_members(asked)), _unchanged(if_match, shown.agency))
 
     def door(
         connection: Connection, house: House, caller: Caller, at: datetime
     ) -> Registered[AgencyRecord] | Refusal:
         return desk.change_agency(connection, house, caller, agency, change, at=at)
 
-    return _entry(_agency(await perform(request, door, registry=True)))
+    return _entry(shown.agency(await perform(request, door, registry=True)))
 
 
 @router.post("/agencies/{agency}/revocation", summary="End an agency", **ENDED)
@@ -157,7 +157,7 @@ async def list_clients(
         return desk.clients(connection, caller, agency, after=query.after, limit=query.limit + 1)
 
     found = await perform(request, door, registry=True)
-    return json_answer(_page("clients", "client", [*map(_client, found)], query.limit))
+    return json_answer(_page("clients", "client", [*map(shown.client, found)], query.limit))
 
 
 @router.post(
@@ -177,7 +177,7 @@ async def register_client(request: Request) -> Response:
         refused = desk.register_client(connection, house, caller, new, at=at)
         return refused or desk.client(connection, caller, new.client_id)
 
-    return _entry(_client(await perform(request, door, registry=True)), 201)
+    return _entry(shown.client(await perform(request, door, registry=True)), 201)
 
 
 @router.get(
@@ -194,7 +194,7 @@ async def get_client(request: Request, client: Id) -> Response:
     ) -> Registered[ClientRecord]:
         return desk.client(connection, caller, client)
 
-    return _entry(_client(await perform(request, door, registry=True)))
+    return _entry(shown.client(await perform(request, door, registry=True)))
 
 
 @router.patch(
@@ -206,14 +206,14 @@ async def get_client(request: Request, client: Id) -> Response:
 async def change_client(request: Request, client: Id, if_match: IfMatch = None) -> Response:
     """Keys by its agency or the operator; grounds and proofs by the operator alone."""
     asked = await _asked(request, models.ClientChange, JSON, MERGE_PATCH)
-    change = Change(_given(asked, _client_members(asked)), _unchanged(if_match, _client))
+    change = Change(_given(asked, _client_members(asked)), _unchanged(if_match, shown.client))
 
     def door(
         connection: Connection, house: House, caller: Caller, at: datetime
     ) -> Registered[ClientRecord] | Refusal:
         return desk.change_client(connection, house, caller, client, change, at=at)
 
-    return _entry(_client(await perform(request, door, registry=True)))
+    return _entry(shown.client(await perform(request, door, registry=True)))
 
 
 @router.post("/clients/{client}/revocation", summary="End a client", **ENDED)
@@ -243,7 +243,7 @@ async def list_officers(
         return desk.officers(connection, caller, agency, after=query.after, limit=query.limit + 1)
 
     found = await perform(request, door, registry=True)
-    return json_answer(_page("officers", "officer", [*map(_officer, found)], query.limit))
+    return json_answer(_page("officers", "officer", [*map(shown.officer, found)], query.limit))
 
 
 @router.post(
@@ -261,7 +261,7 @@ async def register_officer(request: Request) -> Response:
         return desk.register_officer(connection, house, caller, new, at=at)
 
     await perform(request, door, registry=True)
-    return _entry(_officer(Registered(new, active=True)), 201)
+    return _entry(shown.officer(Registered(new, active=True)), 201)
 
 
 @router.get(
@@ -278,7 +278,7 @@ async def get_officer(request: Request, agency: Id, officer: Id) -> Response:
     ) -> Registered[OfficerRecord]:
         return desk.officer(connection, caller, agency, officer)
 
-    return _entry(_officer(await perform(request, door, registry=True)))
+    return _entry(shown.officer(await perform(request, door, registry=True)))
 
 
 @router.patch(
@@ -293,14 +293,14 @@ async def change_officer(
     """By the agency or the operator."""
     asked = await _asked(request, models.OfficerChange, JSON, MERGE_PATCH)
     members = _given(asked, {"function": asked.function})
-    change = Change(members, _unchanged(if_match, _officer))
+    change = Change(members, _unchanged(if_match, shown.officer))
 
     def door(
         connection: Connection, house: House, caller: Caller, at: datetime
     ) -> Registered[OfficerRecord] | Refusal:
         return desk.change_officer(connection, house, caller, (agency, officer), change, at=at)
 
-    return _entry(_officer(await perform(request, door, registry=True)))
+    return _entry(shown.officer(await perform(request, door, registry=True)))
 
 
 @router.post("/officers/{agency}/{officer}/end", summary="End an officer", **ENDED)
@@ -351,53 +351,14 @@ def _contact(asked: models.ContactPoint) -> contacts.ContactPoint:
     return contacts.ContactPoint(unit=asked.unit, email=asked.email, phone=asked.phone)
 
 
-def _agency(found: Registered[AgencyRecord]) -> Shown:
-    one = found.record
-    second = one.second_contact
-    return {
-        "agency": one.agency_id,
-        "name": one.name,
-        "role": one.role,
-        "country": one.country,
-        "municipalities": sorted(one.municipalities),
-        "standing_acceptance": one.standing_acceptance,
-        "contact_points": [point.to_json() for point in one.contact_points],
-        "second_contact": None if second is None else second.to_json(),
-        "status": "active" if found.active else "revoked",
-    }
-
-
-def _client(found: Registered[ClientRecord]) -> Shown:
-    one = found.record
-    grounds = sorted({(ground.purpose, ground.legal_basis) for ground in one.grounds})
-    return {
-        "client": one.client_id,
-        "agency": one.agency_id,
-        "jwks": one.jwks,
-        "grounds": [{"purpose": purpose, "legal_basis": basis} for purpose, basis in grounds],
-        "bearer_allowed": one.bearer_allowed,
-        "status": "active" if found.active else "revoked",
-    }
-
-
-def _officer(found: Registered[OfficerRecord]) -> Shown:
-    one = found.record
-    return {
-        "agency": one.agency_id,
-        "officer": one.officer_id,
-        "function": one.function,
-        "status": "active" if found.active else "ended",
-    }
-
-
-def _page(name: str, key: str, shown: Sequence[Shown], limit: int) -> Shown:
+def _page(name: str, key: str, entries: Sequence[Shown], limit: int) -> Shown:
     """A page of one entry less than was looked for: that one says whether there is a next."""
-    page = shown[:limit]
-    return {name: page, "next": page[-1][key] if len(shown) > limit else None}
+    page = entries[:limit]
+    return {name: page, "next": page[-1][key] if len(entries) > limit else None}
 
 
-def _entry(shown: Mapping[str, Any], status: int = 200) -> Response:
-    body = orjson.dumps(shown)
+def _entry(entry: Shown, status: int = 200) -> Response:
+    body = orjson.dumps(entry)
     return Response(body, status_code=status, media_type=JSON, headers={"ETag": etag_of(body)})
 
 
