@@ -18,7 +18,7 @@ from app.house import House
 from app.main import check_ready, make_clock, make_house, opened
 from app.policy.roles import PURPOSES
 from app.problems import InvalidInput
-from app.receiver.new_agency import write_configuration
+from app.receiver.new_agency import NewAgency, write_configuration
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -174,6 +174,9 @@ def new_client(
     officer_id: Annotated[str, typer.Option("--officer", help="On whose behalf it calls.")],
     purpose: Annotated[str, typer.Option(help="What for.")],
     legal_basis: Annotated[str, typer.Option(help="On which basis.")],
+    agency_id: Annotated[
+        str, typer.Option("--agency", help="Id of the agency: writes what the operator posts.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """At the agency: make keys and a configuration, and the public keys to be registered."""
@@ -190,7 +193,20 @@ def new_client(
     )
     public = folder / "jwks.json"
     public.write_text(json.dumps(made.jwks) + "\n", encoding="utf-8")
+    if agency_id:
+        _write_bodies(folder, agency_id, made)
     show({"configuration": str(made.path), "jwks": str(public)}, as_json=as_json)
+
+
+def _write_bodies(folder: Path, agency_id: str, made: NewAgency) -> None:
+    """What the operator looks at and posts to /v1/officers and /v1/clients. Nothing is secret."""
+    said = made.configuration
+    ground = {"purpose": said.purpose, "legal_basis": said.legal_basis}
+    client = {"client": said.client_id, "jwks": made.jwks, "grounds": [ground]}
+    officer = {"officer": said.officer, "function": "officer"}
+    for name, body in (("client", client), ("officer", officer)):
+        text = json.dumps({"agency": agency_id, **body}, indent=1) + "\n"
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 @officer.command("add")
