@@ -16,8 +16,14 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies import changes, contacts, directory, registry, token_status
 from app.agencies.directory import Registered
 from app.agencies.oauth import OAuthError, is_text
-from app.agencies.registrars import OPERATOR_ROLE, REGISTRY_PURPOSE
-from app.agencies.registry import AgencyRecord, ClientRecord, OfficerRecord, ProviderRecord
+from app.agencies.registry import (
+    OPERATOR_ROLE,
+    REGISTRY_PURPOSE,
+    AgencyRecord,
+    ClientRecord,
+    OfficerRecord,
+    ProviderRecord,
+)
 from app.agencies.token_status import TokenQuestion
 from app.agencies.tokens import Caller
 from app.crypto.addresses import normal_address

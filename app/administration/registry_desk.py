@@ -20,8 +20,8 @@ from app.administration import registry
 from app.administration.standing import require_officer
 from app.agencies import directory
 from app.agencies.directory import Registered
-from app.agencies.registrars import OPERATOR_ROLE, is_operator
-from app.agencies.registry import AgencyRecord, ClientRecord, OfficerRecord
+from app.agencies.registrars import is_operator
+from app.agencies.registry import OPERATOR_ROLE, AgencyRecord, ClientRecord, OfficerRecord
 from app.agencies.tokens import Caller
 from app.house import Act, House, Refusal, record
 from app.problems import Forbidden, NotFound, ThroughcareError

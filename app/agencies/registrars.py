@@ -4,12 +4,8 @@ The operator is an agency with a role that no policy knows; it has no other purp
 any other agency may be registered for this purpose too, to look after that agency's own entries.
 """
 
-from typing import Final
-
+from app.agencies.registry import OPERATOR_ROLE, REGISTRY_PURPOSE
 from app.agencies.tokens import Caller
-
-OPERATOR_ROLE: Final = "operator"
-REGISTRY_PURPOSE: Final = "registry_administration"
 
 
 def opens_registry(caller: Caller) -> bool:

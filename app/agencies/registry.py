@@ -29,6 +29,10 @@ PROVIDER = table_of(IdentityProvider)
 
 ACTIVE = "active"
 REVOKED = "revoked"
+# Who looks after the registry, and for what a client then calls: no policy knows either, and
+# they open no file (`registrars`).
+OPERATOR_ROLE = "operator"
+REGISTRY_PURPOSE = "registry_administration"
 # Ids stand in tokens, in the access log and in its filters.
 MAX_ID = 64
 COUNTRY = re.compile("[A-Z]{2}")
@@ -249,7 +253,10 @@ def put_grounds(connection: Connection, client: ClientRecord) -> None:
 
 
 def client_for(connection: Connection, agency_id: str, purpose: str) -> str:
-    """An active client of the agency that is registered for a purpose; InvalidInput: none is."""
+    """An active client of the agency that is registered for a purpose; InvalidInput: none is.
+
+    The registry is no purpose for which anybody could have a file.
+    """
     found = connection.scalar(
         select(CLIENT.c.client_id)
         .join(GROUND, GROUND.c.client_id == CLIENT.c.client_id)
@@ -257,6 +264,7 @@ def client_for(connection: Connection, agency_id: str, purpose: str) -> str:
             CLIENT.c.agency_id == agency_id,
             CLIENT.c.status == ACTIVE,
             GROUND.c.purpose == purpose,
+            GROUND.c.purpose != REGISTRY_PURPOSE,
         )
         .order_by(CLIENT.c.client_id)
         .limit(1)

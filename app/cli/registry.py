@@ -10,8 +10,13 @@ import typer
 from sqlalchemy import Connection
 
 from app.administration import designations, registry
-from app.agencies.registrars import REGISTRY_PURPOSE
-from app.agencies.registry import AgencyRecord, ClientRecord, Ground, ProviderRecord
+from app.agencies.registry import (
+    REGISTRY_PURPOSE,
+    AgencyRecord,
+    ClientRecord,
+    Ground,
+    ProviderRecord,
+)
 from app.cases.fact import Fact
 from app.cli.output import Json, show
 from app.house import House

@@ -23,8 +23,7 @@ from app.access_log.opened_entry import OpenedEntry
 from app.access_log.query import EntryFilter
 from app.access_log.tables import AccessLogPending
 from app.administration import registry
-from app.agencies.registrars import REGISTRY_PURPOSE
-from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
+from app.agencies.registry import REGISTRY_PURPOSE, AgencyRecord, ClientRecord, on_basis
 from app.database import table_of
 from app.files.catalogue import FIELDS, SECTIONS
 from app.house import House

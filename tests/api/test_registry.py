@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,9 @@ import httpx
 import pytest
 
 from app.access_log.vocabulary import Outcome
-from app.agencies.registrars import OPERATOR_ROLE, REGISTRY_PURPOSE
+from app.activation import register
+from app.activation.tables import PolicyActivation
+from app.agencies.registry import OPERATOR_ROLE, REGISTRY_PURPOSE
 from app.api.application import make_application
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import SigningKey
@@ -359,6 +362,63 @@ def test_one_purpose_opens_the_registry_and_it_opens_nothing_else(
     kind = {"Content-Type": "application/x-ndjson"}
     assert own.call("POST", IMPORT, content=line, headers=kind).json()["problem"] == "forbidden"
     assert exchange.stored() == before
+
+
+def test_the_registry_is_no_purpose_for_which_a_file_could_be_had(
+    exchange: Exchange, operator: Speaker, centre: Speaker, own: Speaker
+) -> None:
+    prison = exchange.some("correctional_service")
+    person = exchange.person(prison)
+    assert own.id == centre.id  # it has a client of this purpose
+    for about in (centre.id, operator.id):
+        query = f"explanation?agency={about}&purpose={REGISTRY_PURPOSE}"
+        answer = prison.call("GET", f"/v1/inmate-files/{person}/{query}")
+        is_problem(answer, 422, "invalid-input")
+    offered = prison.post("/v1/case-assignments", {"reference": person, "agency": operator.id})
+    is_problem(offered, 422, "invalid-input")
+
+
+def test_of_two_changes_of_one_state_one_is_late(operator: Speaker) -> None:
+    made(operator, "agencies", agency("t-0"))
+    etag = seen(operator, "agencies/t-0").headers["etag"]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(
+                lambda number: changed(operator, "agencies/t-0", etag, name=f"Name {number}"),
+                range(8),
+            )
+        )
+    assert sorted(one.status_code for one in answers) == [200, *[412] * 7]
+    (won,) = [one for one in answers if one.status_code == 200]
+    assert seen(operator, "agencies/t-0").json() == won.json()
+
+
+def test_somebody_is_ended_even_when_no_policy_can_decide(
+    exchange: Exchange, operator: Speaker
+) -> None:
+    one = exchange.agency("social_welfare_centre")
+    service, at = exchange.world.service, exchange.world.clock()
+    forged = PolicyActivation(
+        sequence=2,
+        digest=service.house.bundle.digest,
+        predecessor=service.house.bundle.digest,
+        report=None,
+        kind="emergency-revocation",
+        activated_at=at,
+        entry_id="0" * 32,
+    ).model_dump()
+    table = register.ACTIVATION
+    service.database.run_blocking(lambda c: c.execute(table.insert().values(**forged)).close())
+    try:
+        is_problem(one.call("GET", "/v1/cases"), 503, "policy-unavailable")
+        assert operator.post(f"/v1/clients/{one.id}-1/revocation").status_code == 204
+    finally:
+        undo = table.delete().where(table.c.sequence == 2)
+        service.database.run_blocking(lambda c: c.execute(undo).close())
+    token = one.token
+    is_problem(
+        one.call("GET", "/v1/cases", headers=one.credentials(token=token)), 401, "unauthenticated"
+    )
 
 
 def filled(path: str) -> str:

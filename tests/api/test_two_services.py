@@ -18,7 +18,7 @@ from app.activation.candidate import narrowed
 from app.activation.statement import Kind
 from app.administration import policy_bundles
 from app.administration.policy_officers import register_policy_officer
-from app.agencies.registrars import OPERATOR_ROLE
+from app.agencies.registry import OPERATOR_ROLE
 from app.crypto.signing_keys import SigningKey
 from app.demo.stage import free_port
 from app.policy import revocation
@@ -49,11 +49,18 @@ class Pair:
     operator: Speaker
 
     def asked(
-        self, at: int, speaker: Speaker, method: str, path: str, token: str = ""
+        self,
+        at: int,
+        speaker: Speaker,
+        method: str,
+        path: str,
+        token: str = "",
+        content: object = None,
     ) -> httpx.Response:
         """One request at one of the two. A proof names the public address."""
-        headers = speaker.credentials(method, path, token=token)
-        return self.exchange.http.request(method, f"{self.addresses[at]}{path}", headers=headers)
+        headers = {**speaker.credentials(method, path, token=token), "If-Match": "*"}
+        address = f"{self.addresses[at]}{path}"
+        return self.exchange.http.request(method, address, headers=headers, json=content)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +128,13 @@ def by_the_operator(path: str, at: int) -> Callable[[Pair, Speaker], httpx.Respo
     return lambda pair, agency: pair.asked(at, pair.operator, "POST", path.format(agency.id))
 
 
+def other_purpose(pair: Pair, agency: Speaker) -> httpx.Response:
+    """The operator takes the purpose of its tokens from a client."""
+    ground = {"purpose": "family_support", "legal_basis": "basis-2"}
+    path = f"/v1/clients/{agency.id}-1"
+    return pair.asked(0, pair.operator, "PATCH", path, content={"grounds": [ground]})
+
+
 OFFICER = "/v1/officers/{0}/{0}-officer/end"
 CLIENT = "/v1/clients/{0}-1/revocation"
 ENDS: dict[str, Callable[[Pair, Speaker], httpx.Response]] = {
@@ -129,6 +143,7 @@ ENDS: dict[str, Callable[[Pair, Speaker], httpx.Response]] = {
     "officer by the agency": by_its_registrar(OFFICER, 0),
     "officer by the operator": by_the_operator(OFFICER, 1),
     "agency by the operator": by_the_operator("/v1/agencies/{0}/revocation", 1),
+    "purpose by the operator": other_purpose,
     "token by its client": lambda pair, agency: take_back(
         agency, agency.token, at=pair.addresses[1]
     ),
