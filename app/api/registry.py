@@ -43,7 +43,10 @@ def _new(model: type[Model]) -> dict[str, Any]:
     return {
         "status_code": 201,
         "openapi_extra": accepts(model, JSON),
-        "responses": problems(400, 401, 403, 409, 413, 415, 422, 503),
+        "responses": {
+            201: {"headers": ETAG},
+            **problems(400, 401, 403, 409, 413, 415, 422, 503),
+        },
     }
 
 

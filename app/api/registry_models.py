@@ -155,28 +155,44 @@ class OfficerChange(Model):
     function: Function = Member(default_factory=str)
 
 
-class AgencyEntry(NewAgency):
+# Entries are shown as they stand, also those that the commands made under looser rules.
+class AgencyEntry(Model):
     """An agency as it stands in the registry."""
 
     model_config = _example({**AGENCY, "status": "active"})
 
+    agency: str
+    name: str
     role: str
+    country: str
+    municipalities: list[str]
+    standing_acceptance: bool
+    contact_points: list[dict[str, str]]
+    second_contact: dict[str, str] | None
     status: Literal["active", "revoked"]
 
 
-class ClientEntry(NewClient):
+class ClientEntry(Model):
     """A client as it stands in the registry."""
 
     model_config = _example({**CLIENT, "status": "active"})
 
+    client: str
+    agency: str
+    jwks: dict[str, Any]
+    grounds: list[dict[str, str]]
+    bearer_allowed: bool
     status: Literal["active", "revoked"]
 
 
-class OfficerEntry(NewOfficer):
+class OfficerEntry(Model):
     """An officer as the registry has them."""
 
     model_config = _example({**OFFICER, "status": "active"})
 
+    agency: str
+    officer: str
+    function: str
     status: Literal["active", "ended"]
 
 

@@ -14,6 +14,8 @@ from app.activation import register
 from app.activation.tables import PolicyActivation
 from app.agencies.registry import OPERATOR_ROLE, REGISTRY_PURPOSE
 from app.api.application import make_application
+from app.api.models import Model
+from app.api.registry_models import AgencyEntry, ClientEntry, OfficerEntry
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import SigningKey
 from app.receiver.errors import ServiceRefused
@@ -26,6 +28,11 @@ CANARY = "Quokka"
 DESK = {"unit": "duty desk", "email": "desk@welfare.example"}
 LEAD = {"unit": "head of service", "phone": "+38344000001"}
 IMPORT = "/v1/inmate-files/import"
+ENTRIES: dict[str, type[Model]] = {
+    "agencies": AgencyEntry,
+    "clients": ClientEntry,
+    "officers": OfficerEntry,
+}
 ROUTES = ("/v1/agencies", "/v1/clients", "/v1/officers")
 
 
@@ -75,6 +82,7 @@ def made(speaker: Speaker, path: str, content: Mapping[str, Any]) -> dict[str, A
     answer = speaker.post(f"/v1/{path}", content)
     assert answer.status_code == 201, answer.text
     shown: dict[str, Any] = answer.json()
+    ENTRIES[path].model_validate(shown)
     return shown
 
 
@@ -532,6 +540,34 @@ def test_a_change_that_says_nothing_or_too_much_is_refused(operator: Speaker) ->
         assert answer.status_code == status
     assert operator.call("GET", "/v1/agencies?Quokka=1").status_code == 422
     assert operator.call("GET", "/v1/officers?limit=0").status_code == 422
+
+
+BAD_KEYS: dict[str, dict[str, Any]] = {
+    "half a character": {"x": "\ud800"},
+    "a coordinate that is a number": {"x": 1},
+    "a coordinate cut short": {"y": "AAAA"},
+    "a point beside the curve": {"x": "A" * 43},
+    "another curve": {"crv": "P-521"},
+    "a curve that is a list": {"crv": ["P-256"]},
+    "a kind that is an object": {"kty": {}},
+    "an id of nothing": {"kid": ""},
+    "an id of half a character": {"kid": "\ud800"},
+    "an id that is a list": {"kid": [CANARY]},
+    "a key for sealing": {"use": "enc"},
+    "an algorithm without a key": {"alg": "none"},
+    "an algorithm that is a list": {"alg": ["ES256"]},
+}
+
+
+@pytest.mark.usefixtures("fit")
+@pytest.mark.parametrize("name", BAD_KEYS)
+def test_a_key_that_verifies_nothing_is_refused(operator: Speaker, name: str) -> None:
+    keys = {"keys": [{**new_keys()["keys"][0], **BAD_KEYS[name]}]}
+    body = json.dumps(client("b", "f-0", jwks=keys)).encode()  # as ASCII: halves are written out
+    headers = {"Content-Type": "application/json"}
+    answer = operator.call("POST", "/v1/clients", content=body, headers=headers)
+    is_problem(answer, 422, "invalid-input")
+    assert CANARY not in answer.text
 
 
 @pytest.mark.usefixtures("fit")
