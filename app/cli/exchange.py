@@ -48,7 +48,6 @@ def add_to(cli: typer.Typer) -> None:
     cli.command("import")(import_file)
     cli.command()(call)
     cli.command()(receive)
-    cli.command()(received)
 
 
 @dataclass
@@ -102,13 +101,25 @@ def receive(
     answer: Annotated[
         Acknowledgement, typer.Option(help="How notifications are acknowledged.")
     ] = Acknowledgement.ACCEPTED,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="List what was received, without its content, and end.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="With --list: seconds to wait for the first.")] = 0.0,
+    as_json: Json = False,
 ) -> None:
-    """Receive notifications for an agency: verify, open, store, acknowledge."""
+    """Receive notifications for an agency: verify, open, store, acknowledge.
+
+    With --list the exit status is 2 when nothing was received.
+    """
+    known = AgencyConfiguration.from_file(configuration)
+    if only_list:
+        _list_received(known, wait=wait, as_json=as_json)
+        return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # It would log the address of every call, and a call's address holds references.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     run(
-        AgencyConfiguration.from_file(configuration),
+        known,
         host=host,
         port=port,
         subscribe=subscribe,
@@ -116,19 +127,10 @@ def receive(
     )
 
 
-def received(
-    *,
-    configuration: Configuration,
-    wait: Annotated[float, typer.Option(help="Seconds to wait until there is one.")] = 0.0,
-    as_json: Json = False,
-) -> None:
-    """List what `receive` has verified and stored, the oldest first; never its content.
-
-    The exit status is 2 when there is nothing.
-    """
-    folder = AgencyConfiguration.from_file(configuration).store
+def _list_received(configuration: AgencyConfiguration, *, wait: float, as_json: bool) -> None:
+    """What was verified and stored, the oldest first; never its content."""
     deadline = time.monotonic() + wait
-    with NotificationStore.open(folder) as store:
+    with NotificationStore.open(configuration.store) as store:
         while not (found := _notices(store)) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
     show({"notifications": found}, as_json=as_json)
