@@ -115,3 +115,11 @@ def test_what_is_not_there_or_says_nothing_is_refused(invoke: Invoke, tmp_path: 
     file.write_text("{}")
     added = invoke("client", "add-key", "police-1-1", "--jwks", str(file))
     assert "expected a JWK Set" in added.err
+
+
+def test_an_agency_that_received_nothing_is_told_by_the_status(
+    installation: Installation, invoke: Invoke
+) -> None:
+    path = str(installation.equip("police-1", "police_local").path)
+    done = invoke("receive", "--as", path, "--list", "--json")
+    assert (done.code, done.json) == (2, {"notifications": []})
