@@ -54,7 +54,7 @@ class House:
 
     def log_keys(self) -> LogKeys:
         """The keys that seal and index the entries of the access log."""
-        return LogKeys(log_retention=self.ring.log_retention, blind_index=self.ring.blind_index)
+        return LogKeys.of(self.ring)
 
 
 @dataclass(frozen=True, slots=True)

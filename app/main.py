@@ -26,6 +26,7 @@ from app.activation import register
 from app.activation.evidence import Evidence
 from app.activation.loading import Terms, load
 from app.activation.register import ACTIVATION, Verified
+from app.administration import data_keys
 from app.administration.in_force import InForce
 from app.administration.policy_status import reviews_due
 from app.administration.purger import Purger
@@ -220,6 +221,12 @@ def check_ready(connection: Connection, settings: Settings, house: House) -> Non
     if present != wanted:
         raise NotReady("the tables are not of this version: run `throughcare init`")
     check_log(connection, settings, house.ring)
+    if absent := data_keys.missing(connection, house.ring):
+        raise NotReady(
+            f"{settings.key_directory}: the key-encryption key {absent[0]} is missing, and data "
+            "hang on it: put its file back"
+        )
+    data_keys.register(connection, house.ring)
 
 
 def check_log(connection: Connection, settings: Settings, ring: KeyRing) -> None:
@@ -295,15 +302,11 @@ def _verified(settings: Settings, ring: KeyRing) -> Verified:
         with engine.connect().execution_options(read_only=True) as connection:
             if not inspect(connection).has_table(ACTIVATION.name):
                 raise NotReady("the tables are not of this version: run `throughcare init`")
-            return register.verify(connection, Evidence(connection, _log_keys(ring)))
+            return register.verify(connection, Evidence(connection, LogKeys.of(ring)))
     except DBAPIError as error:
         raise NotReady(f"the database cannot be opened: {error.orig}") from error
     finally:
         engine.dispose()
-
-
-def _log_keys(ring: KeyRing) -> LogKeys:
-    return LogKeys(log_retention=ring.log_retention, blind_index=ring.blind_index)
 
 
 def _say_if_the_folder_differs(settings: Settings, house: House) -> None:

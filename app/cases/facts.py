@@ -12,7 +12,7 @@ from app.cases import steps
 from app.cases.fact import Fact, Kind, Status, code_of, require_genuine
 from app.cases.steps import STEP
 from app.cases.tables import DecidingFact
-from app.crypto.at_rest import NONCE_BYTES, blind_index, seal, unseal
+from app.crypto.at_rest import NONCE_BYTES, blind_index
 from app.crypto.key_ring import KeyRing, RandomBytes
 from app.database import insert_new, table_of
 from app.files.tables import InmateFile
@@ -129,7 +129,7 @@ def unreviewed(connection: Connection, *, custodian: str, ring: KeyRing) -> list
     return [
         KeptFact(
             fact=fact_of(row, ring=ring),
-            details=_open(ring, row.fact_id, row.details_sealed),
+            details=_open(ring, row),
             asserted_at=row.asserted_at,
         )
         for row in rows
@@ -189,12 +189,10 @@ def _insert(
         evidence_sha256=new.evidence_sha256,
         details_sealed=None
         if new.details is None
-        else seal(
-            ring.data_encryption,
-            orjson.dumps(new.details),
-            _context(fact.fact_id),
-            nonce=random(NONCE_BYTES),
+        else ring.key_encryption.seal(
+            orjson.dumps(new.details), details_context(fact.fact_id), nonce=random(NONCE_BYTES)
         ),
+        key_encryption_key_id=None if new.details is None else ring.key_encryption.active_id,
         asserted_by_agency=fact.by_agency,
         asserted_by_officer=fact.by_officer,
         asserted_at=at,
@@ -226,12 +224,16 @@ def _content_index(ring: KeyRing, new: NewFact) -> str:
     )
 
 
-def _open(ring: KeyRing, fact_id: str, sealed: bytes | None) -> dict[str, Any]:
-    if sealed is None:
+def _open(ring: KeyRing, row: Row[Any]) -> dict[str, Any]:
+    if row.details_sealed is None:
         return {}
-    opened: dict[str, Any] = orjson.loads(unseal(ring.data_encryption, sealed, _context(fact_id)))
+    content = ring.key_encryption.unseal(
+        row.key_encryption_key_id, row.details_sealed, details_context(row.fact_id)
+    )
+    opened: dict[str, Any] = orjson.loads(content)
     return opened
 
 
-def _context(fact_id: str) -> bytes:
+def details_context(fact_id: str) -> bytes:
+    """What the sealed words of a fact belong to: beside another fact they do not open."""
     return f"fact-details\0{fact_id}".encode()

@@ -3,10 +3,10 @@
 import json
 
 import typer
-from sqlalchemy import Connection
 
 from app.administration.retention import Candidate, candidates, run_due
 from app.cli.output import Json, screen
+from app.database import empty_journal
 from app.main import check_ready, make_clock, make_house, opened
 from app.settings import Settings
 
@@ -43,22 +43,15 @@ def run(*, as_json: Json = False) -> None:
     with opened(settings) as database:
         database.run_blocking(lambda connection: check_ready(connection, settings, house))
         made = run_due(database, house, term=settings.retention_days, at=at)
-        if made and database.engine.dialect.name == "sqlite":
+        if made:
             # What was overwritten in the database still stands in its journal.
-            with database.engine.connect() as connection:
-                _empty_journal(connection)
+            empty_journal(database.engine)
     if as_json:
         print(json.dumps({"erased": len(made), "certificates": made}))  # noqa: T201 - the result
         return
     for certificate in made:
         screen.print(certificate, markup=False)
     screen.print(f"{len(made)} persons erased")
-
-
-def _empty_journal(connection: Connection) -> None:
-    raw = connection.connection.driver_connection
-    assert raw is not None  # noqa: S101 - the connection is open
-    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _line(one: Candidate) -> str:

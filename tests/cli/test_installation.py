@@ -1,5 +1,6 @@
 """Commands that make and run an installation, as processes: what is told, and with which end."""
 
+import secrets
 import shutil
 import signal
 import socket
@@ -11,18 +12,20 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import make_url
 
 from app.access_log import checkpoints
 from app.access_log.note import Verifier, open_note
-from app.cases import assignments
+from app.cases import assignments, references
 from app.cases.assignments import Offer
 from app.cases.fact import FactAltered
 from app.cases.tables import CaseAssignment
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
 from app.database import table_of
+from app.files import store
+from app.files.store import KEY
 from app.files.tables import InmateFile
 from app.house import House
 from app.main import alembic_config, opened
@@ -277,6 +280,7 @@ def test_a_running_service_keeps_its_database_and_its_port_and_ends_when_asked(
     with installation.served() as process:
         assert_refused(invoke("serve"), "another process of Throughcare")
         assert_refused(invoke("init"), "another process of Throughcare")
+        assert_refused(invoke("keys", "rewrap"), "another process of Throughcare")
         assert_refused(invoke("client", "revoke", "x"), "another process of Throughcare")
         port = installation.environment["THROUGHCARE_PORT"]
         assert invoke_in(planned, "init").code == 0
@@ -331,3 +335,43 @@ def test_init_gives_codes_to_the_rows_of_older_tables_and_never_again(
     prepare(installation.settings, at=at)
     with opened(installation.settings) as database, pytest.raises(FactAltered):
         database.read_blocking(counts)
+
+
+def test_init_names_the_key_of_older_rows_and_binds_persons_keys_to_their_custodian(
+    installation: Installation, house: House
+) -> None:
+    keys, person_id = house.ring.key_encryption, "person-1"
+
+    def enter(connection: Connection) -> None:
+        register(connection, house, "prison-1", "correctional_service")
+        new = store.StoredFile(person_id=person_id, custodian="prison-1")
+        store.create(connection, new, ring=house.ring, at=START, random=secrets.token_bytes)
+        references.name(
+            connection,
+            ring=house.ring,
+            agency_id="prison-1",
+            person_id=person_id,
+            reference="n-1",
+            at=START,
+            random=secrets.token_bytes,
+        )
+        # As the tables were before rows named a key, and a person's key a custodian.
+        row = connection.execute(select(KEY)).one()
+        context = store.key_context("prison-1", person_id)
+        key = keys.unwrap(row.key_encryption_key_id, row.wrapped_key, context)
+        older = keys.wrap(key, b"person-key\0person-1", nonce=bytes(12))
+        connection.execute(update(KEY).values(wrapped_key=older))
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+
+    with opened(installation.settings) as database:
+        database.run_blocking(enter)
+    prepare(installation.settings, at=START)
+    with opened(installation.settings) as database:
+        found = database.read_blocking(
+            lambda c: references.find(c, ring=house.ring, agency_id="prison-1", reference="n-1")
+        )
+        assert found == person_id
+        file = database.read_blocking(lambda c: store.load(c, person_id, ring=house.ring))
+        assert file.custodian == "prison-1"
