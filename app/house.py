@@ -69,7 +69,8 @@ class Act:
     """One act that goes on record: what was done, through which channel, how it ended.
 
     `fields` and `payload` are as the access log shows them: never a field value. `inputs` is
-    what a decision was made from; the log keeps it and shows it to nobody.
+    what a decision was made from; the log keeps it and shows it to nobody. `emergency` names
+    what opened more than the rule does, and whoever stated it.
     """
 
     operation: Operation
@@ -79,10 +80,12 @@ class Act:
     fields: JsonObject | None = None
     payload: JsonObject | None = None
     inputs: JsonObject | None = None
+    emergency: tuple[str, str] | None = None
 
 
 def record(connection: Connection, house: House, caller: Caller, act: Act, *, at: datetime) -> str:
     """Append the entry of an act to the access log; its id."""
+    override, approver = act.emergency or (None, None)
     entry = Entry(
         operation=act.operation,
         channel=act.channel,
@@ -94,7 +97,13 @@ def record(connection: Connection, house: House, caller: Caller, act: Act, *, at
             function=caller.officer_function,
             assurance=caller.assurance,
         ),
-        grounds=Grounds(purpose=caller.purpose, legal_basis=caller.legal_basis, case=caller.case),
+        grounds=Grounds(
+            purpose=caller.purpose,
+            legal_basis=caller.legal_basis,
+            case=caller.case,
+            emergency_override=override,
+            emergency_approver=approver,
+        ),
         subject=None if act.person_id is None else Subject(person=act.person_id),
         fields=act.fields,
         payload=act.payload,

@@ -21,6 +21,11 @@ from app.problems import Conflict, NotFound
 FACT = table_of(DecidingFact)
 FILE = table_of(InmateFile)
 STANDING = (Status.PROPOSED, Status.IN_FORCE)
+# Also one that was ended: it opened something.
+UNREVIEWED = (
+    FACT.c.kind == Kind.EMERGENCY_ACCESS.value,
+    ~exists().where(STEP.c.fact_id == FACT.c.fact_id, STEP.c.status == steps.REVIEWED),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +122,16 @@ def of_kind(connection: Connection, kind: Kind, *, ring: KeyRing) -> list[Fact]:
     return [fact_of(row, ring=ring) for row in rows]
 
 
-def unreviewed(connection: Connection, *, custodian: str, ring: KeyRing) -> list[KeptFact]:
-    """The emergencies about persons in an agency's keeping that nobody reviewed, oldest first."""
-    reviewed = exists().where(STEP.c.fact_id == FACT.c.fact_id, STEP.c.status == steps.REVIEWED)
-    rows = connection.execute(
-        select(FACT)
-        .join(FILE, FILE.c.person_id == FACT.c.person_id)
-        .where(FACT.c.kind == Kind.EMERGENCY_ACCESS.value, FILE.c.custodian == custodian, ~reviewed)
-        .order_by(FACT.c.asserted_at, FACT.c.fact_id)
-    )
+def unreviewed(
+    connection: Connection, *, custodian: str | None = None, ring: KeyRing
+) -> list[KeptFact]:
+    """The emergencies about persons in an agency's keeping, or all, not reviewed; oldest first."""
+    query = select(FACT).where(*UNREVIEWED).order_by(FACT.c.asserted_at, FACT.c.fact_id)
+    if custodian is not None:
+        query = query.join(FILE, FILE.c.person_id == FACT.c.person_id).where(
+            FILE.c.custodian == custodian
+        )
+    rows = connection.execute(query)
     return [
         KeptFact(
             fact=fact_of(row, ring=ring),
@@ -134,6 +140,14 @@ def unreviewed(connection: Connection, *, custodian: str, ring: KeyRing) -> list
         )
         for row in rows
     ]
+
+
+def owes_review(connection: Connection, *, by_agency: str, stated_by: datetime) -> bool:
+    """Whether nobody reviewed an emergency that this agency stated up to this moment."""
+    query = select(FACT.c.fact_id).where(
+        *UNREVIEWED, FACT.c.asserted_by_agency == by_agency, FACT.c.asserted_at <= stated_by
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def fact_of(row: Row[Any], *, ring: KeyRing) -> Fact:
