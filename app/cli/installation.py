@@ -106,7 +106,7 @@ def prepare(settings: Settings, *, at: datetime) -> KeyRing:
             database.read_blocking(_refuse_foreign_database)
             KeyRing.create(settings.key_directory, random=secrets.token_bytes)
         ring = KeyRing.load(settings.key_directory)
-        database.run_blocking(lambda c: _migrate(c, settings, ring))
+        database.run_blocking(lambda c: _migrate(c, settings, ring, at=at))
         if database.read_blocking(register.latest) is None:
             _put_shipped_bundle_in_force(database, settings, ring, at)
         note = database.run_blocking(lambda c: _sign(c, settings, ring, at))
@@ -121,7 +121,7 @@ def _refuse_foreign_database(connection: Connection) -> None:
         raise NotReady("the database belongs to other keys: put those into the folder of the keys")
 
 
-def _migrate(connection: Connection, settings: Settings, ring: KeyRing) -> None:
+def _migrate(connection: Connection, settings: Settings, ring: KeyRing, *, at: datetime) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
     before = MigrationContext.configure(connection).get_current_revision()
@@ -133,7 +133,7 @@ def _migrate(connection: Connection, settings: Settings, ring: KeyRing) -> None:
         data_keys.name_first_key(connection, ring)
         store.bind_to_custodians(connection, ring=ring, random=secrets.token_bytes)
     # An older copy of the database must not be made good again by running this.
-    check_log(connection, settings, ring)
+    check_log(connection, settings, ring, at=at)
 
 
 def _put_shipped_bundle_in_force(

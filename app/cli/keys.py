@@ -10,15 +10,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
-from sqlalchemy import Connection, inspect
 
 from app.administration import data_keys
 from app.administration.data_keys import KeyStatus
 from app.cli.output import Json, errors, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import Database, empty_journal, make_engine
+from app.database import Database, empty_journal
 from app.house import House
-from app.main import NotReady, check_ready, make_clock, make_house, opened
+from app.main import check_ready, make_clock, make_house, opened, reading
 from app.settings import Settings
 
 keys = typer.Typer(help="Keys of this service.", no_args_is_help=True)
@@ -103,7 +102,7 @@ def status(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
     if which is Kind.TOKENS:
         _show_tokens(ring, as_json=as_json)
         return
-    with _reading(settings) as connection:
+    with reading(settings, data_keys.KEYS) as connection:
         found = data_keys.status(connection, ring)
     _show_data(found, as_json=as_json)
 
@@ -111,23 +110,11 @@ def status(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
 @contextmanager
 def _at_work(settings: Settings) -> Iterator[tuple[Database, House]]:
     """The database, and the house with the keys as they are now."""
-    house = make_house(settings, at=make_clock(settings)())
+    at = make_clock(settings)()
+    house = make_house(settings, at=at)
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
         yield database, house
-
-
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Connection]:
-    """A connection that reads, also beside a running service."""
-    engine = make_engine(settings.database_url)
-    try:
-        with engine.connect().execution_options(read_only=True) as connection:
-            if not inspect(connection).has_table(data_keys.KEYS.name):
-                raise NotReady("the tables are not of this version: run `throughcare init`")
-            yield connection
-    finally:
-        engine.dispose()
 
 
 def _show_tokens(ring: KeyRing, *, as_json: bool) -> None:

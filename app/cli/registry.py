@@ -230,7 +230,7 @@ def _run(work: Callable[[Connection, House, datetime], None]) -> None:
     house = make_house(settings, at=at)
 
     def checked(connection: Connection) -> None:
-        check_ready(connection, settings, house)
+        check_ready(connection, settings, house, at=at)
         work(connection, house, at)
 
     with opened(settings) as database:

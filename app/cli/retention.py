@@ -20,7 +20,7 @@ def preview(*, as_json: Json = False) -> None:
     at = make_clock(settings)()
     house = make_house(settings, at=at)
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
         found = database.read_blocking(
             lambda connection: list(
                 candidates(connection, house, term=settings.retention_days, at=at)
@@ -41,7 +41,7 @@ def run(*, as_json: Json = False) -> None:
     at = make_clock(settings)()
     house = make_house(settings, at=at)
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
         made = run_due(database, house, term=settings.retention_days, at=at)
         if made:
             # What was overwritten in the database still stands in its journal.
