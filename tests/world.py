@@ -170,6 +170,8 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
         "port": port,
         "allow_illustrative": True,
         "allow_loopback_delivery": True,
+        # The server of the tests spares itself its disk: see tests/conftest.py.
+        "allow_unsafe_database": url.startswith("postgresql"),
         "dispatch_interval": 0.1,
         "checkpoint_interval": 0.1,
         "retry_base_seconds": 0.1,

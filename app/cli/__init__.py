@@ -18,6 +18,7 @@ from app.cli import (
     retention,
 )
 from app.cli.output import errors
+from app.crypto.backend import assert_backend
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
 from app.receiver.errors import ReceiverError
@@ -48,6 +49,8 @@ cli.add_typer(access_log.access_log, name="access-log")
 def main() -> None:
     """Run the command; an error that we know is one sentence and exit status 1."""
     try:
+        # A process that would compute signatures in pure Python must not come up at all.
+        assert_backend()
         cli()
     except (ThroughcareError, CryptoError, ReceiverError) as error:
         _say(str(error), *(f"{one.pointer}: {one.message}" for one in getattr(error, "errors", ())))

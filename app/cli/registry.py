@@ -254,7 +254,7 @@ def run(work: Callable[[Connection, House, datetime], T]) -> T:
     house = make_house(settings, at=at)
 
     def checked(connection: Connection) -> T:
-        check_ready(connection, settings, house)
+        check_ready(connection, settings, house, at=at)
         return work(connection, house, at)
 
     with opened(settings) as database:
