@@ -372,12 +372,12 @@ def test_a_body_of_just_the_limit_is_read(
 
 def test_a_method_that_does_not_fit_names_those_that_do(prison: Speaker) -> None:
     for method, path, allowed in (
-        ("HEAD", "/v1/inmate-files/BAD", "GET, PUT"),
-        ("DELETE", "/v1/inmate-files/BAD", "GET, PUT"),
-        ("DELETE", "/v1/inmate-files/import", "GET, POST, PUT"),
+        ("DELETE", "/v1/inmate-files/BAD", "GET, HEAD, PUT"),
+        ("DELETE", "/v1/inmate-files/import", "GET, HEAD, POST, PUT"),
         ("GET", "/v1/inmate-files/BAD/sections/needs", "PATCH"),
-        ("PUT", "/v1/case-assignments", "GET, POST"),
-        ("POST", "/v1/cases", "GET"),
+        ("HEAD", "/v1/inmate-files/BAD/sections/needs", "PATCH"),
+        ("PUT", "/v1/case-assignments", "GET, HEAD, POST"),
+        ("POST", "/v1/cases", "GET, HEAD"),
     ):
         answer = prison.call(method, path)
         assert answer.status_code == 405
