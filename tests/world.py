@@ -96,8 +96,12 @@ class World:
         purpose: str | None = None,
         municipalities: tuple[str, ...] = ("XK-GJILAN",),
         standing_acceptance: bool = False,
+        decryption: DecryptionKey | None = None,
     ) -> AgencyClient:
-        """Register an agency with one client and one officer; a client that speaks for it."""
+        """Register an agency with one client and one officer; a client that speaks for it.
+
+        `decryption` is the key of an agency that shares one because nothing is sealed to it.
+        """
         chosen = purpose or ROLE_PURPOSES[role][0]
         equipment = write_configuration(
             self.folder / agency_id,
@@ -106,7 +110,7 @@ class World:
             officer=f"{agency_id}-officer",
             purpose=chosen,
             legal_basis=f"illustrative:{role}",
-            decryption=next(self._sealing_keys),
+            decryption=decryption or next(self._sealing_keys),
         )
         self.agencies[agency_id] = equipment
         record = AgencyRecord(
