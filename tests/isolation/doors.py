@@ -110,7 +110,7 @@ def _transfer(stage: Stage, party: Party) -> dict[str, Any]:
     }
 
 
-def _relative(stage: Stage, party: Party) -> dict[str, Any]:
+def relative(stage: Stage, party: Party) -> dict[str, Any]:
     return {
         "reference": party.reference,
         "recipient_agency": stage.known["reintegration_unit"].id,
@@ -133,11 +133,11 @@ def _emergency(stage: Stage, party: Party) -> dict[str, Any]:
     }
 
 
-def _designation(_stage: Stage, _party: Party) -> dict[str, Any]:
+def designation(_stage: Stage, _party: Party) -> dict[str, Any]:
     return {"evidence_sha256": DIGEST, "expires_on": LAST_DAY}
 
 
-def _consent(stage: Stage, party: Party) -> dict[str, Any]:
+def consent(stage: Stage, party: Party) -> dict[str, Any]:
     employment = stage.known["employment_service"].speaker
     version = f"2027-{stage.number()}"
     return statement(party.reference, employment, "identity.full_name", text_version=version)
@@ -194,11 +194,11 @@ def _fact(path: str, content: Content, by: str) -> Target:
 
 def _own_designation(stage: Stage, party: Party) -> dict[str, str]:
     author = party if party.label in DESIGNATED else stage.known["police_ct"]
-    return {"fact_id": author.post("/v1/designations", _designation(stage, author))["fact_id"]}
+    return {"fact_id": author.post("/v1/designations", designation(stage, author))["fact_id"]}
 
 
 def _given_consent(stage: Stage, _party: Party) -> dict[str, str]:
-    made = stage.custodian.post("/v1/consents", _consent(stage, stage.custodian))
+    made = stage.custodian.post("/v1/consents", consent(stage, stage.custodian))
     return {"consent_id": made["consent_id"]}
 
 
@@ -253,6 +253,7 @@ def _subscribed(stage: Stage, owner: Party) -> dict[str, str]:
 
 def _decision(stage: Stage, _party: Party) -> dict[str, str]:
     answer = stage.custodian.speaker.get(stage.custodian.reference)
+    stage.exchange.entries(agency_id=stage.custodian.id)  # by then it has its place in the log
     return {"entry_id": answer.headers["disclosure-entry"]}
 
 
@@ -342,7 +343,7 @@ DOORS: Mapping[str, Door] = {
         may=ROLES - WITHOUT_CODES, strangers_may=ROLES - WITHOUT_CODES, content=_brought
     ),
     # Facts.
-    "POST /v1/consents": Door(may=PRISON_AND_WELFARE, known=403, content=_consent),
+    "POST /v1/consents": Door(may=PRISON_AND_WELFARE, known=403, content=consent),
     "POST /v1/consents/{consent_id}/withdrawal": Door(
         may=PRISON_AND_WELFARE, target=_given_consent
     ),
@@ -377,9 +378,9 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/transfer-approvals/{fact_id}/end": _moving(
         "/v1/transfer-approvals", _transfer, CUSTODIAN, CUSTODIAN, SECOND
     ),
-    "POST /v1/relative-consents": _proposing(_relative, WELFARE),
+    "POST /v1/relative-consents": _proposing(relative, WELFARE),
     "POST /v1/relative-consents/{fact_id}/withdrawal": _moving(
-        "/v1/relative-consents", _relative, WELFARE, CUSTODIAN, SECOND, WELFARE
+        "/v1/relative-consents", relative, WELFARE, CUSTODIAN, SECOND, WELFARE
     ),
     "POST /v1/emergency-access": _proposing(_emergency, CUSTODIAN, SECOND, HEALTH),
     "GET /v1/emergency-access": Door(may=ALL, strangers_may=ROLES),
@@ -391,7 +392,7 @@ DOORS: Mapping[str, Door] = {
     ),
     # The caller's own unit: about nobody, so a role without one is told so.
     "POST /v1/designations": Door(
-        may=DESIGNATED, strangers_may=DESIGNATED, known=403, strange=403, content=_designation
+        may=DESIGNATED, strangers_may=DESIGNATED, known=403, strange=403, content=designation
     ),
     "POST /v1/designations/{fact_id}/end": Door(may=DESIGNATED, target=_own_designation),
     # Notifications: the caller's own.

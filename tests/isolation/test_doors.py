@@ -1,5 +1,6 @@
 """Every route for every role, over HTTP: who may gets its success, who may not learns nothing."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 from app.api.application import make_application
 from tests.api.exchange import Exchange, is_problem, without_date
 from tests.isolation.doors import ALL, DOORS, NO_ID, OFFICERS, PUBLIC, ROLES, Door
-from tests.isolation.stage import NOBODY, Party, Stage, set_up
+from tests.isolation.stage import FILE, NOBODY, Party, Stage, set_up
 from tests.isolation.views import sees
 from tests.world import World
 
@@ -18,6 +19,7 @@ OPERATIONS = {
     for path, operations in CONTRACT.items()
     for method, operation in operations.items()
 }
+FAMILY = str(FILE["identity"]["full_name"]["value"]["family"])
 NDJSON = "application/x-ndjson"
 PROBATION = "probation_service"
 
@@ -25,6 +27,14 @@ PROBATION = "probation_service"
 @pytest.fixture(scope="module")
 def stage(exchange: Exchange) -> Stage:
     return set_up(exchange)
+
+
+def some(stage: Stage, name: str, labels: Iterable[str]) -> list[str]:
+    """All of these on SQLite; on PostgreSQL a quarter, another one at each door."""
+    ordered = sorted(labels)
+    if stage.exchange.world.settings.database_url.startswith("sqlite"):
+        return ordered
+    return ordered[list(DOORS).index(name) % 4 :: 4]
 
 
 def behind(name: str, stage: Stage, party: Party) -> dict[str, str]:
@@ -47,7 +57,10 @@ def knock(name: str, stage: Stage, party: Party, target: dict[str, str]) -> http
         options["json"] = door.content(stage, party)
         if NDJSON in OPERATIONS[name]["requestBody"]["content"]:
             options["headers"]["Content-Type"] = NDJSON
-    return party.speaker.call(method, path.format(**target), **options)
+    answer = party.speaker.call(method, path.format(**target), **options)
+    # A refusal holds nothing of anybody.
+    assert answer.is_success or FAMILY not in answer.text
+    return answer
 
 
 def successes(name: str) -> set[int]:
@@ -99,16 +112,16 @@ def test_who_may_gets_in_and_who_may_not_is_told_the_rule_or_nothing(
 ) -> None:
     door = DOORS[name]
     shut = {one: told for one in ALL if (told := expected(stage, door, stage.party(one)))}
-    wrong = {}
+    wrong: dict[str, tuple[int, object, str]] = {}
     # What does not open changes nothing, so that all of them may stand before the same.
     common = behind(name, stage, stage.strangers[PROBATION])
-    for label, told in shut.items():
-        party = stage.party(label)
+    for label in some(stage, name, shut):
+        party, told = stage.party(label), shut[label]
         own = label in OFFICERS or "section" in common or "reference" in common
         answer = knock(name, stage, party, behind(name, stage, party) if own else common)
         if answer.status_code != told:
             wrong[label] = (answer.status_code, told, answer.text[:200])
-    for label in ALL - shut.keys():
+    for label in some(stage, name, ALL - shut.keys()):
         party = stage.party(label)
         answer = knock(name, stage, party, behind(name, stage, party))
         if answer.status_code not in successes(name):
@@ -121,7 +134,8 @@ def test_to_strangers_somebody_looks_like_nobody(stage: Stage, name: str) -> Non
     door = DOORS[name]
     wrong = {}
     there = behind(name, stage, stage.strangers[PROBATION])
-    for role, party in stage.strangers.items():
+    for role in some(stage, name, stage.strangers):
+        party = stage.strangers[role]
         answer = knock(name, stage, party, there)
         if role in door.strangers_may:
             assert answer.status_code in successes(name), (role, answer.text)

@@ -14,7 +14,7 @@ import pytest
 
 from app.files.catalogue import FIELDS, SECTIONS
 from app.files.forms import Form
-from app.policy.bundle import Bundle
+from app.policy.bundle import Bundle, make_bundle
 from app.policy.errors import DecisionFailed
 from app.policy.loader import load_bundle
 from app.policy.request import Request
@@ -88,6 +88,31 @@ def test_a_fact_less_never_gives_a_field_or_raises_a_form(bundle: Bundle) -> Non
             if oracle.LETTERS.index(after[path]) > oracle.LETTERS.index(before[path])
         ]
     assert not wrong, _report(wrong)
+
+
+def test_a_permit_less_never_gives_a_field_or_raises_a_form(bundle: Bundle) -> None:
+    random = Random(SEED + 3)  # noqa: S311 - not a secret
+    permits = [one for one in bundle.policies.values() if one.role and not one.is_forbid]
+    for cut in random.sample(permits, min(len(permits), REQUESTS // 200)):
+        kept = [policy for policy in bundle.policies.values() if policy.id != cut.id]
+        poorer = make_bundle(
+            kept,
+            bundle.register,
+            bundle.vocabulary,
+            digest=bundle.digest,
+            cross_check=bundle.cross_check,
+        )
+        role, purpose = random.choice([pair for pair in role_purposes() if pair[0] == cut.role])
+        everything = replace(bare(role, purpose), **PRESENT)
+        own = replace(everything, custodian=everything.agency)
+        for request in (everything, own, *(drawn(random, role, purpose) for _ in range(20))):
+            before, after = _released(bundle, request), _released(poorer, request)
+            raised = [
+                path
+                for path in FIELDS
+                if oracle.LETTERS.index(after[path]) > oracle.LETTERS.index(before[path])
+            ]
+            assert not raised, f"without {cut.id}: {described(request)}"
 
 
 def test_an_answer_goes_with_the_person_whoever_of_a_role_asks_and_in_any_order(

@@ -1,5 +1,6 @@
 """What the oracle says that a party of the stage may see: its request, written down by hand."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,8 @@ from tests.isolation import oracle
 from tests.isolation.readings import as_the_policies_read
 from tests.isolation.stage import Party, Stage
 from tests.world import START
+
+LETTERS = {"full": "F", "summary": "S", "generalised": "G", "existence": "E"}
 
 
 def request_of(stage: Stage, party: Party, **facts: Any) -> Request:  # noqa: ANN401 - as the facts are
@@ -45,3 +48,15 @@ def letters(stage: Stage, party: Party, **facts: Any) -> dict[str, str]:  # noqa
 def sees(stage: Stage, party: Party) -> bool:
     """Whether the party may have anything of the person."""
     return set(letters(stage, party).values()) != {"-"}
+
+
+def letters_of(view: Mapping[str, Any]) -> dict[str, str]:
+    """The letter of each field in the answer to a read. Each field is in one of its two parts."""
+    withheld = {one["field"]: "-" for one in view["withheld"]}
+    released = {
+        f"{section}.{name}": LETTERS[one["form"]]
+        for section, fields in view["released"].items()
+        for name, one in fields.items()
+    }
+    assert not withheld.keys() & released.keys()
+    return withheld | released
