@@ -20,6 +20,7 @@ from app.api.models import (
     ExplanationQuery,
     FullExplanation,
     ImportedLine,
+    ImportLine,
     InmateFileView,
 )
 from app.api.service import grant_of, perform, service_of, spend
@@ -163,7 +164,7 @@ async def explain_inmate_file(
 @router.post(
     "/import",
     summary="Import many files, one JSON object a line",
-    openapi_extra=accepts(InmateFileSubmission, NDJSON),
+    openapi_extra=accepts(ImportLine, NDJSON),
     responses={
         200: {"content": {NDJSON: {"schema": ImportedLine.model_json_schema()}}},
         **problems(400, 401, 413, 415),
