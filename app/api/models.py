@@ -9,7 +9,7 @@ from pydantic import Field as Member
 
 from app.access_log.vocabulary import Operation, Outcome
 from app.files.formats import DATE, DATE_TIME, parse_date_time
-from app.files.models import InmateFileSubmission, ReleasedSections
+from app.files.models import InmateFileSections, ReleasedSections
 from app.notifications.acknowledge import Kind
 
 # What a reference may look like: it stands in addresses.
@@ -173,10 +173,11 @@ class Contributed(Model):
     changed: list[str]
 
 
-class ImportLine(InmateFileSubmission):
+class ImportLine(Model):
     """One line of an import: a file with the reference that it is to have."""
 
     reference: Reference
+    sections: InmateFileSections  # type: ignore[valid-type]  # made at run time from the catalogue
 
 
 class ImportedLine(Model):

@@ -5,7 +5,7 @@ credential is made for one request, and which persons there are.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from schemathesis.wfc.escalation import EscalatingAuthProvider
 from app.api.application import make_application
 from app.api.body import NDJSON
 from tests.api.exchange import Exchange, Speaker
+from tests.world import sealing_keys
 
 # Not judged: that what fits the schema is accepted. A date may be over, an agency unknown, a
 # code mistyped: the schema says what can be read, and the rules are tested where they stand.
@@ -32,6 +33,8 @@ EXCEPTIONS = {
     # `import` is also what a reference may look like, so that GET and PUT are served there.
     ("POST /v1/inmate-files/import", "Allow header mismatch"),
 }
+# Nobody listens there.
+ENDPOINT = "http://127.0.0.1:9/notifications"
 PHASES = (PhaseName.COVERAGE, PhaseName.FUZZING, PhaseName.STATEFUL_TESTING)
 
 
@@ -41,13 +44,13 @@ class Proving:
 
     speaker: Speaker
 
-    def get(self, _case: schemathesis.Case, _context: AuthContext) -> str:
+    def get(self, _case: schemathesis.Case[Any], _context: AuthContext) -> str:
         return self.speaker.token
 
-    def set(self, case: schemathesis.Case, token: str, _context: AuthContext) -> None:
+    def set(self, case: schemathesis.Case[Any], token: str, _context: AuthContext) -> None:
         path = case.formatted_path.partition("?")[0]
         made = self.speaker.credentials(case.method.upper(), path, token=token)
-        case.headers = {**(case.headers or {}), **made}
+        case.headers.update(made)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ class Fuzzer:
 
 def fuzzer(exchange: Exchange, *, seed: int) -> Fuzzer:
     """Two prisons, each with a file, and the contract that the code has now."""
-    prisons = [exchange.agency("correctional_service") for _ in range(2)]
+    key = next(sealing_keys())
+    prisons = [exchange.agency("correctional_service", decryption=key) for _ in range(2)]
     persons = [exchange.person(prison) for prison in prisons]
     schema = from_dict(make_application().openapi())
     schema.config.update(base_url=exchange.world.settings.issuer)
@@ -92,11 +96,11 @@ def fuzzer(exchange: Exchange, *, seed: int) -> Fuzzer:
     ids = tuple(prison.id for prison in prisons)
     agencies = EscalatingAuthProvider([Proving(one) for one in prisons], list(ids), peers=ids)
     schema.auth.providers.append(agencies)
-    _know(schema, persons)
+    _know(schema, persons, key.public_jwk())
     return Fuzzer(schema, agencies)
 
 
-def _know(schema: BaseSchema, persons: list[str]) -> None:
+def _know(schema: BaseSchema, persons: list[str], sealing_jwk: Mapping[str, Any]) -> None:
     """Let every other request be about somebody who exists."""
 
     @schema.hook
@@ -107,6 +111,23 @@ def _know(schema: BaseSchema, persons: list[str]) -> None:
         if not path_parameters or not drawn or ord(drawn[0]) % 2:
             return path_parameters
         return {**path_parameters, "reference": persons[len(drawn) % len(persons)]}
+
+    @schema.hook
+    def map_body(context: schemathesis.HookContext, body: Any) -> Any:  # noqa: ANN401 - any JSON
+        """A subscription that can be made, in place of one that only reads like it."""
+        asked = context.operation
+        if asked is None or asked.label != "POST /v1/subscriptions" or not _reads_like_one(body):
+            return body
+        return {**body, "endpoint": ENDPOINT, "encryption_jwk": sealing_jwk}
+
+
+def _reads_like_one(body: object) -> bool:
+    return (
+        isinstance(body, dict)
+        and body.keys() == {"endpoint", "encryption_jwk"}
+        and isinstance(body["endpoint"], str)
+        and isinstance(body["encryption_jwk"], dict)
+    )
 
 
 @schemathesis.serializer(NDJSON)
