@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
+from app.api.connections import BoundedConnection
 from app.api.service import Service
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
@@ -196,7 +197,14 @@ def _served(settings: Settings, clock: Clock, house: House) -> Iterator[Service]
     """The application on a real server in a thread of its own."""
     app = create_app(settings, clock=clock, house=house)
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="on")
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=settings.port,
+            http=BoundedConnection,
+            log_config=None,
+            lifespan="on",
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

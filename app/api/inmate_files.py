@@ -47,9 +47,14 @@ Reference = Annotated[
         description="The caller's own reference for the person. No other agency's works.",
     ),
 ]
-IfMatch = Annotated[str | None, Header(description="The ETag of the state to change.")]
+# Room for some thirty ETags.
+Tags = 1_000
+IfMatch = Annotated[
+    str | None, Header(max_length=Tags, description="The ETag of the state to change.")
+]
 IfNoneMatch = Annotated[
-    str | None, Header(description="ETags of states that the caller has; `*`: any state.")
+    str | None,
+    Header(max_length=Tags, description="ETags of states that the caller has; `*`: any state."),
 ]
 
 
