@@ -46,6 +46,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as uvicorn makes it
         super().__init__(*args, **kwargs)
+        # Paths hold references: no setting of the server puts them into a log.
+        self.access_log = False
         self._refusal: ThroughcareError | None = None
         self._patience: TimerHandle | None = None
         self._heading = True

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 # The one place of the standard library that knows how long a match can be.
-from re import _parser  # type: ignore[attr-defined]  # it is not said to be there
+from re import _parser
 from typing import Any
 
 import pytest

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.api.answers import HEADERS
 from app.api.application import make_application
 from tests.api.exchange import Exchange, is_problem, without_date
 from tests.isolation.doors import ALL, DOORS, NO_ID, OFFICERS, PUBLIC, ROLES, Door
@@ -19,6 +20,7 @@ OPERATIONS = {
     for path, operations in CONTRACT.items()
     for method, operation in operations.items()
 }
+PROTECTED = {name.decode() for name, _ in HEADERS}
 FAMILY = str(FILE["identity"]["full_name"]["value"]["family"])
 NDJSON = "application/x-ndjson"
 PROBATION = "probation_service"
@@ -58,6 +60,7 @@ def knock(name: str, stage: Stage, party: Party, target: dict[str, str]) -> http
         if NDJSON in OPERATIONS[name]["requestBody"]["content"]:
             options["headers"]["Content-Type"] = NDJSON
     answer = party.speaker.call(method, path.format(**target), **options)
+    assert set(answer.headers) >= PROTECTED
     # A refusal holds nothing of anybody.
     assert answer.is_success or FAMILY not in answer.text
     return answer
