@@ -242,8 +242,8 @@ def _subscription(stage: Stage, party: Party) -> dict[str, str]:
 
 
 def _somebody_elses_subscription(stage: Stage, party: Party) -> dict[str, str]:
-    other = "court_panel" if party.label == "probation_service" else "probation_service"
-    return _subscribed(stage, stage.known[other])
+    others = stage.known if party.label.startswith("strange") else stage.strangers
+    return _subscribed(stage, others["probation_service"])
 
 
 def _subscribed(stage: Stage, owner: Party) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 from app.api.answers import HEADERS
 from app.api.application import make_application
 from tests.api.exchange import Exchange, is_problem, without_date
-from tests.isolation.doors import ALL, DOORS, NO_ID, OFFICERS, PUBLIC, ROLES, Door
+from tests.isolation.doors import ALL, DOORS, NO_ID, PUBLIC, ROLES, Door
 from tests.isolation.stage import FILE, NOBODY, Party, Stage, set_up
 from tests.isolation.views import sees
 from tests.world import World
@@ -117,11 +117,11 @@ def test_who_may_gets_in_and_who_may_not_is_told_the_rule_or_nothing(
     shut = {one: told for one in ALL if (told := expected(stage, door, stage.party(one)))}
     wrong: dict[str, tuple[int, object, str]] = {}
     # What does not open changes nothing, so that all of them may stand before the same.
-    common = behind(name, stage, stage.strangers[PROBATION])
+    common = behind(name, stage, stage.custodian)
     for label in some(stage, name, shut):
         party, told = stage.party(label), shut[label]
-        own = label in OFFICERS or "section" in common or "reference" in common
-        answer = knock(name, stage, party, behind(name, stage, party) if own else common)
+        own = behind(name, stage, party) if "{reference}" in name else common
+        answer = knock(name, stage, party, own)
         if answer.status_code != told:
             wrong[label] = (answer.status_code, told, answer.text[:200])
     for label in some(stage, name, ALL - shut.keys()):
