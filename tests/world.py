@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
+from app.api.connections import BoundedConnection
 from app.api.service import Service
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
@@ -96,8 +97,12 @@ class World:
         purpose: str | None = None,
         municipalities: tuple[str, ...] = ("XK-GJILAN",),
         standing_acceptance: bool = False,
+        decryption: DecryptionKey | None = None,
     ) -> AgencyClient:
-        """Register an agency with one client and one officer; a client that speaks for it."""
+        """Register an agency with one client and one officer; a client that speaks for it.
+
+        `decryption` is the key of an agency that shares one because nothing is sealed to it.
+        """
         chosen = purpose or ROLE_PURPOSES[role][0]
         equipment = write_configuration(
             self.folder / agency_id,
@@ -106,7 +111,7 @@ class World:
             officer=f"{agency_id}-officer",
             purpose=chosen,
             legal_basis=f"illustrative:{role}",
-            decryption=next(self._sealing_keys),
+            decryption=decryption or next(self._sealing_keys),
         )
         self.agencies[agency_id] = equipment
         record = AgencyRecord(
@@ -194,7 +199,14 @@ def served(settings: Settings, clock: Callable[[], datetime], house: House) -> I
     """The application on a real server in a thread of its own."""
     app = create_app(settings, clock=clock, house=house)
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="on")
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=settings.port,
+            http=BoundedConnection,
+            log_config=None,
+            lifespan="on",
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

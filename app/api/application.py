@@ -43,7 +43,8 @@ def make_application() -> Application:
         version="1",
         description=DESCRIPTION,
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
-        servers=[{"url": "/"}],
+        # Callers are agencies under an agreement, none of them inside this service.
+        servers=[{"url": "/", "x-internal": False}],
         docs_url=None,
         redoc_url=None,
         # An address with a slash too many is none: no answer repeats it in a Location.

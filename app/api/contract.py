@@ -74,6 +74,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         }
     }
     _secure(contract["paths"])
+    _may_fail(contract["paths"])
     return contract
 
 
@@ -88,6 +89,13 @@ def _secure(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
         if path.startswith(PROTECTED):
             for operation in operations.values():
                 operation["security"] = [{"client": []}]
+
+
+def _may_fail(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
+    """Any operation may meet what nobody expected; it then tells nothing."""
+    for operations in paths.values():
+        for operation in operations.values():
+            operation["responses"] |= {str(n): one for n, one in problems(500).items()}
 
 
 def _tree(error: type[ThroughcareError]) -> list[type[ThroughcareError]]:

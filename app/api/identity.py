@@ -23,6 +23,7 @@ from app.agencies.token_status import TokenQuestion
 from app.agencies.tokens import TokenRequest
 from app.api.answers import json_answer
 from app.api.body import FORM, read_bytes
+from app.api.contract import problems
 from app.api.models import Token, TokenError, TokenStatus
 from app.api.service import ProofRefused, Service, proof_of, service_of
 from app.crypto.json_web_keys import public_jwks
@@ -40,6 +41,8 @@ HINT = "token_type_hint"
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": TokenError},
     401: {"model": TokenError},
+    # What is no form at all, or cannot be recorded, is told as everywhere else.
+    **problems(408, 413, 415, 503),
 }
 
 

@@ -16,6 +16,7 @@ from app.agencies import replay, tokens
 from app.agencies.provider_keys import ProviderKeys
 from app.agencies.registrars import opens_registry
 from app.agencies.tokens import Caller, Grant
+from app.api.head import asked_method
 from app.api.limits import RateLimit
 from app.crypto.errors import CryptoError
 from app.crypto.possession import Proof, read_proof
@@ -96,7 +97,7 @@ def proof_of(request: Request, access_token: str | None = None) -> Proof | None:
     try:
         return read_proof(
             given[0],
-            method=request.method,
+            method=asked_method(request.scope),
             address=service.settings.issuer + request.scope["raw_path"].decode("ascii"),
             at=service.clock(),
             access_token=access_token,

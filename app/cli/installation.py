@@ -17,6 +17,7 @@ from app.activation import register
 from app.activation.loading import prove
 from app.administration import data_keys
 from app.administration.policy_bundles import put_first_in_force
+from app.api.connections import BoundedConnection
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
@@ -91,6 +92,7 @@ def serve() -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=BoundedConnection,
         # Paths hold references: they are not for a log of their own.
         access_log=False,
         server_header=False,
