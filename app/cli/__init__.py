@@ -18,7 +18,7 @@ from app.cli import (
 from app.cli.output import errors
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
-from app.receiver.errors import ReceiverError
+from throughcare_receiver.errors import ReceiverError
 
 cli = typer.Typer(
     name="throughcare",

@@ -22,7 +22,7 @@ from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import UnexpectedAnswer
 from app.receiver.program import run
-from app.receiver.statements import Acknowledgement
+from throughcare_receiver.statements import Acknowledgement
 
 # Rows in one call: small enough for a bar that moves, large enough to cost few calls.
 ROWS = 100

@@ -12,9 +12,9 @@ from app.agencies.oauth import ASSERTION_TYPE
 from app.crypto.encoding import decode_base64url
 from app.crypto.possession import prove
 from app.crypto.signing_keys import SigningKey
-from app.receiver.statements import client_assertion
 from tests.api.exchange import Speaker, is_problem
 from tests.api.forgeries import CANARY, Forge
+from throughcare_receiver.statements import client_assertion
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 KEY = SigningKey.generate()
