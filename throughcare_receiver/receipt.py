@@ -26,9 +26,6 @@ from throughcare_receiver.errors import Malformed, ReceiptRefused
 from throughcare_receiver.merkle import leaf_hash, verify_inclusion
 from throughcare_receiver.note import LogKey, open_note, read_decimal, read_hash
 
-HEADER: Final = "Disclosure-Receipt"
-"""The header of an answer that a receipt comes in, as base64url."""
-
 NOTE_SUFFIX: Final = "/receipts"
 FORMAT: Final = "throughcare-receipts/v1"
 LEAF_VERSION: Final = 1

@@ -158,6 +158,16 @@ def test_an_unexpected_error_does_not_end_the_work(
     assert list(service.acknowledgements) == ["n-1"]
 
 
+def test_an_answer_that_was_chosen_before_stands(
+    working: Working, store: SqliteStore, service: ServiceStandIn
+) -> None:
+    store.add(NOTICE, at=AT)
+    store.choose_answer("n-1", Acknowledgement.NOT_COMPETENT)
+    with working():
+        wait_until(_is_empty(store))
+    assert service.acknowledgements["n-1"]["kind"] == "not_competent"
+
+
 def test_an_endpoint_is_subscribed_once(
     working: Working,
     store: SqliteStore,

@@ -229,3 +229,16 @@ def test_no_log_line_tells_what_a_notice_says(
         endpoint.deliver(endpoint.service.claims(f"../{planted}", events=event))
         wait_until(lambda: "n-1" in endpoint.service.acknowledgements)
     assert planted not in caplog.text
+
+
+def test_what_is_missing_or_late_is_logged_and_taken(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    for jti, subscriber, person in (("n-1", 1, 1), ("n-4", 4, 3), ("n-2", 2, 2)):
+        seq = {"subscriber": subscriber, "person": person}
+        assert endpoint.deliver(endpoint.service.claims(jti, seq=seq)).status_code == 202
+    told = [message for message in caplog.messages if "about its person" in message]
+    assert told == [
+        "notification n-4: an earlier one is missing about its person",
+        "notification n-2: late about its person",
+    ]
