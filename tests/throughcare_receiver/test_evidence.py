@@ -47,6 +47,12 @@ def test_a_proof_of_other_lengths_is_refused() -> None:
         verify_inclusion(LEAVES[0], index=0, size=2, proof=proof, root=bytes(32))
 
 
+def test_the_root_is_no_entry_of_its_own_tree() -> None:
+    root = writer.root(LEAVES[:2])
+    with pytest.raises(InclusionRefused, match="root"):
+        verify_inclusion(root, index=0, size=2, proof=(), root=root)
+
+
 def test_a_checkpoint_of_the_log_opens() -> None:
     checkpoint = open_checkpoint(NOTE, LOG)
     assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (ORIGIN, 3, bytes(32))
@@ -78,7 +84,7 @@ def test_two_signatures_of_the_log_are_refused() -> None:
         sign_note(f"{ORIGIN}\n", name=ORIGIN, key=KEY),
         sign_note(f"{ORIGIN}\n03\nAAAA\n", name=ORIGIN, key=KEY),
         sign_note(f"{ORIGIN}\n3\nAAAA\n", name=ORIGIN, key=KEY),
-        sign_note("other.example/log\n3\nAAAA\n", name=ORIGIN, key=KEY),
+        sign_note(Checkpoint("other.example/log", 3, bytes(32)).to_text(), name=ORIGIN, key=KEY),
     ],
 )
 def test_what_is_no_checkpoint_of_the_log_is_refused(note: str) -> None:
