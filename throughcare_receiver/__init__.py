@@ -1,7 +1,7 @@
 """The receiving side of Throughcare: verify, open, order, deduplicate, acknowledge, check.
 
 For an agency's own system, on `cryptography` and nothing else; it shares no code with the
-service. `Receiver` does what is needed with each notification; `check_receipt` and
+service. `Receiver` does what is needed with each notification; `check_receipt`, `check_entry` and
 `check_inclusion` hold the service's access log to its promise. README.md shows how.
 """
 
@@ -10,7 +10,7 @@ from throughcare_receiver.inclusion import check_inclusion
 from throughcare_receiver.keys import DecryptionKey, KeySet, SigningKey
 from throughcare_receiver.note import LogKey
 from throughcare_receiver.notification import Notification, open_notification
-from throughcare_receiver.receipt import Disclosed, Receipt, check_receipt
+from throughcare_receiver.receipt import Disclosed, Receipt, check_entry, check_receipt
 from throughcare_receiver.receiver import Receiver
 from throughcare_receiver.sender_keys import SenderKeys
 from throughcare_receiver.sqlite_store import SqliteStore
@@ -35,6 +35,7 @@ __all__ = [
     "SigningKey",
     "SqliteStore",
     "TryLater",
+    "check_entry",
     "check_inclusion",
     "check_receipt",
     "open_notification",

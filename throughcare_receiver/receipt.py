@@ -1,41 +1,55 @@
-"""The receipt of a disclosure: the log's signed word that it has recorded exactly this. Pure.
+"""Receipts: the log's signed word that a disclosure to us is on record, and what it recorded. Pure.
 
-A receipt is a JSON object:
+A receipt comes with the body, in the header `Disclosure-Receipt`, as base64url of a signed note
+(C2SP) with five lines:
 
-    leaf      base64 of the entry as it stands in the log
-    openings  {section: {"content": JSON text, "salt": base64}}: what the leaf commits to
-    batch     signed note: the entries that were recorded together, as a small tree (RFC 6962)
-    index     of this entry in that tree
-    path      base64 hashes that lead from the entry to the root of that tree
+    throughcare receipt v1
+    <origin of the log>
+    <id of the entry> <leaf hash, base64>
+    <SHA-256 of the body, base64>
+    <time by which a checkpoint covers the entry, RFC 3339>
 
-and the text of the batch's note has six lines: `<origin>/receipts`, `throughcare-receipts/v1`,
-the second at which it was signed, the seconds after which the entry is in the log at the
-latest, the number of entries, and the root. The note bears the name `<origin>/receipts`, so
-that it can never pass for a checkpoint.
+It is signed with the log's key under the name `<origin>/receipts`, so that it can never pass for
+a checkpoint. What the entry says of the disclosure is at `/v1/disclosures/{entry}`: the leaf,
+and the sections that it commits to.
 """
 
 import hmac
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from throughcare_receiver.encoding import decode_base64, read_json_object
+from throughcare_receiver.encoding import decode_base64, decode_base64url, read_json_object
 from throughcare_receiver.errors import Malformed, ReceiptRefused
-from throughcare_receiver.merkle import leaf_hash, verify_inclusion
-from throughcare_receiver.note import LogKey, open_note, read_decimal, read_hash
+from throughcare_receiver.merkle import leaf_hash
+from throughcare_receiver.note import LogKey, open_note, read_hash
 
-NOTE_SUFFIX: Final = "/receipts"
-FORMAT: Final = "throughcare-receipts/v1"
+TITLE: Final = "throughcare receipt v1"
+NAME_SUFFIX: Final = "/receipts"
 LEAF_VERSION: Final = 1
-CLOCK_SECONDS: Final = 300
-"""How old a receipt may be when it comes, and how far the clocks may differ."""
 
-_MEMBERS: Final = frozenset({"leaf", "openings", "batch", "index", "path"})
-_SECTIONS: Final = ("circumstances", "actor", "subject", "grounds", "payload")
-_NOTE_LINES: Final = 6
-_RELEASING: Final = frozenset({"released", "attempted"})  # a push is recorded before its attempt
+CLOCK: Final = timedelta(minutes=5)
+"""How far the clocks may differ. A receipt whose time has passed belongs to something earlier."""
+
+LONGEST_PROMISE: Final = timedelta(days=1)
+"""The service promises an hour. One that promises a year promises nothing."""
+
+_LINES: Final = 5
+_ENTRY_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_SECTIONS: Final = ("circumstances", "actor", "reference", "grounds", "fields", "payload")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A receipt that holds. From `due_at` on the log must prove that `leaf_hash` is in it."""
+
+    entry_id: str
+    leaf_hash: bytes
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,138 +61,123 @@ class Disclosed:
         reference: of the inmate file.
         purpose: that we gave.
         body: the exact bytes, as they came.
-        released: paths of the fields in it (`section.field`); None leaves them unchecked.
+        released: paths of the fields in it, `release.planned_release_date` for one.
     """
 
     client_id: str
     reference: str
     purpose: str
     body: bytes
-    released: Collection[str] | None = None
+    released: Collection[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """A receipt that holds. From `due_at` on the log must prove that `leaf_hash` is in it."""
+def check_receipt(header: str, *, body: bytes, log: LogKey, at: datetime) -> Receipt:
+    """Check that the log has promised to hold this body's disclosure.
 
-    entry_id: str
-    leaf_hash: bytes
-    issued_at: datetime
-    due_at: datetime
+    Use nothing of a body without one. Keep the result (`NotificationStore.keep_receipt`): one
+    receipt stands for one disclosure, and the log still owes the proof.
 
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    issued_at: datetime
-    due_at: datetime
-    size: int
-    root: bytes
-
-
-def check_receipt(receipt: bytes, *, disclosed: Disclosed, log: LogKey, at: datetime) -> Receipt:
-    """Check that the log has recorded what was disclosed to us.
-
-    Keep the result (`NotificationStore.keep_receipt`): one receipt stands for one disclosure,
-    and the log still owes the proof that the entry is in it.
+    Args:
+        header: the value of `Disclosure-Receipt`.
+        body: the exact bytes that came with it.
+        log: name and key from the agreement.
+        at: now, with its time zone.
 
     Raises:
-        ReceiptRefused: it is no receipt, or one of another disclosure.
-        NoteRefused, InclusionRefused: the log has not signed it.
+        ReceiptRefused: it is no receipt, or one of another body.
+        NoteRefused: the log has not signed it.
     """
-    members = _read(receipt)
-    leaf = _bytes(members["leaf"])
-    batch = _open_batch(_text(members["batch"]), log, at=at)
-    _check_path(members, leaf, batch)
-    commitments, entry_id = _read_leaf(leaf, log)
-    _check_sections(_open_sections(members["openings"], commitments), disclosed)
-    return Receipt(
-        entry_id=entry_id,
-        leaf_hash=leaf_hash(leaf),
-        issued_at=batch.issued_at,
-        due_at=batch.due_at,
-    )
+    note = open_note(_note(header), log.named(log.name + NAME_SUFFIX))
+    lines = note.removesuffix("\n").split("\n")
+    if len(lines) != _LINES or lines[:2] != [TITLE, log.name]:
+        raise ReceiptRefused("the note is no receipt of this log")
+    entry_id, _, leaf = lines[2].partition(" ")
+    if not _ENTRY_ID.fullmatch(entry_id):
+        raise ReceiptRefused("the receipt names no entry")
+    if read_hash(lines[3]) != sha256(body).digest():
+        raise ReceiptRefused("the receipt is of another body")
+    return Receipt(entry_id=entry_id, leaf_hash=read_hash(leaf), due_at=_due_at(lines[4], at=at))
 
 
-def _read(receipt: bytes) -> dict[str, Any]:
+def check_entry(document: bytes, *, receipt: Receipt, disclosed: Disclosed, log: LogKey) -> None:
+    """Check that the entry of a receipt records exactly what was disclosed to us.
+
+    Args:
+        document: the answer of `/v1/disclosures/{entry}`.
+        receipt: that holds for the body.
+        disclosed: what came.
+        log: name and key from the agreement.
+
+    Raises:
+        ReceiptRefused: the entry is another one, or records another disclosure.
+    """
     try:
-        members = read_json_object(receipt)
-    except Malformed as error:
-        raise ReceiptRefused(f"the receipt is {error}") from None
-    if members.keys() != _MEMBERS:
-        raise ReceiptRefused("a receipt holds leaf, openings, batch, index and path")
-    return members
-
-
-def _open_batch(note: str, log: LogKey, *, at: datetime) -> _Batch:
-    name = log.name + NOTE_SUFFIX
-    lines = open_note(note, log.named(name)).removesuffix("\n").split("\n")
-    if len(lines) != _NOTE_LINES or lines[:2] != [name, FORMAT]:
-        raise ReceiptRefused("the batch is of another form")
-    issued, delay, size = (read_decimal(line) for line in lines[2:5])
-    if abs(at.timestamp() - issued) > CLOCK_SECONDS:
-        raise ReceiptRefused("the receipt is not of now")
-    issued_at = datetime.fromtimestamp(issued, tz=UTC)
-    try:
-        due_at = issued_at + timedelta(seconds=delay)
-    except OverflowError:
-        raise ReceiptRefused("the receipt promises nothing in our time") from None
-    return _Batch(issued_at, due_at, size, read_hash(lines[5]))
-
-
-def _check_path(members: Mapping[str, Any], leaf: bytes, batch: _Batch) -> None:
-    index, path = members["index"], members["path"]
-    if type(index) is not int or not isinstance(path, list):
-        raise ReceiptRefused("expected the index and the path of the entry")
-    hashes = [_bytes(text) for text in path]
-    verify_inclusion(leaf_hash(leaf), index=index, size=batch.size, proof=hashes, root=batch.root)
-
-
-def _read_leaf(leaf: bytes, log: LogKey) -> tuple[dict[str, bytes], str]:
-    """The commitments of an entry by section, and its id."""
-    try:
-        members = read_json_object(leaf)
+        members = read_json_object(document)
+        leaf = _text(members.get("leaf")).encode()
+        commitments = _commitments(read_json_object(leaf), log)
+        if leaf_hash(leaf) != receipt.leaf_hash:
+            raise ReceiptRefused("the entry is not the one that was promised")
+        _check_sections(_open_sections(members.get("openings"), commitments), disclosed)
     except Malformed as error:
         raise ReceiptRefused(f"the entry is {error}") from None
-    commitments, entry_id = members.get("commitments"), members.get("id")
-    if members.get("version") != LEAF_VERSION or not isinstance(commitments, dict):
+
+
+def _note(header: str) -> str:
+    try:
+        return decode_base64url(header).decode()
+    except (Malformed, UnicodeDecodeError):
+        raise ReceiptRefused("the header holds no receipt") from None
+
+
+def _due_at(text: str, *, at: datetime) -> datetime:
+    try:
+        due_at = datetime.fromisoformat(text if _INSTANT.fullmatch(text) else "").astimezone(UTC)
+    except ValueError:
+        raise ReceiptRefused("the receipt ends with a time") from None
+    if not at - CLOCK <= due_at <= at + LONGEST_PROMISE + CLOCK:
+        raise ReceiptRefused("the receipt is not of now")
+    return due_at
+
+
+def _commitments(leaf: Mapping[str, Any], log: LogKey) -> dict[str, bytes]:
+    """The commitments of an entry, by section."""
+    commitments = leaf.get("commitments")
+    if leaf.get("version") != LEAF_VERSION or not isinstance(commitments, dict):
         raise ReceiptRefused("the entry is of another form")
-    if members.get("origin") != log.name:
+    if leaf.get("origin") != log.name:
         raise ReceiptRefused("the entry is of another log")
-    return {name: _bytes(text) for name, text in commitments.items()}, _text(entry_id)
+    return {name: decode_base64(_text(text)) for name, text in commitments.items()}
 
 
 def _open_sections(openings: object, commitments: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
-    """The sections that the receipt opens, each held to what the entry commits to."""
+    """The sections that are opened to us, each held to what the entry commits to."""
     if not isinstance(openings, dict) or not openings.keys() <= commitments.keys():
-        raise ReceiptRefused("the receipt opens what the entry does not hold")
+        raise ReceiptRefused("what is opened is not in the entry")
+    missing = [name for name in _SECTIONS if name not in openings]
+    if missing:
+        raise ReceiptRefused(f"the entry does not open {', '.join(missing)}")
     return {name: _open(opening, commitments[name]) for name, opening in openings.items()}
 
 
 def _open(opening: object, commitment: bytes) -> dict[str, Any]:
-    if not isinstance(opening, dict) or opening.keys() != {"content", "salt"}:
+    if not isinstance(opening, dict):
         raise ReceiptRefused("an opening holds content and salt")
-    content, salt = _text(opening["content"]).encode(), _bytes(opening["salt"])
+    content = _text(opening.get("content")).encode()
+    salt = decode_base64(_text(opening.get("salt")))
     if not hmac.compare_digest(hmac.digest(salt, content, "sha256"), commitment):
         raise ReceiptRefused("the entry commits to something else")
-    try:
-        return read_json_object(content)
-    except Malformed as error:
-        raise ReceiptRefused(f"a section is {error}") from None
+    return read_json_object(content)
 
 
 def _check_sections(sections: Mapping[str, Mapping[str, Any]], disclosed: Disclosed) -> None:
-    missing = [name for name in _SECTIONS if name not in sections]
-    if missing:
-        raise ReceiptRefused(f"the receipt does not open {', '.join(missing)}")
     payload = sections["payload"]
-    _expect("circumstances", sections["circumstances"].get("outcome") in _RELEASING)
+    _expect("circumstances", sections["circumstances"].get("outcome") == "released")
     _expect("actor", sections["actor"].get("client") == disclosed.client_id)
-    _expect("subject", sections["subject"].get("reference") == disclosed.reference)
+    _expect("reference", sections["reference"].get("reference") == disclosed.reference)
     _expect("grounds", sections["grounds"].get("purpose") == disclosed.purpose)
+    _expect("fields", _recorded(sections["fields"]) == sorted(disclosed.released))
     _expect("payload", payload.get("sha256") == sha256(disclosed.body).hexdigest())
     _expect("payload", payload.get("length") == len(disclosed.body))
-    if disclosed.released is not None:
-        _expect("fields", _recorded(sections.get("fields", {})) == sorted(disclosed.released))
 
 
 def _recorded(fields: Mapping[str, Any]) -> list[str] | None:
@@ -193,13 +192,6 @@ def _recorded(fields: Mapping[str, Any]) -> list[str] | None:
 def _expect(section: str, holds: bool) -> None:  # noqa: FBT001 - a finding, not an option
     if not holds:
         raise ReceiptRefused(f"{section}: the entry records another disclosure than this")
-
-
-def _bytes(value: object) -> bytes:
-    try:
-        return decode_base64(_text(value))
-    except Malformed as error:
-        raise ReceiptRefused(f"expected base64, this is {error}") from None
 
 
 def _text(value: object) -> str:

@@ -48,7 +48,6 @@ CREATE INDEX IF NOT EXISTS notification_about ON notification (reference, person
 CREATE TABLE IF NOT EXISTS receipt (
     leaf_hash BLOB PRIMARY KEY,
     entry_id TEXT NOT NULL,
-    issued_at TEXT NOT NULL,
     due_at TEXT NOT NULL,
     is_included INTEGER NOT NULL DEFAULT 0
 ) STRICT;
@@ -180,11 +179,10 @@ class SqliteStore:
     def keep_receipt(self, receipt: Receipt) -> None:
         """Keep a receipt; ReceiptReused where it came before."""
         if not self._change(
-            "INSERT INTO receipt (leaf_hash, entry_id, issued_at, due_at) VALUES (?, ?, ?, ?)"
+            "INSERT INTO receipt (leaf_hash, entry_id, due_at) VALUES (?, ?, ?)"
             " ON CONFLICT (leaf_hash) DO NOTHING",
             receipt.leaf_hash,
             receipt.entry_id,
-            _text(receipt.issued_at),
             _text(receipt.due_at),
         ):
             raise ReceiptReused("the receipt came with an earlier disclosure")
@@ -198,7 +196,6 @@ class SqliteStore:
             Receipt(
                 entry_id=row["entry_id"],
                 leaf_hash=row["leaf_hash"],
-                issued_at=_instant(row["issued_at"]),
                 due_at=_instant(row["due_at"]),
             )
             for row in rows

@@ -15,6 +15,7 @@ from app.api import (
     identity,
     inmate_files,
     policy,
+    published_log,
     referral_codes,
     retention,
     subscriptions,
@@ -57,6 +58,7 @@ def make_application() -> Application:
         referral_codes,
         subscriptions,
         access_log,
+        published_log,
         policy,
         health,
     )

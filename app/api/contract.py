@@ -18,6 +18,7 @@ from app.problems import ThroughcareError
 
 REFERENCE_TEMPLATE = "#/components/schemas/{model}"
 PROBLEM = "application/problem+json"
+PROTECTED = ("/v1/", "/log/tile/entries/")
 
 _ACCEPTED: dict[str, type[BaseModel]] = {}
 
@@ -83,7 +84,7 @@ def write(contract: Mapping[str, Any]) -> str:
 def _secure(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
     """Every path of the interface needs a token; identity, health and the log's tree do not."""
     for path, operations in paths.items():
-        if path.startswith("/v1/"):
+        if path.startswith(PROTECTED):
             for operation in operations.values():
                 operation["security"] = [{"client": []}]
 

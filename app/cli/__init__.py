@@ -13,6 +13,7 @@ from app.cli import (
     keys,
     policy,
     registry,
+    report,
     retention,
 )
 from app.cli.output import errors
@@ -38,6 +39,7 @@ cli.add_typer(keys.keys, name="keys")
 activation.add_to(policy.policy)
 cli.add_typer(policy.policy, name="policy")
 cli.add_typer(retention.retention, name="retention")
+cli.add_typer(report.report, name="report")
 cli.add_typer(access_log.access_log, name="access-log")
 
 

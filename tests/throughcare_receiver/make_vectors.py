@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from joserfc.jwk import ECKey, RSAKey
 from app.access_log import merkle
 from app.access_log.checkpoint import Checkpoint, sign_checkpoint
 from app.access_log.note import Verifier, sign_note
+from app.access_log.receipt import Receipt, from_header, sign_receipt, to_header
 from app.crypto.log_signing import LogSigningKey
 
 FOLDER = Path(__file__).parent.parent.parent / "throughcare_receiver" / "vectors"
@@ -565,6 +566,8 @@ def inclusion(keys: Keys) -> dict[str, Any]:
 
 
 BODY = as_json({"reference": "ref-1", "released": {"release": {"planned_release_date": {}}}})
+ENTRY = "000102030405060708090a0b0c0d0e0f"
+DUE = NOW + timedelta(hours=1)
 SECTIONS: dict[str, Any] = {
     "circumstances": {
         "time": "2026-11-02T09:00:00.000000Z",
@@ -573,9 +576,9 @@ SECTIONS: dict[str, Any] = {
         "outcome": "released",
     },
     "actor": {"agency": "welfare-centre", "client": CLIENT, "officer": "officer-17"},
-    "subject": {"reference": "ref-1"},
+    "reference": {"reference": "ref-1"},
     "grounds": {"purpose": "resettlement", "legal_basis": "xk-law-1"},
-    "fields": {"released": [{"field": "release.planned_release_date", "form": "exact"}]},
+    "fields": {"released": [{"field": "release.planned_release_date", "form": "full"}]},
     "payload": {
         "media_type": "application/json",
         "length": len(BODY),
@@ -597,110 +600,114 @@ class Office:
 
     log: LogSigningKey
 
-    def leaf(self, sections: Mapping[str, Any], salts: Mapping[str, bytes], **change: Any) -> bytes:  # noqa: ANN401 - members of a leaf
-        commitments = {
-            name: standard(hmac.digest(salts[name], as_json(content), "sha256"))
-            for name, content in sections.items()
-        }
-        members = {
-            "version": 1,
-            "origin": ORIGIN,
-            "id": "30313233343536373839",
-            "policy": "0" * 64,
-            "commitments": commitments,
-        }
-        return as_json(dict(sorted({**members, **change}.items())))
-
-    def note(self, lines: list[object], *, name: str = f"{ORIGIN}/receipts") -> str:
-        return sign_note("".join(f"{line}\n" for line in lines), name=name, key=self.log)
-
-    def receipt(
+    def entry(
         self,
         sections: Mapping[str, Any] = SECTIONS,
         *,
         opened: Mapping[str, Any] | None = None,
-        leave_out: tuple[str, ...] = (),
-        lines: Mapping[int, object] | None = None,
-        members: Mapping[str, Any] | None = None,
-        **of_leaf: Any,  # noqa: ANN401 - members of a leaf
+        hidden: tuple[str, ...] = ("subject",),
+        **of_leaf: object,
     ) -> dict[str, Any]:
-        """A receipt in a batch of three; each part can be made wrong."""
-        salts = {name: os.urandom(32) for name in sections}
-        leaf = self.leaf(sections, salts, **of_leaf)
-        leaves = [merkle.leaf_hash(b"before"), merkle.leaf_hash(leaf), merkle.leaf_hash(b"after")]
-        said: list[object] = [
-            f"{ORIGIN}/receipts", "throughcare-receipts/v1", SECOND, 60, 3,
-            standard(merkle.root(leaves)),
-        ]  # fmt: skip
-        for place, line in (lines or {}).items():
-            said[place] = line
-        shown = {**sections, **(opened or {})}
-        return {
-            "leaf": standard(leaf),
-            "openings": {
-                name: {"content": as_json(shown[name]).decode(), "salt": standard(salts[name])}
-                for name in sections
-                if name not in leave_out
-            },
-            "batch": self.note(said),
-            "index": 1,
-            "path": [standard(node) for node in merkle.inclusion_proof(leaves, 1)],
-            **(members or {}),
+        """An entry as its recipient sees it; it also commits to a subject that is not shown."""
+        held = {**sections, "subject": {"person": "p-1"}}
+        salts = {name: os.urandom(32) for name in held}
+        commitments = {
+            name: standard(hmac.digest(salts[name], as_json(content), "sha256"))
+            for name, content in sorted(held.items())
         }
+        leaf = {"commitments": commitments, "id": ENTRY, "origin": ORIGIN, "version": 1, **of_leaf}
+        shown = {**held, **(opened or {})}
+        return {
+            "entry": ENTRY,
+            "leaf": as_json(leaf).decode(),
+            "openings": {
+                name: {"content": as_json(shown[name]).decode(), "salt": standard(salt)}
+                for name, salt in salts.items()
+                if name not in hidden
+            },
+        }
+
+    def receipt(self, entry: Mapping[str, Any], *, body: bytes = BODY, due: datetime = DUE) -> str:
+        """The server's own receipt for an entry."""
+        receipt = Receipt(
+            origin=ORIGIN,
+            entry_id=ENTRY,
+            leaf_hash=merkle.leaf_hash(entry["leaf"].encode()),
+            body_sha256=hashlib.sha256(body).digest(),
+            expected_by=due,
+        )
+        return to_header(sign_receipt(receipt, self.log))
 
 
 def receipts(keys: Keys) -> dict[str, Any]:
-    """Receipts of one disclosure. The service issues none yet: this is what they will be."""
-    office = Office(keys.log)
-    right = office.receipt()
-    leaf = base64.b64decode(right["leaf"])
+    """Receipts of one disclosure, and what the log shows of its entry."""
+    office, stranger = Office(keys.log), Office(LogSigningKey.from_seed(bytes(32)))
+    right = office.entry()
+    header = office.receipt(right)
+    note = from_header(header)
     held = {
-        "entry_id": "30313233343536373839",
-        "leaf_hash": merkle.leaf_hash(leaf).hex(),
-        "issued_at": SECOND,
-        "due_at": SECOND + 60,
+        "entry_id": ENTRY,
+        "leaf_hash": merkle.leaf_hash(right["leaf"].encode()).hex(),
+        "due_at": int(DUE.timestamp()),
     }
+    under_own_name = sign_note(note.rpartition("\n\n")[0] + "\n", name=ORIGIN, key=keys.log)
+
+    def signed(text: str) -> str:
+        return to_header(sign_note(text, name=f"{ORIGIN}/receipts", key=keys.log))
+
+    text = note.rpartition("\n\n")[0] + "\n"
+    headers: list[tuple[str, str, str]] = [
+        ("other-body", office.receipt(right, body=b"{}"), "ReceiptRefused"),
+        ("passed", office.receipt(right, due=NOW - timedelta(seconds=301)), "ReceiptRefused"),
+        ("endless", office.receipt(right, due=NOW + timedelta(days=2)), "ReceiptRefused"),
+        ("stranger", stranger.receipt(right), "NoteRefused"),
+        ("name-of-the-log", to_header(under_own_name), "NoteRefused"),
+        ("altered", to_header(note.replace("09:00", "09:01").replace("10:00", "10:01")),
+         "NoteRefused"),
+        ("other-version", signed(text.replace("v1", "v2")), "ReceiptRefused"),
+        ("other-log", signed(text.replace(ORIGIN, "other.example/log")), "ReceiptRefused"),
+        ("more-lines", signed(text + "more\n"), "ReceiptRefused"),
+        ("other-id", signed(text.replace(ENTRY, "1")), "ReceiptRefused"),
+        ("other-time", signed(text.replace("Z\n", "+00:00\n")), "ReceiptRefused"),
+        ("no-base64url", header + "=", "ReceiptRefused"),
+        ("nothing", "", "NoteRefused"),
+    ]  # fmt: skip
 
     def changed(section: str, **members: object) -> dict[str, Any]:
-        return office.receipt({**SECTIONS, section: {**SECTIONS[section], **members}})
+        return office.entry({**SECTIONS, section: {**SECTIONS[section], **members}})
 
-    stranger = Office(LogSigningKey.from_seed(bytes(32)))
-    as_checkpoint = office.receipt()
-    as_checkpoint["batch"] = sign_checkpoint(Checkpoint(ORIGIN, 3, bytes(32)), keys.log)
-    wrong: list[tuple[str, Mapping[str, Any], str]] = [
-        ("other-body", changed("payload", sha256="0" * 64), "ReceiptRefused"),
-        ("other-length", changed("payload", length=1), "ReceiptRefused"),
-        ("other-client", changed("actor", client="police-1"), "ReceiptRefused"),
-        ("other-subject", changed("subject", reference="ref-2"), "ReceiptRefused"),
-        ("other-purpose", changed("grounds", purpose="supervision"), "ReceiptRefused"),
-        ("other-fields", changed("fields", released=[]), "ReceiptRefused"),
-        ("refusal", changed("circumstances", outcome="refused"), "ReceiptRefused"),
-        ("edited-section", office.receipt(opened={"subject": {"reference": "x"}}),
-         "ReceiptRefused"),
-        *(
-            (f"without-{name}", office.receipt(leave_out=(name,)), "ReceiptRefused")
-            for name in SECTIONS
-        ),
-        ("not-in-batch", office.receipt(lines={5: standard(bytes(32))}), "InclusionRefused"),
-        ("other-index", office.receipt(members={"index": 0}), "InclusionRefused"),
-        ("no-index", without(right, "index"), "ReceiptRefused"),
-        ("old", office.receipt(lines={2: SECOND - 301}), "ReceiptRefused"),
-        ("from-the-future", office.receipt(lines={2: SECOND + 301}), "ReceiptRefused"),
-        ("endless-promise", office.receipt(lines={3: 10**18}), "ReceiptRefused"),
-        ("other-version", office.receipt(lines={1: "throughcare-receipts/v2"}), "ReceiptRefused"),
-        ("other-entry-version", office.receipt(version=2), "ReceiptRefused"),
-        ("entry-of-another-log", office.receipt(origin="other.example/log"), "ReceiptRefused"),
-        ("stranger", stranger.receipt(), "NoteRefused"),
-        ("checkpoint", as_checkpoint, "NoteRefused"),
-        ("more", {**right, "more": 1}, "ReceiptRefused"),
-    ]  # fmt: skip
+    entries: list[tuple[str, dict[str, Any]]] = [
+        ("entry-of-other-body", changed("payload", sha256="0" * 64)),
+        ("entry-of-other-length", changed("payload", length=1)),
+        ("entry-of-other-client", changed("actor", client="police-1")),
+        ("entry-of-other-person", changed("reference", reference="ref-2")),
+        ("entry-of-other-purpose", changed("grounds", purpose="supervision")),
+        ("entry-of-other-fields", changed("fields", released=[])),
+        ("entry-of-a-refusal", changed("circumstances", outcome="refused")),
+        ("entry-edited", office.entry(opened={"reference": {"reference": "ref-1", "x": 1}})),
+        *((f"entry-without-{name}", office.entry(hidden=("subject", name))) for name in SECTIONS),
+        ("entry-of-another-version", office.entry(version=2)),
+        ("entry-of-another-log", office.entry(origin="other.example/log")),
+    ]
     cases: list[Case] = [
-        {"name": "receipt", "receipt": as_json(right).decode(), "holds": held},
+        {"name": "receipt", "receipt": header, "entry": as_json(right).decode(), "holds": held},
+        *({"name": name, "receipt": value, "refused": error} for name, value, error in headers),
         *(
-            {"name": name, "receipt": as_json(receipt).decode(), "refused": error}
-            for name, receipt, error in wrong
+            {
+                "name": name,
+                "receipt": office.receipt(entry),
+                "entry": as_json(entry).decode(),
+                "refused": "ReceiptRefused",
+            }
+            for name, entry in entries
         ),
-        {"name": "no-json", "receipt": "{", "refused": "ReceiptRefused"},
+        {
+            "name": "entry-of-another-receipt",
+            "receipt": header,
+            "entry": as_json(office.entry()).decode(),
+            "refused": "ReceiptRefused",
+        },
+        {"name": "entry-no-json", "receipt": header, "entry": "{", "refused": "ReceiptRefused"},
     ]
     return {"log": keys.vkey, "now": SECOND, "disclosed": DISCLOSED, "cases": cases}
 

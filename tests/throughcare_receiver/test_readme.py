@@ -1,6 +1,5 @@
 """The code in the library's README, run from top to bottom against a service."""
 
-import base64
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from app.access_log.checkpoint import Checkpoint, sign_checkpoint
 from app.access_log.note import Verifier
 from app.crypto.log_signing import LogSigningKey
 from tests.receiver.service_stand_in import Sender, ServiceStandIn, served
-from tests.throughcare_receiver.make_vectors import BODY, ORIGIN, Office, as_json
+from tests.throughcare_receiver.make_vectors import BODY, ENTRY, ORIGIN, Office, as_json
 from throughcare_receiver.merkle import leaf_hash
 from throughcare_receiver.sqlite_store import SqliteStore
 
@@ -35,15 +34,18 @@ def service() -> Iterator[ServiceStandIn]:
 
 def the_log() -> dict[str, Any]:
     """What the last part takes for given: a disclosure with its receipt, and a proof."""
-    key = LogSigningKey.from_seed(bytes(range(32)))
-    receipt = Office(key).receipt(lines={2: int(datetime.now(UTC).timestamp()), 3: 0})
-    entry = leaf_hash(base64.b64decode(receipt["leaf"]))
-    note = sign_checkpoint(Checkpoint(ORIGIN, 1, merkle.root([entry])), key)
+    office = Office(LogSigningKey.from_seed(bytes(range(32))))
+    entry = office.entry()
+    leaf = leaf_hash(entry["leaf"].encode())
+    note = sign_checkpoint(Checkpoint(ORIGIN, 1, merkle.root([leaf])), office.log)
     return {
-        "LOG_KEY": Verifier.of(ORIGIN, key).to_vkey(),
-        "receipt": as_json(receipt),
+        "LOG_KEY": Verifier.of(ORIGIN, office.log).to_vkey(),
+        "header": office.receipt(entry, due=datetime.now(UTC)),
         "body": BODY,
-        "proof_of": lambda _: f"c2sp.org/tlog-proof@v1\nindex 0\n\n{note}",
+        "get": lambda path: {
+            f"/v1/disclosures/{ENTRY}": as_json(entry),
+            f"/log/proof/{ENTRY}": f"c2sp.org/tlog-proof@v1\nindex 0\n\n{note}".encode(),
+        }[path],
     }
 
 
