@@ -541,7 +541,9 @@ def inclusion(keys: Keys) -> dict[str, Any]:
     )  # fmt: skip
     strangers = LogSigningKey.from_seed(bytes(32))
     by_stranger = sign_checkpoint(Checkpoint(ORIGIN, len(leaves), root), strangers)
-    of_other = sign_checkpoint(Checkpoint("other.example/log", len(leaves), root), keys.log)
+    of_other = sign_note(
+        Checkpoint("other.example/log", len(leaves), root).to_text(), name=ORIGIN, key=keys.log
+    )
     grown = note.replace(f"\n{len(leaves)}\n", "\n12\n")
     refused: list[tuple[str, str, str, str]] = [
         ("other-entry", leaves[5].hex(), proof(4, paths[4]), "InclusionRefused"),
