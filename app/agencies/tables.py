@@ -19,6 +19,9 @@ class Agency(SQLModel, table=True):
     country: str
     # It has agreed beforehand to take on every case that the owner refers to it.
     standing_acceptance: bool
+    # Units and how to reach them, never a person; the second one for when nobody answers.
+    contact_points: list[dict[str, str]] | None = Field(sa_column=Column(JSON(none_as_null=True)))
+    second_contact: dict[str, str] | None = Field(sa_column=Column(JSON(none_as_null=True)))
     status: str
     created_at: datetime = Field(sa_type=Instant)
 

@@ -17,6 +17,7 @@ from app.api import (
     policy,
     published_log,
     referral_codes,
+    registry,
     retention,
     subscriptions,
 )
@@ -59,6 +60,7 @@ def make_application() -> Application:
         subscriptions,
         access_log,
         published_log,
+        registry,
         policy,
         health,
     )

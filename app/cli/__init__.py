@@ -13,6 +13,7 @@ from app.cli import (
     keys,
     policy,
     registry,
+    registry_entries,
     report,
     retention,
 )
@@ -32,6 +33,7 @@ cli = typer.Typer(
 installation.add_to(cli)
 exchange.add_to(cli)
 demonstrate.add_to(cli)
+registry_entries.add_to(registry.agency, registry.client, registry.officer)
 cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")
