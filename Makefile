@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types layers unit fuzz faults bench openapi openapi-rules schema lock clean
+.PHONY: demo test check lint types layers unit fuzz faults bench openapi openapi-rules vectors-javascript schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
@@ -41,6 +41,9 @@ faults: $(VENV)/checks  ## The long run of kills
 
 bench: $(VENV)/checks  ## Speed, as a ratio to a peer in the same run
 	$(BIN)/python -m bench.policy
+
+vectors-javascript: $(VENV)/checks  ## The published vectors in JavaScript: needs Node.js 20 and npm
+	$(BIN)/python -m pytest -rs tests/throughcare_receiver/test_javascript.py
 
 openapi: $(VENV)/checks  ## Write the contract anew from the code
 	$(BIN)/python -m app.api.contract openapi/openapi.json

@@ -24,7 +24,6 @@ from app.api.connections import BoundedConnection
 from app.api.service import Service
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
-from app.crypto.sealing_keys import DecryptionKey
 from app.demo.stage import free_port
 from app.house import House
 from app.main import create_app, make_house
@@ -35,6 +34,7 @@ from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.new_agency import NewAgency, write_configuration
 from app.settings import Settings
+from throughcare_receiver.keys import DecryptionKey
 
 START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 POLICIES = Path(__file__).parent.parent / "policies"

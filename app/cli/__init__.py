@@ -21,7 +21,7 @@ from app.cli.output import errors
 from app.crypto.backend import assert_backend
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
-from app.receiver.errors import ReceiverError
+from throughcare_receiver.errors import ReceiverError
 
 cli = typer.Typer(
     name="throughcare",

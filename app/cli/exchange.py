@@ -22,10 +22,10 @@ from app.imports.shipped import named
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import UnexpectedAnswer
-from app.receiver.notification import VERIFICATION
 from app.receiver.program import run
-from app.receiver.statements import Acknowledgement
-from app.receiver.store import NotificationStore
+from throughcare_receiver.notification import VERIFICATION
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.statements import Acknowledgement
 
 # Rows in one call: small enough for a bar that moves, large enough to cost few calls.
 ROWS = 100
@@ -130,7 +130,7 @@ def receive(
 def _list_received(configuration: AgencyConfiguration, *, wait: float, as_json: bool) -> None:
     """What was verified and stored, the oldest first; never its content."""
     deadline = time.monotonic() + wait
-    with NotificationStore.open(configuration.store) as store:
+    with SqliteStore.open(configuration.store) as store:
         while not (found := _notices(store)) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
     show({"notifications": found}, as_json=as_json)
@@ -138,7 +138,7 @@ def _list_received(configuration: AgencyConfiguration, *, wait: float, as_json: 
         raise typer.Exit(NOTHING)
 
 
-def _notices(store: NotificationStore) -> list[dict[str, str | None]]:
+def _notices(store: SqliteStore) -> list[dict[str, str | None]]:
     """Without the nonces of handshakes, which tell of nobody."""
     return [
         {

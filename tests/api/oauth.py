@@ -10,11 +10,12 @@ import httpx
 
 from app.agencies.oauth import ASSERTION_TYPE
 from app.crypto.encoding import decode_base64url
-from app.crypto.possession import prove
 from app.crypto.signing_keys import SigningKey
-from app.receiver.statements import client_assertion
 from tests.api.exchange import Speaker, is_problem
 from tests.api.forgeries import CANARY, Forge
+from throughcare_receiver.keys import SigningKey as AgencyKey
+from throughcare_receiver.possession import prove
+from throughcare_receiver.statements import client_assertion
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 KEY = SigningKey.generate()
@@ -60,7 +61,7 @@ def proof(
         "at": prison.world.clock(),
         **changed,
     }
-    return {"DPoP": prove(key, **given)}
+    return {"DPoP": prove(AgencyKey.from_pem(key.to_pem()), **given)}
 
 
 def asked(prison: Speaker, body: str | bytes, **headers: str) -> httpx.Response:

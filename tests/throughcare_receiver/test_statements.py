@@ -8,8 +8,8 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey
 
-from app.crypto.signing_keys import SigningKey
-from app.receiver.statements import (
+from throughcare_receiver.keys import SigningKey
+from throughcare_receiver.statements import (
     Acknowledgement,
     acknowledgement,
     client_assertion,

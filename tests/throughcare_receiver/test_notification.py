@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.crypto.sealing_keys import DecryptionKey
-from app.crypto.signing_keys import KeySet
-from app.receiver.errors import NotificationRefused, UnknownSenderKey
-from app.receiver.notification import Notification, Sequence, open_notification
 from tests.receiver.service_stand_in import RELEASE, VERIFICATION, Sender
+from throughcare_receiver.errors import (
+    EnvelopeRefused,
+    NotificationRefused,
+    NotOpened,
+    SignatureRefused,
+    UnknownRecipientKey,
+    UnknownSenderKey,
+)
+from throughcare_receiver.keys import DecryptionKey, KeySet
+from throughcare_receiver.notification import Notification, Sequence, open_notification
 
 ISSUER = "https://exchange.example"
 CLIENT = "probation-north-1"
@@ -47,7 +53,7 @@ class Recipient:
     def open(self, sealed: str) -> Notification:
         return open_notification(
             sealed,
-            decryption_key=self.key,
+            decryption_keys={self.key.kid: self.key},
             sender_keys=self.sender_keys,
             issuer=ISSUER,
             client_id=CLIENT,
@@ -181,7 +187,7 @@ def test_a_verification_that_does_not_fit_is_refused(
     "typ", ["JWT", "at+jwt", "throughcare-acknowledgement+jwt", "SECEVENT+JWT"]
 )
 def test_a_token_of_another_type_is_refused(recipient: Recipient, typ: str) -> None:
-    with pytest.raises(NotificationRefused) as refusal:
+    with pytest.raises(SignatureRefused) as refusal:
         recipient.open_token(recipient.sender.sign(CLAIMS, typ=typ))
     assert refusal.value.code == "authentication_failed"
 
@@ -219,8 +225,8 @@ def test_a_message_sealed_to_another_key_is_refused(recipient: Recipient) -> Non
     other = DecryptionKey.generate(bits=2048)
     sealed = recipient.sender.notification(CLAIMS, other.public_jwk())
     lying = recipient.sender.notification(CLAIMS, {**other.public_jwk(), "kid": recipient.key.kid})
-    for message in (sealed, lying):
-        with pytest.raises(NotificationRefused) as refusal:
+    for message, kind in ((sealed, UnknownRecipientKey), (lying, NotOpened)):
+        with pytest.raises(kind) as refusal:
             recipient.open(message)
         assert refusal.value.code == "invalid_key"
 
@@ -230,7 +236,7 @@ def test_a_message_sealed_to_another_key_is_refused(recipient: Recipient) -> Non
 )
 def test_another_way_of_sealing_is_refused(recipient: Recipient, header: dict[str, str]) -> None:
     token = recipient.sender.sign(CLAIMS)
-    with pytest.raises(NotificationRefused) as refusal:
+    with pytest.raises(EnvelopeRefused) as refusal:
         recipient.open(recipient.sender.seal(token, recipient.key.public_jwk(), **header))
     assert refusal.value.code == "invalid_key"
 
@@ -255,3 +261,34 @@ def test_a_refusal_never_repeats_what_was_sent(recipient: Recipient) -> None:
     planted = "Planted-Name"
     for change in ({"jti": f"../{planted}"}, {"sub_id": planted}, {"iss": planted}):
         assert planted not in str(recipient.refusal({**CLAIMS, **change}))
+
+
+def test_a_check_without_a_time_zone_is_a_mistake_of_the_caller(recipient: Recipient) -> None:
+    sealed = recipient.sender.notification(CLAIMS, recipient.key.public_jwk())
+    with pytest.raises(ValueError, match="time zone"):
+        open_notification(
+            sealed,
+            decryption_keys={recipient.key.kid: recipient.key},
+            sender_keys=recipient.sender_keys,
+            issuer=ISSUER,
+            client_id=CLIENT,
+            at=AT.replace(tzinfo=None),
+        )
+
+
+def test_while_both_sides_rotate_old_and_new_keys_open(recipient: Recipient) -> None:
+    new_key, new_sender = DecryptionKey.generate(bits=2048), Sender()
+    old_and_new = KeySet.from_jwks(
+        {"keys": [*recipient.sender.jwks()["keys"], *new_sender.jwks()["keys"]]}
+    )
+    for sender in (recipient.sender, new_sender):
+        for key in (recipient.key, new_key):
+            opened = open_notification(
+                sender.notification(CLAIMS, key.public_jwk()),
+                decryption_keys={recipient.key.kid: recipient.key, new_key.kid: new_key},
+                sender_keys=old_and_new,
+                issuer=ISSUER,
+                client_id=CLIENT,
+                at=AT,
+            )
+            assert opened.jti == "n-1"

@@ -1,9 +1,9 @@
 import pytest
 
-from app.crypto.signing_keys import KeySet
-from app.receiver.errors import ServiceUnreachable
-from app.receiver.sender_keys import KEEP_SECONDS, REFETCH_SECONDS, SenderKeys
 from tests.receiver.service_stand_in import Sender
+from throughcare_receiver.errors import TryLater
+from throughcare_receiver.keys import KeySet
+from throughcare_receiver.sender_keys import KEEP_SECONDS, REFETCH_SECONDS, SenderKeys
 
 
 class Source:
@@ -17,7 +17,7 @@ class Source:
 
     def fetch(self) -> KeySet:
         if self.is_down:
-            raise ServiceUnreachable("down")
+            raise TryLater("down")
         self.fetches += 1
         return self.keys
 
@@ -51,13 +51,13 @@ def test_old_keys_are_not_used_while_the_service_is_down(source: Source, keys: S
     keys.current()
     source.is_down = True
     source.now += KEEP_SECONDS + 1
-    with pytest.raises(ServiceUnreachable):
+    with pytest.raises(TryLater):
         keys.current()
 
 
 def test_newer_keys_are_fetched_once_in_thirty_seconds(source: Source, keys: SenderKeys) -> None:
     seen = keys.current()
-    with pytest.raises(ServiceUnreachable, match="just now"):
+    with pytest.raises(TryLater, match="just now"):
         keys.newer_than(seen)
     source.now += REFETCH_SECONDS
     source.rotate()

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from app.crypto.signing_keys import KeySet
-from app.receiver.errors import ServiceUnreachable
+from throughcare_receiver.errors import TryLater
+from throughcare_receiver.keys import KeySet
 
 REFETCH_SECONDS: Final = 30.0
 """Least time between two fetches for keys that we do not have: strangers can name any key."""
@@ -24,7 +24,7 @@ class SenderKeys:
         """Nothing is fetched yet.
 
         Args:
-            fetch: gets the keys from the service; raises ServiceError when it cannot.
+            fetch: gets the keys from the service; what it raises goes through.
             monotonic: seconds of a clock that is never set.
         """
         self._fetch = fetch
@@ -34,11 +34,7 @@ class SenderKeys:
         self._fetched_at = 0.0
 
     def current(self) -> KeySet:
-        """The keys, fetched when there are none or they are old.
-
-        Raises:
-            ServiceError: they are needed and cannot be fetched.
-        """
+        """The keys, fetched when there are none or they are old."""
         with self._lock:
             if self._keys is None or self._age() > KEEP_SECONDS:
                 return self._refetch()
@@ -48,15 +44,14 @@ class SenderKeys:
         """Other keys than those seen: a token names a key that was not among them.
 
         Raises:
-            ServiceUnreachable: the last fetch was just now. The token cannot be judged yet;
-                to call it wrong would lose a notice signed with a key that is very new.
-            ServiceError: they cannot be fetched.
+            TryLater: the last fetch was just now. The token cannot be judged yet; to call it
+                wrong would lose a notice signed with a key that is very new.
         """
         with self._lock:
             if self._keys is not None and self._keys is not seen:
                 return self._keys
             if self._keys is not None and self._age() < REFETCH_SECONDS:
-                raise ServiceUnreachable("the service's keys were fetched just now")
+                raise TryLater("the service's keys were fetched just now")
             return self._refetch()
 
     def _age(self) -> float:

@@ -6,15 +6,16 @@ put forward as another (RFC 8725, section 3.11).
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from app.crypto.signing import sign
-from app.crypto.signing_keys import SigningKey
+from throughcare_receiver.keys import SigningKey
+from throughcare_receiver.signed import sign
 
-ASSERTION_TYP = "JWT"
-ACKNOWLEDGEMENT_TYP = "throughcare-acknowledgement+jwt"
-VERIFICATION_TYP = "throughcare-verification+jwt"
+ASSERTION_TYP: Final = "JWT"
+ACKNOWLEDGEMENT_TYP: Final = "throughcare-acknowledgement+jwt"
+VERIFICATION_TYP: Final = "throughcare-verification+jwt"
 
-ASSERTION_SECONDS = 120
+ASSERTION_SECONDS: Final = 120
 """How long an assertion is good for: one request, and clocks that differ. At most 300 is taken."""
 
 
