@@ -8,6 +8,7 @@ COPY requirements.lock requirements.in pyproject.toml README.md ./
 RUN python -m venv /opt/venv \
  && /opt/venv/bin/python -m pip install --no-cache-dir --require-hashes --requirement requirements.lock
 COPY app app
+COPY throughcare_receiver throughcare_receiver
 COPY migrations migrations
 COPY policies policies
 RUN /opt/venv/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation --editable .

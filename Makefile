@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types layers unit fuzz faults bench openapi schema lock clean
+.PHONY: demo test check lint types layers unit fuzz faults bench openapi openapi-rules vectors-javascript schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
@@ -28,11 +28,12 @@ layers:
 unit:
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
-fuzz: $(VENV)/checks  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
+fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
 	$(BIN)/python -m tests.policy.fuzz
 	$(BIN)/python -m tests.policy.mutants
 	THROUGHCARE_ALLOW_ILLUSTRATIVE=true $(BIN)/throughcare policy prove --policies policies
-	THROUGHCARE_TEST_ORACLE_REQUESTS=100000 $(BIN)/python -m pytest tests/isolation
+	THROUGHCARE_TEST_ORACLE_REQUESTS=100000 $(BIN)/python -m pytest tests/isolation/test_oracle.py
+	THROUGHCARE_TEST_EFFORT=10 $(BIN)/python -m pytest tests/api/test_contract_holds.py
 	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto --dist worksteal $$(grep -rl hypothesis tests --include='test_*.py')
 
 faults: $(VENV)/checks  ## The long run of kills
@@ -41,8 +42,20 @@ faults: $(VENV)/checks  ## The long run of kills
 bench: $(VENV)/checks  ## Speed, as a ratio to a peer in the same run
 	$(BIN)/python -m bench.policy
 
+vectors-javascript: $(VENV)/checks  ## The published vectors in JavaScript: needs Node.js 20 and npm
+	$(BIN)/python -m pytest -rs tests/throughcare_receiver/test_javascript.py
+
 openapi: $(VENV)/checks  ## Write the contract anew from the code
 	$(BIN)/python -m app.api.contract openapi/openapi.json
+
+openapi-rules:  ## Public security rules over the contract; where there is no npm it says NOT RUN
+	@if command -v npm > /dev/null; then \
+	  npm ci --prefix openapi/linter --ignore-scripts --no-audit --no-fund --silent \
+	  && openapi/linter/node_modules/.bin/spectral lint openapi/openapi.json \
+	    --ruleset openapi/linter/rules.yaml --fail-severity warn \
+	  && echo "1 passed, 0 failed"; \
+	else echo "NOT RUN: the security rules of the contract need npm"; \
+	  echo "0 passed, 0 failed, 1 skipped"; fi
 
 schema: $(VENV)/checks  ## Write the Cedar schema anew from the catalogue
 	$(BIN)/python -m app.policy.schema policies/schema.cedarschema

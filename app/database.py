@@ -323,6 +323,18 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
+def empty_journal(engine: Engine) -> None:
+    """Take what SQLite's journal holds into its file, and cut the journal to nothing.
+
+    Pages that were overwritten stand in it until then. PostgreSQL has none that is ours to cut.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def insert_new(connection: Connection, table: type[SQLModel], **values: object) -> bool:
     """Insert a row unless one of its key stands there; True when it was inserted.
 

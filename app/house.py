@@ -58,7 +58,7 @@ class House:
 
     def log_keys(self) -> LogKeys:
         """The keys that seal and index the entries of the access log."""
-        return LogKeys(log_retention=self.ring.log_retention, blind_index=self.ring.blind_index)
+        return LogKeys.of(self.ring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ class Act:
 
     `reference` is the caller's own for the person. `fields` and `payload` are as the access
     log shows them: never a field value. `inputs` is what a decision was made from; the log
-    keeps it and shows it to nobody.
+    keeps it and shows it to nobody. `emergency` names what opened more than the rule does,
+    and whoever stated it.
     """
 
     operation: Operation
@@ -85,12 +86,14 @@ class Act:
     fields: JsonObject | None = None
     payload: JsonObject | None = None
     inputs: JsonObject | None = None
+    emergency: tuple[str, str] | None = None
 
 
 def record(
     connection: Connection, house: House, caller: Caller, act: Act, *, at: datetime
 ) -> AppendedEntry:
     """Append the entry of an act to the access log."""
+    override, approver = act.emergency or (None, None)
     entry = Entry(
         operation=act.operation,
         channel=act.channel,
@@ -102,7 +105,13 @@ def record(
             function=caller.officer_function,
             assurance=caller.assurance,
         ),
-        grounds=Grounds(purpose=caller.purpose, legal_basis=caller.legal_basis, case=caller.case),
+        grounds=Grounds(
+            purpose=caller.purpose,
+            legal_basis=caller.legal_basis,
+            case=caller.case,
+            emergency_override=override,
+            emergency_approver=approver,
+        ),
         subject=None if act.person_id is None else Subject(act.person_id, act.reference),
         fields=act.fields,
         payload=act.payload,

@@ -5,7 +5,7 @@ import fcntl
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import FastAPI
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Table, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -26,6 +26,7 @@ from app.activation import register
 from app.activation.evidence import Evidence
 from app.activation.loading import Terms, load
 from app.activation.register import ACTIVATION, Verified
+from app.administration import data_keys
 from app.administration.in_force import InForce
 from app.administration.policy_status import reviews_due
 from app.administration.purger import Purger
@@ -34,10 +35,12 @@ from app.api.application import make_application
 from app.api.limits import Patience, RateLimit
 from app.api.service import Service
 from app.audit.sequencer import Sequencer
+from app.crypto.claims import LEEWAY_SECONDS
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.key_ring import KeyRing
 from app.crypto.signing_keys import KeySet
 from app.database import Database, make_engine, open_database
+from app.durability import make_private, open_to_others, weaknesses
 from app.house import House
 from app.notifications.addresses import EndpointRules
 from app.notifications.dispatcher import Dispatcher
@@ -49,7 +52,11 @@ from app.settings import Settings
 
 log = logging.getLogger("throughcare.main")
 
+# Clocks of several machines differ: one of them may have signed just now.
+LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
 PROJECT = Path(__file__).parent.parent
+
+NO_TABLES = "the tables are not of this version: run `throughcare init`"
 
 Clock = Callable[[], datetime]
 
@@ -127,7 +134,8 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     """The house of an installation that can start; raises what speaks against starting it."""
     house = make_house(settings, at=clock())
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        at = clock()
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
     _say_if_the_folder_differs(settings, house)
     return house
 
@@ -157,7 +165,8 @@ async def running(
     """A service with its dispatcher and sequencer at work; all of it ends with the block."""
     house = house or make_house(settings, at=clock())
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        at = clock()
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
@@ -180,9 +189,17 @@ def opened(settings: Settings) -> Iterator[Database]:
     NotReady: it cannot be opened, or somebody else holds it.
     """
     with _alone(settings):
+        file = _file_of(settings)
+        if file is not None:
+            # Where it cannot be made the database says why.
+            with suppress(OSError):
+                make_private(file)
         database = open_database(settings.database_url, before_commit=ledger.integrate)
         try:
             _check_reachable(database)
+            _check_durable(database, settings)
+            if file is not None:
+                _check_private(file)
             yield database
         finally:
             database.close()
@@ -213,17 +230,29 @@ def log_verifier(settings: Settings, ring: KeyRing) -> Verifier:
     return Verifier.of(settings.log_origin, ring.log_signing)
 
 
-def check_ready(connection: Connection, settings: Settings, house: House) -> None:
-    """Refuse to start on tables of another version, or on a log that its checkpoint disowns."""
+def check_ready(connection: Connection, settings: Settings, house: House, *, at: datetime) -> None:
+    """Refuse to start on tables of another version, without a key, or on a log that is not whole.
+
+    `at` is the present moment: it is not before the last signature under the log.
+    """
     present = MigrationContext.configure(connection).get_current_revision()
     wanted = ScriptDirectory.from_config(alembic_config()).get_current_head()
     if present != wanted:
-        raise NotReady("the tables are not of this version: run `throughcare init`")
-    check_log(connection, settings, house.ring)
+        raise NotReady(NO_TABLES)
+    check_log(connection, settings, house.ring, at=at)
+    if absent := data_keys.missing(connection, house.ring):
+        raise NotReady(
+            f"{settings.key_directory}: the key-encryption key {absent[0]} is missing, and data "
+            "hang on it: put its file back"
+        )
+    data_keys.register(connection, house.ring)
 
 
-def check_log(connection: Connection, settings: Settings, ring: KeyRing) -> None:
-    """Refuse a log that the checkpoint outside the database disowns, or that lost it."""
+def check_log(connection: Connection, settings: Settings, ring: KeyRing, *, at: datetime) -> None:
+    """Refuse a log that the checkpoint outside the database disowns, or that lost it.
+
+    And a clock that was set back: entries would tell times before those that were signed.
+    """
     file = settings.checkpoint_file
     try:
         checkpoints.check_at_start(
@@ -232,6 +261,12 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing) -> None
     except (LogContradicted, NoteRefused, CheckpointRefused, UnicodeDecodeError) as error:
         reason = "not text" if isinstance(error, UnicodeDecodeError) else error
         raise NotReady(f"the access log and `{file}` disagree: {reason}") from error
+    signed_at = checkpoints.last_signed_at(connection)
+    if signed_at is not None and at < signed_at - LEEWAY:
+        raise NotReady(
+            f"the clock says {at:%Y-%m-%dT%H:%M:%SZ}, and the access log was signed at "
+            f"{signed_at:%Y-%m-%dT%H:%M:%SZ}: set the clock right"
+        )
 
 
 def alembic_config() -> Config:
@@ -242,12 +277,11 @@ def alembic_config() -> Config:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Hold the lock beside a database file: two writing processes would wait for each other."""
-    url = make_url(settings.database_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
+    database = _file_of(settings)
+    if database is None:
         yield
         return
-    # Resolved, so that two ways to one file meet at one lock.
-    lock = Path(f"{Path(url.database).resolve()}.lock")
+    lock = Path(f"{database}.lock")
     try:
         file = lock.open("w")
     except OSError as error:
@@ -260,6 +294,31 @@ def _alone(settings: Settings) -> Iterator[None]:
                 "another process of Throughcare works on this database; stop it first"
             ) from None
         yield
+
+
+def _file_of(settings: Settings) -> Path | None:
+    """The file of an embedded database, or None where there is a server."""
+    url = make_url(settings.database_url)
+    embedded = url.get_backend_name() == "sqlite" and url.database
+    # Resolved, so that two ways to one file meet.
+    return Path(url.database or "").resolve() if embedded else None
+
+
+def _check_durable(database: Database, settings: Settings) -> None:
+    """Refuse a database whose commits may be lost: the record of a disclosure would be, too."""
+    found = database.read_blocking(weaknesses)
+    if found and not settings.allow_unsafe_database:
+        raise NotReady(
+            f"the database is not safe: {'; '.join(found)}. On data that nobody needs, "
+            "THROUGHCARE_ALLOW_UNSAFE_DATABASE=true starts it all the same"
+        )
+    for one in found:
+        log.warning("NOT FOR REAL DATA: the database may lose what was recorded: %s", one)
+
+
+def _check_private(file: Path) -> None:
+    for one in open_to_others(file):
+        raise NotReady(f"{one}: must be a file that only its owner can use (chmod 600)")
 
 
 def _check_reachable(database: Database) -> None:
@@ -290,20 +349,27 @@ def terms(settings: Settings, profile: Profile, at: datetime) -> Terms:
 
 def _verified(settings: Settings, ring: KeyRing) -> Verified:
     """The bundle in force, held against the access log; read without the lock of a writer."""
+    with reading(settings, ACTIVATION) as connection:
+        return register.verify(connection, Evidence(connection, LogKeys.of(ring)))
+
+
+@contextmanager
+def reading(settings: Settings, table: Table) -> Iterator[Connection]:
+    """A connection that reads, also beside a running service; NotReady without this table."""
+    file = _file_of(settings)
+    # To look at it must not make it.
+    if file is not None and not file.exists():
+        raise NotReady(NO_TABLES)
     engine = make_engine(settings.database_url)
     try:
         with engine.connect().execution_options(read_only=True) as connection:
-            if not inspect(connection).has_table(ACTIVATION.name):
-                raise NotReady("the tables are not of this version: run `throughcare init`")
-            return register.verify(connection, Evidence(connection, _log_keys(ring)))
+            if not inspect(connection).has_table(table.name):
+                raise NotReady(NO_TABLES)
+            yield connection
     except DBAPIError as error:
         raise NotReady(f"the database cannot be opened: {error.orig}") from error
     finally:
         engine.dispose()
-
-
-def _log_keys(ring: KeyRing) -> LogKeys:
-    return LogKeys(log_retention=ring.log_retention, blind_index=ring.blind_index)
 
 
 def _say_if_the_folder_differs(settings: Settings, house: House) -> None:

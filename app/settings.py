@@ -44,6 +44,9 @@ class Settings:
 
     # SQLAlchemy URL: `sqlite:///FILE`, or `postgresql+psycopg://...` for more than one machine.
     database_url: str = "sqlite:///throughcare.db"
+    # Start on a database that may lose commits: for tests and trials on data that nobody needs.
+    # Said loudly at every start. An entry that is lost was a disclosure that nobody can prove.
+    allow_unsafe_database: bool = False
     # Folder of the key files, readable by the service's user alone. `throughcare init` makes it.
     key_directory: Path = Path("keys")
     # The last signed checkpoint of the access log, kept outside the database on purpose.

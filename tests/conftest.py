@@ -12,9 +12,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from app.access_log.ledger import integrate
+from app.administration import data_keys
 from app.database import Database, make_engine, open_database
 from app.tables import METADATA
 from tests import effort as effort  # noqa: PLC0414 - it says how long properties are tried
+from tests.keys import RING
 from tests.world import World, running_world
 
 # Full collections over a large heap cost a tenth of the run.
@@ -106,6 +108,7 @@ def with_empty_tables(url: str) -> str:
             connection.execute(text("CREATE SCHEMA public"))
             METADATA.create_all(connection)
             connection.execute(text(f"COMMENT ON SCHEMA public IS '{FROM_MODELS}'"))
+        data_keys.register(connection, RING)
     engine.dispose()
     return url
 
@@ -124,6 +127,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "throughcare.db"
     engine = make_engine(f"sqlite:///{path}")
     METADATA.create_all(engine)
+    with engine.begin() as connection:
+        data_keys.register(connection, RING)
     engine.dispose()  # the last connection takes the journal into the file
     return path
 

@@ -8,11 +8,24 @@ import pytest
 ROOT = Path(__file__).parent.parent
 NAMED = re.compile(r"`([a-z_]+/test_[a-z_]+\.py|[a-z_]+/forgeries\.py)`")
 
+FUNCTION = re.compile(r"`([a-z_]+/test_[a-z_]+\.py)::(test_[a-z0-9_]+)`")
+
 
 def test_every_test_that_the_threat_model_names_is_there() -> None:
     named = NAMED.findall((ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8"))
     assert len(named) > 20
     assert [name for name in named if not (ROOT / "tests" / name).exists()] == []
+
+
+def test_every_test_of_the_table_of_what_is_tried_is_there() -> None:
+    named = set(FUNCTION.findall((ROOT / "docs" / "hardening.md").read_text(encoding="utf-8")))
+    assert len(named) > 40
+    missing = [
+        f"{file}::{function}"
+        for file, function in named
+        if f"def {function}(" not in (ROOT / "tests" / file).read_text(encoding="utf-8")
+    ]
+    assert missing == []
 
 
 @pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "docs/threat-model.md"])

@@ -123,7 +123,7 @@ def grow(settings: Settings, house: House, entries: int) -> None:
 def ready(settings: Settings, house: House) -> None:
     """Whether it would start."""
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=AT))
 
 
 def refusal(settings: Settings, house: House) -> str:

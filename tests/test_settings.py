@@ -14,6 +14,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
         "postgresql+psycopg://service@db/throughcare",
         "postgresql+psycopg://service@db/throughcare",
     ),
+    "allow_unsafe_database": ("true", True),
     "key_directory": ("/run/secrets/keys", Path("/run/secrets/keys")),
     "checkpoint_file": ("/srv/log/checkpoint", Path("/srv/log/checkpoint")),
     "policies_directory": ("/etc/policies", Path("/etc/policies")),

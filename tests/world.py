@@ -5,7 +5,7 @@ and sequencer at work; only the clock can be set. Agencies speak to it as they w
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,10 +20,10 @@ from sqlalchemy import Connection
 
 from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
+from app.api.connections import BoundedConnection
 from app.api.service import Service
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
-from app.crypto.sealing_keys import DecryptionKey
 from app.demo.stage import free_port
 from app.house import House
 from app.main import create_app, make_house
@@ -34,6 +34,7 @@ from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.new_agency import NewAgency, write_configuration
 from app.settings import Settings
+from throughcare_receiver.keys import DecryptionKey
 
 START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 POLICIES = Path(__file__).parent.parent / "policies"
@@ -96,8 +97,12 @@ class World:
         purpose: str | None = None,
         municipalities: tuple[str, ...] = ("XK-GJILAN",),
         standing_acceptance: bool = False,
+        decryption: DecryptionKey | None = None,
     ) -> AgencyClient:
-        """Register an agency with one client and one officer; a client that speaks for it."""
+        """Register an agency with one client and one officer; a client that speaks for it.
+
+        `decryption` is the key of an agency that shares one because nothing is sealed to it.
+        """
         chosen = purpose or ROLE_PURPOSES[role][0]
         equipment = write_configuration(
             self.folder / agency_id,
@@ -106,7 +111,7 @@ class World:
             officer=f"{agency_id}-officer",
             purpose=chosen,
             legal_basis=f"illustrative:{role}",
-            decryption=next(self._sealing_keys),
+            decryption=decryption or next(self._sealing_keys),
         )
         self.agencies[agency_id] = equipment
         record = AgencyRecord(
@@ -193,6 +198,8 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
         "port": port,
         "allow_illustrative": True,
         "allow_loopback_delivery": True,
+        # The server of the tests spares itself its disk: see tests/conftest.py.
+        "allow_unsafe_database": url.startswith("postgresql"),
         "dispatch_interval": 0.1,
         "checkpoint_interval": 0.1,
         "retry_base_seconds": 0.1,
@@ -204,18 +211,25 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
     clock = Clock()
     prepare(settings, at=clock())
     house = make_house(settings, at=clock())
-    with _served(settings, clock, house) as service:
+    with served(settings, clock, house) as service:
         world = World(folder=folder, settings=settings, clock=clock, service=service)
         yield world
         world.close()
 
 
 @contextmanager
-def _served(settings: Settings, clock: Clock, house: House) -> Iterator[Service]:
+def served(settings: Settings, clock: Callable[[], datetime], house: House) -> Iterator[Service]:
     """The application on a real server in a thread of its own."""
     app = create_app(settings, clock=clock, house=house)
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="on")
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=settings.port,
+            http=BoundedConnection,
+            log_config=None,
+            lifespan="on",
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

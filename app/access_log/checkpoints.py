@@ -89,6 +89,12 @@ def latest(connection: Connection) -> SignedCheckpoint | None:
     return SignedCheckpoint(Checkpoint(row.origin, row.size, row.root), row.note)
 
 
+def last_signed_at(connection: Connection) -> datetime | None:
+    """When the newest checkpoint was signed, or None before the first."""
+    query = select(CHECKPOINT.c.signed_at).order_by(CHECKPOINT.c.size.desc()).limit(1)
+    return connection.scalar(query)
+
+
 def check_against(
     connection: Connection, note: str, *, verifiers: Sequence[Verifier], origin: str
 ) -> Checkpoint:

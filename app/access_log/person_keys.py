@@ -1,6 +1,8 @@
 """Keys for one person and one year: what is destroyed when the person is erased."""
 
-from sqlalchemy import Connection, bindparam, select
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
 
 from app.access_log.sealing import LogKeys
 from app.access_log.tables import AccessLogPersonKey
@@ -12,7 +14,7 @@ from app.problems import Unavailable
 PERSON_KEY = table_of(AccessLogPersonKey)
 
 # Every append asks for a key, so the statement is made once: see the ledger.
-_FIND = select(PERSON_KEY.c.wrapped_key).where(
+_FIND = select(PERSON_KEY).where(
     PERSON_KEY.c.subject_index == bindparam("subject"), PERSON_KEY.c.year == bindparam("in_year")
 )
 
@@ -22,10 +24,8 @@ def find(connection: Connection, subject_index: str, year: int, *, keys: LogKeys
 
     Raises DecryptionFailed when the stored key was altered.
     """
-    wrapped = connection.scalar(_FIND, {"subject": subject_index, "in_year": year})
-    if wrapped is None:
-        return None
-    return at_rest.unwrap(keys.log_retention, wrapped, _associated_data(subject_index, year))
+    row = connection.execute(_FIND, {"subject": subject_index, "in_year": year}).one_or_none()
+    return None if row is None else unwrap(row, keys)
 
 
 def find_or_create(
@@ -39,11 +39,8 @@ def find_or_create(
     if key := find(connection, subject_index, year, keys=keys):
         return key
     key = random(at_rest.KEY_BYTES)
-    wrapped = at_rest.wrap(
-        keys.log_retention,
-        key,
-        _associated_data(subject_index, year),
-        nonce=random(at_rest.NONCE_BYTES),
+    wrapped = keys.key_encryption.wrap(
+        key, context(subject_index, year), nonce=random(at_rest.NONCE_BYTES)
     )
     created = insert_new(
         connection,
@@ -51,6 +48,7 @@ def find_or_create(
         subject_index=subject_index,
         year=year,
         wrapped_key=wrapped,
+        key_encryption_key_id=keys.key_encryption.active_id,
     )
     if created:
         return key
@@ -60,5 +58,14 @@ def find_or_create(
     raise Unavailable("the key of this person was taken away at this very moment")
 
 
-def _associated_data(subject_index: str, year: int) -> bytes:
+def unwrap(row: Row[Any], keys: LogKeys) -> bytes:
+    """The key of a row. DecryptionFailed."""
+    place = context(row.subject_index, row.year)
+    if row.key_encryption_key_id is None:
+        return at_rest.unwrap(keys.log_retention, row.wrapped_key, place)
+    return keys.key_encryption.unwrap(row.key_encryption_key_id, row.wrapped_key, place)
+
+
+def context(subject_index: str, year: int) -> bytes:
+    """What a wrapped key belongs to: for another person or year it does not open."""
     return f"access log person key/{subject_index}/{year}".encode()

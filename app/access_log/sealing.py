@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 import orjson
 
@@ -17,7 +18,8 @@ from app.access_log import canonical_json
 from app.access_log.entry import PERSONAL_SECTIONS, Entry
 from app.access_log.merkle import leaf_hash
 from app.crypto import at_rest
-from app.crypto.key_ring import RandomBytes
+from app.crypto.key_encryption import KeyEncryptionKeys
+from app.crypto.key_ring import KeyRing, RandomBytes
 
 LEAF_VERSION = 1
 ID_BYTES = 16
@@ -30,10 +32,26 @@ PERSONAL = "personal"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogKeys:
-    """Keys of the log, 32 bytes each."""
+    """Keys of the log.
+
+    Attributes:
+        log_retention: seals the sections that outlive a person's erasure, 32 bytes.
+        blind_index: makes the fingerprints under which entries are found, 32 bytes.
+        key_encryption: wrap the keys per person and year.
+    """
 
     log_retention: bytes = field(repr=False)
     blind_index: bytes = field(repr=False)
+    key_encryption: KeyEncryptionKeys = field(repr=False)
+
+    @classmethod
+    def of(cls, ring: KeyRing) -> Self:
+        """The keys of the log among all keys of the service."""
+        return cls(
+            log_retention=ring.log_retention,
+            blind_index=ring.blind_index,
+            key_encryption=ring.key_encryption,
+        )
 
     def subject_index(self, person: str) -> str:
         """The keyed fingerprint under which the entries about a person are found."""

@@ -111,3 +111,5 @@ class AccessLogPersonKey(SQLModel, table=True):
     subject_index: str = Field(primary_key=True)
     year: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     wrapped_key: bytes
+    # None under the key of the retained sections, as all were before they could be wrapped anew.
+    key_encryption_key_id: str | None = Field(default=None, foreign_key="key_encryption_key.key_id")

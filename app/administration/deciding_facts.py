@@ -1,7 +1,9 @@
 """Deciding facts about a person: stated, confirmed by somebody else, ended, reviewed."""
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Self
 
 from sqlalchemy import Connection
 
@@ -10,6 +12,7 @@ from app.administration.consents import latest_expiry
 from app.administration.fact_rules import (
     BY_OFFICE,
     LONGEST,
+    REVIEW_WITHIN,
     RULES,
     Rule,
     Statement,
@@ -22,6 +25,7 @@ from app.administration.standing import (
     Standing,
     refusal,
     require_officer,
+    require_proven,
     standing,
     standing_towards,
 )
@@ -29,13 +33,22 @@ from app.agencies import registry
 from app.agencies.tokens import Caller
 from app.cases import facts, references, steps
 from app.cases.fact import Fact, Kind, Status
-from app.cases.facts import NewFact
+from app.cases.facts import KeptFact, NewFact
 from app.house import Act, House, Refusal, record
 from app.outbox.planning import catch_up
 from app.problems import Conflict, FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
 
+log = logging.getLogger("throughcare.emergency")
+
 ONE_DAY = timedelta(days=1)
 UNKNOWN_FACT = NotFound("no such fact")
+
+
+class ReviewOverdue(Conflict):
+    """An emergency of this agency was not reviewed in time: until it is, there is no further."""
+
+    title = "A review is overdue"
+    slug = "review-overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,10 @@ class Stated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueReview:
-    """An emergency that somebody else has to look at. `reference` is the custodian's own."""
+    """An emergency that somebody else has to look at, until `due_at`.
+
+    `reference` is the custodian's own.
+    """
 
     fact_id: str
     reference: str | None
@@ -56,7 +72,29 @@ class DueReview:
     fields: tuple[str, ...]
     stated_by: str
     stated_at: datetime
+    ends_at: datetime | None
+    due_at: datetime
+    overdue: bool
     reason: str
+    narrative: str
+
+    @classmethod
+    def of(cls, kept: KeptFact, reference: str | None, *, at: datetime) -> Self:
+        """The review of an emergency as it is due at this moment."""
+        due_at = kept.asserted_at + REVIEW_WITHIN
+        return cls(
+            fact_id=kept.fact.fact_id,
+            reference=reference,
+            agency=kept.fact.agency_id,
+            fields=kept.fact.parts,
+            stated_by=f"{kept.fact.by_agency}/{kept.fact.by_officer}",
+            stated_at=kept.asserted_at,
+            ends_at=kept.fact.expires_at,
+            due_at=due_at,
+            overdue=due_at <= at,
+            reason=str(kept.details.get("reason", "")),
+            narrative=str(kept.details.get("narrative", "")),
+        )
 
 
 def state(
@@ -72,12 +110,17 @@ def state(
         if not rule.may_state(place, caller, statement):
             raise refusal(place, "this fact is for others to state")
         _require_in_person(house, caller)
+        if statement.kind is Kind.EMERGENCY_ACCESS:
+            _require_emergency(connection, caller, at=at)
         _check(connection, house, statement, rule, place, at=at)
         new = _new(house, caller, statement, place, at=at)
         fact = facts.state(connection, new, ring=house.ring, at=at, random=house.random)
     except ThroughcareError as problem:
         return refuse_fact(connection, house, caller, statement.kind, problem, at=at)
     if fact.fact_id == new.fact.fact_id:
+        if statement.kind is Kind.EMERGENCY_ACCESS:
+            # At once, to whoever watches the service; nobody is named.
+            log.warning("ALARM: emergency access %s was opened", fact.fact_id)
         _moved(connection, house, caller, fact, at=at, evidence=statement.evidence_sha256)
     return Stated(fact.fact_id, fact.status)
 
@@ -167,19 +210,15 @@ def due_reviews(
     for one in kept:
         _read(connection, house, caller, one.fact, at=at)
     return [
-        DueReview(
-            fact_id=one.fact.fact_id,
-            reference=references.of(
+        DueReview.of(
+            one,
+            references.of(
                 connection,
                 ring=house.ring,
                 agency_id=caller.agency_id,
                 person_id=str(one.fact.person_id),
             ),
-            agency=one.fact.agency_id,
-            fields=one.fact.parts,
-            stated_by=f"{one.fact.by_agency}/{one.fact.by_officer}",
-            stated_at=one.asserted_at,
-            reason=str(one.details.get("reason", "")),
+            at=at,
         )
         for one in kept
     ]
@@ -202,6 +241,13 @@ def _read(
 def _require_in_person(house: House, caller: Caller) -> None:
     if caller.role not in BY_OFFICE:
         require_officer(house, caller)
+
+
+def _require_emergency(connection: Connection, caller: Caller, *, at: datetime) -> None:
+    """An officer who is proven, whatever the setting says, of an agency that owes no review."""
+    require_proven(caller)
+    if facts.owes_review(connection, by_agency=caller.agency_id, stated_by=at - REVIEW_WITHIN):
+        raise ReviewOverdue("an earlier emergency has to be reviewed first")
 
 
 def _find(

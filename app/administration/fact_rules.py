@@ -31,8 +31,10 @@ HEALTH = "health_provider"
 # These act by their office, not by an officer in person.
 BY_OFFICE = frozenset({COURT, CHILD_PROTECTION, VICTIM_SUPPORT})
 
-# A break-glass holds for a day at most; a real emergency is over or has found another basis.
-EMERGENCY_HOURS = 24
+# A break-glass holds for an hour at most: who needs longer says so again, and is reviewed again.
+EMERGENCY_MINUTES = 60
+# Within this time somebody else has looked at it, or no further one is opened (docs/adr/0011).
+REVIEW_WITHIN = timedelta(hours=24)
 # An order, an approval or a designation is asked for anew after a year.
 LONGEST = timedelta(days=366)
 # What has to be answered with yes before data go to another country (compare Directive (EU)
@@ -61,7 +63,7 @@ class Statement:
         parts: paths of fields, or sections.
         element: the reference of a nested person.
         expires_on: its last legal day, where a day is stated.
-        hours: how long it lasts, where hours are stated.
+        minutes: how long it lasts, where minutes are stated.
         evidence_sha256: of the document, in hex.
         details: reasons and answers, kept sealed.
     """
@@ -73,7 +75,7 @@ class Statement:
     parts: tuple[str, ...] = ()
     element: str | None = None
     expires_on: date | None = None
-    hours: int | None = None
+    minutes: int | None = None
     evidence_sha256: str | None = None
     details: Mapping[str, Any] | None = None
 
@@ -273,4 +275,4 @@ def status_denied(statement: Statement) -> bool:
 
 def emergency_end(statement: Statement, *, at: datetime) -> datetime:
     """When an emergency ends by itself."""
-    return at + timedelta(hours=min(statement.hours or EMERGENCY_HOURS, EMERGENCY_HOURS))
+    return at + timedelta(minutes=min(statement.minutes or EMERGENCY_MINUTES, EMERGENCY_MINUTES))

@@ -67,7 +67,13 @@ def require_officer(house: House, caller: Caller) -> None:
     identity provider, not only named by its client, the officer must be where the setting
     `require_proven_officers` demands it.
     """
-    if house.require_proven_officers and caller.assurance != "proven":
+    if house.require_proven_officers:
+        require_proven(caller)
+
+
+def require_proven(caller: Caller) -> None:
+    """Only an officer whom the agency's own identity provider has proven may go on."""
+    if caller.assurance != "proven":
         raise Forbidden("this is for an officer whom the agency's identity provider has proven")
 
 

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.agencies.oauth import OAuthError
+from app.api.head import Head
 from app.api.service import spend_after_failure
 from app.crypto.possession import PROOF_ALGORITHMS
 from app.files.findings import findings
@@ -134,6 +135,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ThroughcareError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _routing)
+    app.add_middleware(Head)
+    # The last one stands around the others.
     app.add_middleware(Shield)
 
 
@@ -172,14 +175,13 @@ def _routing(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     """The methods of this path (RFC 9110, section 15.5.6); the router names its first route's."""
-    return sorted(
-        {
-            method
-            for route in iter_route_contexts(request.app.routes)
-            if route.path_regex.match(request.scope["path"])
-            for method in route.methods or ()
-        }
-    )
+    taken = {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.path_regex.match(request.scope["path"])
+        for method in route.methods or ()
+    }
+    return sorted(taken | {"HEAD"} if "GET" in taken else taken)
 
 
 def _add_headers(message: MutableMapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from app.api import (
     policy,
     published_log,
     referral_codes,
+    registry,
     release_events,
     retention,
     subscriptions,
@@ -44,7 +45,8 @@ def make_application() -> Application:
         version="1",
         description=DESCRIPTION,
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
-        servers=[{"url": "/"}],
+        # Callers are agencies under an agreement, none of them inside this service.
+        servers=[{"url": "/", "x-internal": False}],
         docs_url=None,
         redoc_url=None,
         # An address with a slash too many is none: no answer repeats it in a Location.
@@ -63,6 +65,7 @@ def make_application() -> Application:
         feeds,
         access_log,
         published_log,
+        registry,
         policy,
         health,
     )

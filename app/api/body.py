@@ -3,6 +3,7 @@
 No finding repeats what was sent.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn, TypeVar
@@ -10,8 +11,15 @@ from typing import Any, NoReturn, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
+from app.api.service import service_of
 from app.files.findings import field_errors
-from app.problems import BodyTooLarge, InvalidInput, MalformedBody, UnsupportedMediaType
+from app.problems import (
+    BodyTooLarge,
+    InvalidInput,
+    MalformedBody,
+    RequestTimedOut,
+    UnsupportedMediaType,
+)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -21,11 +29,22 @@ NDJSON = "application/x-ndjson"
 FORM = "application/x-www-form-urlencoded"
 # Deeper than any document of the catalogue; the parser itself must not run out of stack.
 DEPTH = 32
+# A megabyte in a minute is a poor line; with the usual wait of twenty seconds this is one.
+PARTS = 3
 
 
 async def read_bytes(request: Request, *, types: tuple[str, ...], limit: int) -> bytes:
-    """The whole body, held to its content type and to `limit` bytes, declared or not."""
-    return b"".join([chunk async for chunk in stream(request, types=types, limit=limit)])
+    """The whole body, held to its content type and to `limit` bytes, declared or not.
+
+    Each part of it has to come in time, and all of it in `PARTS` such times: who sends drop by
+    drop would else hold a request open for days.
+    """
+    seconds = PARTS * service_of(request).settings.body_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            return b"".join([chunk async for chunk in stream(request, types=types, limit=limit)])
+    except TimeoutError:
+        raise RequestTimedOut("the body did not come in time") from None
 
 
 async def stream(request: Request, *, types: tuple[str, ...], limit: int) -> AsyncIterator[bytes]:
@@ -51,9 +70,11 @@ async def read_json(request: Request, *, limit: int, types: tuple[str, ...] = (J
     return parse_json(await read_bytes(request, types=types, limit=limit))
 
 
-async def read_model(request: Request, model: type[M], *, limit: int) -> M:
+async def read_model(
+    request: Request, model: type[M], *, limit: int, types: tuple[str, ...] = (JSON,)
+) -> M:
     """The body as a valid value of a model."""
-    content = await read_json(request, limit=limit)
+    content = await read_json(request, limit=limit, types=types)
     try:
         return model.model_validate(content)
     except ValidationError as error:

@@ -40,14 +40,15 @@ def accepts(model: type[BaseModel] | tuple[type[BaseModel], ...], *types: str) -
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of the errors that a route may answer, with their titles.
 
-    Whoever has to say who calls may also be told to wait, or be given up.
+    Whoever has to say who calls may also be told that the purpose is another one, or to wait,
+    or be given up.
     """
-    waits = (408, 429) if 401 in statuses else ()  # noqa: PLR2004 - RFC 9110
+    also = (403, 408, 429) if 401 in statuses else ()  # noqa: PLR2004 - RFC 9110
     titles = {error.status: error.title for error in _tree(ThroughcareError)}
     schema = {"$ref": REFERENCE_TEMPLATE.format(model="Problem")}
     return {
         status: {"description": titles[status], "content": {PROBLEM: {"schema": schema}}}
-        for status in sorted({*statuses, *waits})
+        for status in sorted({*statuses, *also})
     }
 
 
@@ -75,6 +76,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         }
     }
     _secure(contract["paths"])
+    _may_fail(contract["paths"])
     return contract
 
 
@@ -89,6 +91,13 @@ def _secure(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
         if path.startswith(PROTECTED):
             for operation in operations.values():
                 operation["security"] = [{"client": []}]
+
+
+def _may_fail(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
+    """Any operation may meet what nobody expected; it then tells nothing."""
+    for operations in paths.values():
+        for operation in operations.values():
+            operation["responses"] |= {str(n): one for n, one in problems(500).items()}
 
 
 def _tree(error: type[ThroughcareError]) -> list[type[ThroughcareError]]:

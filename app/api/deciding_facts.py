@@ -18,6 +18,7 @@ from app.api.body import JSON, read_model
 from app.api.contract import accepts, problems
 from app.api.models import REFERENCE, Model
 from app.api.service import grant_of, perform, service_of
+from app.audit.read_emergencies import unreviewed
 from app.audit.read_facts import ReadFact, facts_about
 from app.cases.fact import Kind
 from app.house import House, Refusal
@@ -216,7 +217,11 @@ async def withdraw_relative_consent(request: Request, fact_id: Id) -> Response:
     **_stating(models.NewEmergencyAccess),
 )
 async def open_in_emergency(request: Request) -> Response:
-    """By the custodian for an agency it names, or by a health provider for itself."""
+    """By the custodian for an agency it names, or by a health provider for itself.
+
+    For an hour at most, by an officer whom the agency's identity provider has proven. Somebody
+    else reviews it within a day; until an overdue review is done, no further one is opened.
+    """
     return await _state(
         request,
         models.NewEmergencyAccess,
@@ -225,8 +230,8 @@ async def open_in_emergency(request: Request) -> Response:
             reference=asked.reference,
             agency=asked.agency,
             parts=tuple(asked.fields),
-            hours=asked.hours,
-            details={"reason": asked.reason},
+            minutes=asked.minutes,
+            details={"reason": asked.reason, "narrative": asked.narrative},
         ),
     )
 
@@ -238,11 +243,13 @@ async def open_in_emergency(request: Request) -> Response:
     response_model=models.DueReviews,
 )
 async def list_due_reviews(request: Request) -> Response:
-    """About persons in the caller's keeping, oldest first."""
+    """About persons in the caller's keeping; for an auditor all of them. Oldest first."""
 
     def door(
         connection: Connection, house: House, caller: Caller, at: datetime
     ) -> list[DueReview] | Refusal:
+        if (kept := unreviewed(connection, house, caller, at=at)) is not None:
+            return [DueReview.of(one, one.fact.person_id, at=at) for one in kept]
         return deciding_facts.due_reviews(connection, house, caller, at=at)
 
     return json_answer({"reviews": [asdict(one) for one in await perform(request, door)]})
@@ -259,7 +266,7 @@ async def review_emergency(request: Request, fact_id: Id) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/emergency-access/{fact_id}/end", summary="Close before the hours are over", **ENDING)
+@router.post("/emergency-access/{fact_id}/end", summary="Close before the time is over", **ENDING)
 async def end_emergency(request: Request, fact_id: Id) -> Response:
     """By the custodian or whoever opened; it is still to be reviewed."""
     return await _end(request, Kind.EMERGENCY_ACCESS, fact_id)

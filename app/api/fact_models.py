@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field as Member
 
-from app.administration.fact_rules import EMERGENCY_HOURS
+from app.administration.fact_rules import EMERGENCY_MINUTES
 from app.api.models import Identifier, Model, Reference
 from app.files import formats
 from app.files.formats import DATE
@@ -16,7 +16,8 @@ Digest = Annotated[str, Member(pattern=r"^[0-9a-f]{64}$", description="SHA-256 o
 Paths = Annotated[list[Identifier], Member(min_length=1, max_length=104)]
 # The reference of a nested person, as the file has it.
 PersonReference = Annotated[str, formats.REFERENCE]
-Reason = Annotated[str, Text(500)]
+# What happened, in the words of the officer: a reviewer has to follow it.
+Narrative = Annotated[str, Text(500), Member(min_length=20)]
 
 
 class NewChildLink(Model):
@@ -81,13 +82,14 @@ class NewRelativeConsent(Model):
 
 
 class NewEmergencyAccess(Model):
-    """A life is in danger: these fields are open to this agency for some hours."""
+    """A life is in danger: these fields, and no others, are open to this agency for an hour."""
 
     reference: Reference
     agency: Identifier
     fields: Annotated[list[Identifier], Member(min_length=1, max_length=8)]
-    reason: Reason
-    hours: Annotated[int, Member(ge=1, le=EMERGENCY_HOURS)] = EMERGENCY_HOURS
+    reason: Literal["danger_to_life", "danger_of_serious_harm", "urgent_treatment"]
+    narrative: Narrative
+    minutes: Annotated[int, Member(ge=1, le=EMERGENCY_MINUTES)] = EMERGENCY_MINUTES
 
 
 class NewDesignation(Model):
@@ -105,7 +107,10 @@ class StatedFact(Model):
 
 
 class DueReview(Model):
-    """An emergency that somebody else than its author has to look at."""
+    """An emergency that somebody else than its author has to look at, until `due_at`.
+
+    `reference` is the custodian's own; an auditor reads the person as the log names it.
+    """
 
     fact_id: str
     reference: str | None
@@ -113,11 +118,15 @@ class DueReview(Model):
     fields: list[str]
     stated_by: str
     stated_at: datetime
+    ends_at: datetime | None
+    due_at: datetime
+    overdue: bool
     reason: str
+    narrative: str
 
 
 class DueReviews(Model):
-    """Emergencies about persons in the caller's keeping that are not reviewed."""
+    """Emergencies that are not reviewed: about persons in the caller's keeping, or all."""
 
     reviews: list[DueReview]
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
+from app.administration.registry import revoke_token as end_token
 from app.agencies import proven_officers, registry, token_status, tokens
 from app.agencies.clients import ASSERTION_ALGORITHMS, ClientAssertion
 from app.agencies.details import DETAILS_TYPE
@@ -22,6 +23,7 @@ from app.agencies.token_status import TokenQuestion
 from app.agencies.tokens import TokenRequest
 from app.api.answers import json_answer
 from app.api.body import FORM, read_bytes
+from app.api.contract import problems
 from app.api.models import Token, TokenError, TokenStatus
 from app.api.service import ProofRefused, Service, proof_of, service_of
 from app.crypto.json_web_keys import public_jwks
@@ -39,6 +41,8 @@ HINT = "token_type_hint"
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": TokenError},
     401: {"model": TokenError},
+    # What is no form at all, or cannot be recorded, is told as everywhere else.
+    **problems(408, 413, 415, 503),
 }
 
 
@@ -101,12 +105,8 @@ async def revoke_token(request: Request) -> Response:
     asked = _question(await _form(request, required=STATUS_MEMBERS, optional=(HINT,)))
 
     def work(connection: Connection) -> OAuthError | None:
-        return token_status.revoke(
-            connection,
-            asked,
-            keys=service.token_keys,
-            issuer=service.settings.issuer,
-            at=service.clock(),
+        return end_token(
+            connection, service.house, asked, keys=service.token_keys, at=service.clock()
         )
 
     _granted(await service.database.run(work))

@@ -21,6 +21,7 @@ from app.api.models import (
     ExplanationQuery,
     FullExplanation,
     ImportedLine,
+    ImportLine,
     InmateFileView,
 )
 from app.api.service import grant_of, perform, service_of, spend
@@ -47,9 +48,14 @@ Reference = Annotated[
         description="The caller's own reference for the person. No other agency's works.",
     ),
 ]
-IfMatch = Annotated[str | None, Header(description="The ETag of the state to change.")]
+# Room for some thirty ETags.
+Tags = 1_000
+IfMatch = Annotated[
+    str | None, Header(max_length=Tags, description="The ETag of the state to change.")
+]
 IfNoneMatch = Annotated[
-    str | None, Header(description="ETags of states that the caller has; `*`: any state.")
+    str | None,
+    Header(max_length=Tags, description="ETags of states that the caller has; `*`: any state."),
 ]
 
 
@@ -168,7 +174,7 @@ def _on_record(answer: Disclosure | Told) -> dict[str, str]:
 @router.post(
     "/import",
     summary="Import many files, one JSON object a line",
-    openapi_extra=accepts(InmateFileSubmission, NDJSON),
+    openapi_extra=accepts(ImportLine, NDJSON),
     responses={
         200: {"content": {NDJSON: {"schema": ImportedLine.model_json_schema()}}},
         **problems(400, 401, 413, 415),

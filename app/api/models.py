@@ -9,7 +9,7 @@ from pydantic import Field as Member
 
 from app.access_log.vocabulary import Operation, Outcome
 from app.files.formats import DATE, DATE_TIME, parse_date_time
-from app.files.models import ReleasedSections
+from app.files.models import InmateFileSections, ReleasedSections
 from app.notifications.acknowledge import Kind
 
 # What a reference may look like: it stands in addresses.
@@ -171,6 +171,13 @@ class Contributed(Model):
 
     created: bool
     changed: list[str]
+
+
+class ImportLine(Model):
+    """One line of an import: a file with the reference that it is to have."""
+
+    reference: Reference
+    sections: InmateFileSections  # type: ignore[valid-type]  # made at run time from the catalogue
 
 
 class ImportedLine(Model):
@@ -430,6 +437,22 @@ class MatrixCell(Model):
     ways: list[MatrixWay]
 
 
+class NamedAuthority(Model):
+    """A legal authority that the country names: which parts of the file it opens, and to whom."""
+
+    id: str
+    title: str
+    citation: str
+    role: str | None
+    agency: str | None
+    parts: list[str]
+    purposes: list[str]
+    valid_from: str
+    valid_until: str
+    review_date: str
+    illustrative: bool
+
+
 class PolicyMatrix(Model):
     """The disclosure matrix of a bundle on a day; a cell that is not there gives nothing."""
 
@@ -439,6 +462,7 @@ class PolicyMatrix(Model):
     roles: list[str]
     fields: list[str]
     cells: list[MatrixCell]
+    authorities: list[NamedAuthority]
 
 
 class Token(Model):

@@ -41,7 +41,9 @@ PAGE_SECURITY = (
 async def get_matrix(
     request: Request,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
-    if_none_match: Annotated[str | None, Header(description="ETags that the caller has.")] = None,
+    if_none_match: Annotated[
+        str | None, Header(max_length=1_000, description="ETags that the caller has.")
+    ] = None,
 ) -> Response:
     """As the bundle in force has it today, as JSON, Markdown or HTML, for any active client."""
     service = service_of(request)

@@ -12,7 +12,7 @@ from app.cases import steps
 from app.cases.fact import Fact, Kind, Status, code_of, require_genuine
 from app.cases.steps import STEP
 from app.cases.tables import DecidingFact
-from app.crypto.at_rest import NONCE_BYTES, blind_index, seal, unseal
+from app.crypto.at_rest import NONCE_BYTES, blind_index
 from app.crypto.key_ring import KeyRing, RandomBytes
 from app.database import insert_new, table_of
 from app.files.tables import InmateFile
@@ -21,6 +21,11 @@ from app.problems import Conflict, NotFound
 FACT = table_of(DecidingFact)
 FILE = table_of(InmateFile)
 STANDING = (Status.PROPOSED, Status.IN_FORCE)
+# Also one that was ended: it opened something.
+UNREVIEWED = (
+    FACT.c.kind == Kind.EMERGENCY_ACCESS.value,
+    ~exists().where(STEP.c.fact_id == FACT.c.fact_id, STEP.c.status == steps.REVIEWED),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,23 +122,32 @@ def of_kind(connection: Connection, kind: Kind, *, ring: KeyRing) -> list[Fact]:
     return [fact_of(row, ring=ring) for row in rows]
 
 
-def unreviewed(connection: Connection, *, custodian: str, ring: KeyRing) -> list[KeptFact]:
-    """The emergencies about persons in an agency's keeping that nobody reviewed, oldest first."""
-    reviewed = exists().where(STEP.c.fact_id == FACT.c.fact_id, STEP.c.status == steps.REVIEWED)
-    rows = connection.execute(
-        select(FACT)
-        .join(FILE, FILE.c.person_id == FACT.c.person_id)
-        .where(FACT.c.kind == Kind.EMERGENCY_ACCESS.value, FILE.c.custodian == custodian, ~reviewed)
-        .order_by(FACT.c.asserted_at, FACT.c.fact_id)
-    )
+def unreviewed(
+    connection: Connection, *, custodian: str | None = None, ring: KeyRing
+) -> list[KeptFact]:
+    """The emergencies about persons in an agency's keeping, or all, not reviewed; oldest first."""
+    query = select(FACT).where(*UNREVIEWED).order_by(FACT.c.asserted_at, FACT.c.fact_id)
+    if custodian is not None:
+        query = query.join(FILE, FILE.c.person_id == FACT.c.person_id).where(
+            FILE.c.custodian == custodian
+        )
+    rows = connection.execute(query)
     return [
         KeptFact(
             fact=fact_of(row, ring=ring),
-            details=_open(ring, row.fact_id, row.details_sealed),
+            details=_open(ring, row),
             asserted_at=row.asserted_at,
         )
         for row in rows
     ]
+
+
+def owes_review(connection: Connection, *, by_agency: str, stated_by: datetime) -> bool:
+    """Whether nobody reviewed an emergency that this agency stated up to this moment."""
+    query = select(FACT.c.fact_id).where(
+        *UNREVIEWED, FACT.c.asserted_by_agency == by_agency, FACT.c.asserted_at <= stated_by
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def fact_of(row: Row[Any], *, ring: KeyRing) -> Fact:
@@ -189,12 +203,10 @@ def _insert(
         evidence_sha256=new.evidence_sha256,
         details_sealed=None
         if new.details is None
-        else seal(
-            ring.data_encryption,
-            orjson.dumps(new.details),
-            _context(fact.fact_id),
-            nonce=random(NONCE_BYTES),
+        else ring.key_encryption.seal(
+            orjson.dumps(new.details), details_context(fact.fact_id), nonce=random(NONCE_BYTES)
         ),
+        key_encryption_key_id=None if new.details is None else ring.key_encryption.active_id,
         asserted_by_agency=fact.by_agency,
         asserted_by_officer=fact.by_officer,
         asserted_at=at,
@@ -226,12 +238,16 @@ def _content_index(ring: KeyRing, new: NewFact) -> str:
     )
 
 
-def _open(ring: KeyRing, fact_id: str, sealed: bytes | None) -> dict[str, Any]:
-    if sealed is None:
+def _open(ring: KeyRing, row: Row[Any]) -> dict[str, Any]:
+    if row.details_sealed is None:
         return {}
-    opened: dict[str, Any] = orjson.loads(unseal(ring.data_encryption, sealed, _context(fact_id)))
+    content = ring.key_encryption.unseal(
+        row.key_encryption_key_id, row.details_sealed, details_context(row.fact_id)
+    )
+    opened: dict[str, Any] = orjson.loads(content)
     return opened
 
 
-def _context(fact_id: str) -> bytes:
+def details_context(fact_id: str) -> bytes:
+    """What the sealed words of a fact belong to: beside another fact they do not open."""
     return f"fact-details\0{fact_id}".encode()

@@ -20,6 +20,7 @@ class Known:
         consents: paths that the person lets the agency have for this purpose (C).
         relatives: path and reference of each relative who consented for this purpose.
         vital_interest: paths that an emergency opens to the agency (W).
+        emergencies: id and author of each emergency that opens them.
         court_orders: sections and paths that an order opens to the agency (O).
     """
 
@@ -31,6 +32,7 @@ class Known:
     consents: frozenset[str] = frozenset()
     relatives: frozenset[tuple[str, str]] = frozenset()
     vital_interest: frozenset[str] = frozenset()
+    emergencies: frozenset[tuple[str, str]] = frozenset()
     court_orders: frozenset[str] = frozenset()
 
 
@@ -53,6 +55,11 @@ def known(facts: Iterable[Fact], *, purpose: str, at: datetime, today: date) -> 
         consents=_parts(counting, Kind.CONSENT),
         relatives=frozenset(_relatives(counting)),
         vital_interest=_parts(counting, Kind.EMERGENCY_ACCESS),
+        emergencies=frozenset(
+            (fact.fact_id, f"{fact.by_agency}/{fact.by_officer}")
+            for fact in counting
+            if fact.kind == Kind.EMERGENCY_ACCESS
+        ),
         court_orders=_parts(counting, Kind.COURT_ORDER),
     )
 

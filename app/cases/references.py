@@ -9,12 +9,13 @@ A row's seal names agency and person: one that was repointed does not open (Fact
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from app.cases.fact import FactAltered
 from app.cases.tables import Reference
-from app.crypto.at_rest import blind_index, seal, unseal
+from app.crypto.at_rest import blind_index
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
 from app.database import insert_new, table_of
@@ -39,14 +40,14 @@ class Listed:
 def find(connection: Connection, *, ring: KeyRing, agency_id: str, reference: str) -> str | None:
     """The person whom this agency knows by this reference, or None."""
     row = connection.execute(
-        select(REFERENCE.c.person_id, REFERENCE.c.reference_sealed).where(
+        select(REFERENCE).where(
             REFERENCE.c.agency_id == agency_id,
             REFERENCE.c.reference_index == _index(ring, agency_id, reference),
         )
     ).one_or_none()
     if row is None:
         return None
-    if _open(ring, agency_id, row.person_id, row.reference_sealed) != reference:
+    if _open(ring, row) != reference:
         raise FactAltered(ALTERED)
     return str(row.person_id)
 
@@ -109,28 +110,23 @@ def ensure(
 
 def of(connection: Connection, *, ring: KeyRing, agency_id: str, person_id: str) -> str | None:
     """The agency's reference for this person, or None where it has none."""
-    sealed = connection.scalar(
-        select(REFERENCE.c.reference_sealed).where(
+    row = connection.execute(
+        select(REFERENCE).where(
             REFERENCE.c.agency_id == agency_id, REFERENCE.c.person_id == person_id
         )
-    )
-    return None if sealed is None else _open(ring, agency_id, person_id, sealed)
+    ).one_or_none()
+    return None if row is None else _open(ring, row)
 
 
 def listing(
     connection: Connection, *, ring: KeyRing, agency_id: str, after: str | None, limit: int
 ) -> list[Listed]:
     """A page of the agency's references in the order of their keyed index, after a reference."""
-    query = select(REFERENCE.c.reference_sealed, REFERENCE.c.person_id).where(
-        REFERENCE.c.agency_id == agency_id
-    )
+    query = select(REFERENCE).where(REFERENCE.c.agency_id == agency_id)
     if after is not None:
         query = query.where(REFERENCE.c.reference_index > _index(ring, agency_id, after))
     rows = connection.execute(query.order_by(REFERENCE.c.reference_index).limit(limit))
-    return [
-        Listed(_open(ring, agency_id, row.person_id, row.reference_sealed), row.person_id)
-        for row in rows
-    ]
+    return [Listed(_open(ring, row), row.person_id) for row in rows]
 
 
 def _insert(
@@ -148,12 +144,10 @@ def _insert(
         Reference,
         agency_id=agency_id,
         reference_index=_index(ring, agency_id, reference),
-        reference_sealed=seal(
-            ring.data_encryption,
-            reference.encode(),
-            _associated(agency_id, person_id),
-            nonce=random(NONCE_BYTES),
+        reference_sealed=ring.key_encryption.seal(
+            reference.encode(), context(agency_id, person_id), nonce=random(NONCE_BYTES)
         ),
+        key_encryption_key_id=ring.key_encryption.active_id,
         person_id=person_id,
         created_at=at,
     )
@@ -163,12 +157,16 @@ def _index(ring: KeyRing, agency_id: str, reference: str) -> str:
     return blind_index(ring.blind_index, "reference", agency_id, reference)
 
 
-def _associated(agency_id: str, person_id: str) -> bytes:
+def context(agency_id: str, person_id: str) -> bytes:
+    """What a sealed reference belongs to: for another agency or person it does not open."""
     return f"reference\0{agency_id}\0{person_id}".encode()
 
 
-def _open(ring: KeyRing, agency_id: str, person_id: str, sealed: bytes) -> str:
+def _open(ring: KeyRing, row: Row[Any]) -> str:
+    place = context(row.agency_id, row.person_id)
     try:
-        return unseal(ring.data_encryption, sealed, _associated(agency_id, person_id)).decode()
+        return ring.key_encryption.unseal(
+            row.key_encryption_key_id, row.reference_sealed, place
+        ).decode()
     except DecryptionFailed:
         raise FactAltered(ALTERED) from None

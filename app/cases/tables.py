@@ -29,6 +29,8 @@ class Reference(SQLModel, table=True):
     agency_id: str = Field(primary_key=True, foreign_key="agency.agency_id")
     reference_index: str = Field(primary_key=True)
     reference_sealed: bytes
+    # Never None but in the midst of `init`, which names the key of rows older than this column.
+    key_encryption_key_id: str | None = Field(default=None, foreign_key="key_encryption_key.key_id")
     person_id: str = Field(foreign_key="inmate_file.person_id", index=True)
     created_at: datetime = Field(sa_type=Instant)
 
@@ -111,6 +113,8 @@ class DecidingFact(SQLModel, table=True):
     evidence_sha256: str | None = None
     # Reasons and answers, sealed: they are words about a person.
     details_sealed: bytes | None = None
+    # Of the details; None where there are none.
+    key_encryption_key_id: str | None = Field(default=None, foreign_key="key_encryption_key.key_id")
     asserted_by_agency: str
     asserted_by_officer: str
     asserted_at: datetime = Field(sa_type=Instant)

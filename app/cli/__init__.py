@@ -15,13 +15,15 @@ from app.cli import (
     keys,
     policy,
     registry,
+    registry_entries,
     report,
     retention,
 )
 from app.cli.output import errors
+from app.crypto.backend import assert_backend
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
-from app.receiver.errors import ReceiverError
+from throughcare_receiver.errors import ReceiverError
 
 cli = typer.Typer(
     name="throughcare",
@@ -35,6 +37,7 @@ installation.add_to(cli)
 exchange.add_to(cli)
 demonstrate.add_to(cli)
 coverage.add_to(cli)
+registry_entries.add_to(registry.agency, registry.client, registry.officer)
 cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")
@@ -50,6 +53,8 @@ cli.add_typer(access_log.access_log, name="access-log")
 def main() -> None:
     """Run the command; an error that we know is one sentence and exit status 1."""
     try:
+        # A process that would compute signatures in pure Python must not come up at all.
+        assert_backend()
         cli()
     except (ThroughcareError, CryptoError, ReceiverError) as error:
         _say(str(error), *(f"{one.pointer}: {one.message}" for one in getattr(error, "errors", ())))

@@ -78,7 +78,7 @@ def _desk() -> Iterator[Desk]:
     at = make_clock(settings)()
     house = make_house(settings, at=at)
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
         yield Desk(settings, database, house, at)
 
 

@@ -35,13 +35,14 @@ def show_coverage(
 ) -> None:
     """Show who would be told of each event in each municipality, and the open alarms."""
     settings = Settings.from_environment()
-    house = make_house(settings, at=make_clock(settings)())
+    at = make_clock(settings)()
+    house = make_house(settings, at=at)
 
     def look(connection: Connection) -> tuple[list[Cell], list[OpenAlarm]]:
         return [*coverage(connection)], open_alarms(connection, house)
 
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        database.run_blocking(lambda connection: check_ready(connection, settings, house, at=at))
         cells, alarms = database.read_blocking(look)
     cells = [
         cell

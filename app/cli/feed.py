@@ -92,7 +92,7 @@ def _run(work: Callable[[Connection, House, datetime], Any]) -> Any:  # noqa: AN
     house = make_house(settings, at=at)
 
     def checked(connection: Connection) -> Any:  # noqa: ANN401 - as above
-        check_ready(connection, settings, house)
+        check_ready(connection, settings, house, at=at)
         return work(connection, house, at)
 
     with opened(settings) as database:

@@ -15,11 +15,14 @@ from sqlalchemy.engine import make_url
 from app.access_log import checkpoints, ledger
 from app.activation import register
 from app.activation.loading import prove
+from app.administration import data_keys
 from app.administration.policy_bundles import put_first_in_force
+from app.api.connections import BoundedConnection
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
 from app.database import Database
+from app.files import store
 from app.main import (
     NotReady,
     alembic_config,
@@ -39,6 +42,9 @@ from app.settings import Settings
 # In these revisions rows that decide had no code yet. Only the upgrade from them gives rows one:
 # at any later time that would make good what somebody put there.
 WITHOUT_CODES = ("0001", "0002")
+# In these, what was sealed under the only key-encryption key did not name it, and a person's
+# wrapped key did not belong to a custodian.
+WITHOUT_KEY_NAMES = (*WITHOUT_CODES, "0003", "0004", "0005", "0006", "0007")
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -86,6 +92,7 @@ def serve() -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=BoundedConnection,
         # Paths hold references: they are not for a log of their own.
         access_log=False,
         server_header=False,
@@ -101,7 +108,7 @@ def prepare(settings: Settings, *, at: datetime) -> KeyRing:
             database.read_blocking(_refuse_foreign_database)
             KeyRing.create(settings.key_directory, random=secrets.token_bytes)
         ring = KeyRing.load(settings.key_directory)
-        database.run_blocking(lambda c: _migrate(c, settings, ring))
+        database.run_blocking(lambda c: _migrate(c, settings, ring, at=at))
         if database.read_blocking(register.latest) is None:
             _put_shipped_bundle_in_force(database, settings, ring, at)
         note = database.run_blocking(lambda c: _sign(c, settings, ring, at))
@@ -116,15 +123,19 @@ def _refuse_foreign_database(connection: Connection) -> None:
         raise NotReady("the database belongs to other keys: put those into the folder of the keys")
 
 
-def _migrate(connection: Connection, settings: Settings, ring: KeyRing) -> None:
+def _migrate(connection: Connection, settings: Settings, ring: KeyRing, *, at: datetime) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
     before = MigrationContext.configure(connection).get_current_revision()
     command.upgrade(config, "head")
+    data_keys.register(connection, ring)
     if before in WITHOUT_CODES:
         authenticate_rows(connection, ring=ring)
+    if before in WITHOUT_KEY_NAMES:
+        data_keys.name_first_key(connection, ring)
+        store.bind_to_custodians(connection, ring=ring, random=secrets.token_bytes)
     # An older copy of the database must not be made good again by running this.
-    check_log(connection, settings, ring)
+    check_log(connection, settings, ring, at=at)
 
 
 def _put_shipped_bundle_in_force(

@@ -1,31 +1,123 @@
-"""Commands of the service's own keys: so far those that access tokens are signed with."""
+"""Commands of the service's own keys: those of access tokens, and those that wrap data keys."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
+from rich.progress import Progress
 
-from app.cli.output import Json, show
+from app.administration import data_keys
+from app.administration.data_keys import KeyStatus
+from app.cli.output import Json, errors, screen, show
 from app.crypto.key_ring import KeyRing
+from app.database import Database, empty_journal
+from app.house import House
+from app.main import check_ready, make_clock, make_house, opened, reading
 from app.settings import Settings
 
 keys = typer.Typer(help="Keys of this service.", no_args_is_help=True)
 
 
-@keys.command("rotate")
-def rotate(*, as_json: Json = False) -> None:
-    """Sign access tokens with the next key; it takes effect when the service is started again.
+class Kind(StrEnum):
+    """Which keys: those that sign access tokens, or those that wrap data keys."""
 
-    The key of before is retired: what it signed is good to its end, five minutes at most. Wait
-    as long before the next rotation, and as long as others keep the published keys.
+    TOKENS = "tokens"
+    DATA = "data"
+
+
+Which = Annotated[Kind, typer.Argument(help="Those of access tokens, or those of data at rest.")]
+
+
+@keys.command("rotate")
+def rotate(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
+    """Use the next key; it takes effect when the service is started again.
+
+    The token key of before is retired: what it signed is good to its end, five minutes at most.
+    Wait as long before the next rotation, and as long as others keep the published keys.
+
+    The data key of before still opens what it wrapped: then run `throughcare keys rewrap` and
+    `throughcare keys remove`.
     """
-    _show(KeyRing.rotate_token_keys(Settings.from_environment().key_directory), as_json=as_json)
+    settings = Settings.from_environment()
+    if which is Kind.TOKENS:
+        _show_tokens(KeyRing.rotate_token_keys(settings.key_directory), as_json=as_json)
+        return
+    with _at_work(settings) as (database, house):
+        at = make_clock(settings)()
+        # The intent first: a rotation that is on record and did not happen is seen and repeated.
+        database.run_blocking(lambda c: data_keys.record_key(c, house, "rotation", at=at))
+        ring = KeyRing.rotate_data_keys(settings.key_directory, random=secrets.token_bytes)
+        changed = replace(house, ring=ring)
+        database.run_blocking(lambda c: data_keys.register(c, ring))
+        database.run_blocking(lambda c: data_keys.record_key(c, changed, "active", at=at))
+        _show_data(database.read_blocking(lambda c: data_keys.status(c, ring)), as_json=as_json)
+
+
+@keys.command("rewrap")
+def rewrap(*, as_json: Json = False) -> None:
+    """Wrap every data key anew under the active key. Broken off, it can be run again.
+
+    On PostgreSQL the service may run meanwhile; a SQLite file belongs to one process at a time.
+    Exit status 1 where rows do not open or are left over: run it again.
+    """
+    settings = Settings.from_environment()
+    with _at_work(settings) as (database, house):
+        total = database.read_blocking(lambda c: data_keys.left(c, house.ring))
+        done = data_keys.Progress()
+        with Progress(console=errors, transient=True) as bar:
+            task = bar.add_task("Wrapping anew", total=total)
+            for done in data_keys.rewrap(database, house, at=make_clock(settings)()):
+                bar.update(task, completed=done.seen)
+        # What was overwritten in the database still stands in its journal.
+        empty_journal(database.engine)
+        rest = database.read_blocking(lambda c: data_keys.left(c, house.ring))
+    wrapped = done.seen - done.damaged
+    show({"wrapped": wrapped, "damaged": done.damaged, "left": rest}, as_json=as_json)
+    if rest:
+        raise typer.Exit(1)
+
+
+@keys.command("remove")
+def remove(*, as_json: Json = False) -> None:
+    """Take the retired data key away, once nothing hangs on it. Copies of it are yours to find."""
+    settings = Settings.from_environment()
+    with _at_work(settings) as (database, house):
+        at = make_clock(settings)()
+        # The database first: from its commit on nothing can be written under that key.
+        key_id = database.run_blocking(lambda c: data_keys.remove(c, house, at=at))
+        KeyRing.remove_retired_data_key(settings.key_directory)
+    show({"removed": key_id}, as_json=as_json)
 
 
 @keys.command("status")
-def status(*, as_json: Json = False) -> None:
-    """The ids of the keys of access tokens: the next, the active and the retired one."""
-    _show(KeyRing.load(Settings.from_environment().key_directory), as_json=as_json)
+def status(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
+    """The ids of the keys, next, active and retired; of data keys, how much hangs on each."""
+    settings = Settings.from_environment()
+    ring = KeyRing.load(settings.key_directory)
+    if which is Kind.TOKENS:
+        _show_tokens(ring, as_json=as_json)
+        return
+    with reading(settings, data_keys.KEYS) as connection:
+        found = data_keys.status(connection, ring)
+    _show_data(found, as_json=as_json)
 
 
-def _show(ring: KeyRing, *, as_json: bool) -> None:
+@contextmanager
+def _at_work(settings: Settings) -> Iterator[tuple[Database, House]]:
+    """The database, and the house with the keys as they are now."""
+    at = make_clock(settings)()
+    house = make_house(settings, at=at)
+    with opened(settings) as database:
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
+        yield database, house
+
+
+def _show_tokens(ring: KeyRing, *, as_json: bool) -> None:
     following, retired = ring.token_signing_next, ring.token_signing_retired
     content = {
         "next": None if following is None else following.kid,
@@ -33,3 +125,22 @@ def _show(ring: KeyRing, *, as_json: bool) -> None:
         "retired": None if retired is None else retired.kid,
     }
     show(content, as_json=as_json)
+
+
+def _show_data(found: list[KeyStatus], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_as_json(one) for one in found]))  # noqa: T201 - the result
+        return
+    for one in found:
+        counts = ", ".join(f"{number} {name}" for name, number in one.hanging.items())
+        removable = ", can be removed" if one.removable else ""
+        screen.print(f"{one.key_id} {one.state}: {counts}{removable}", markup=False)
+
+
+def _as_json(one: KeyStatus) -> dict[str, Any]:
+    return {
+        "id": one.key_id,
+        "state": one.state,
+        "hanging": dict(one.hanging),
+        "removable": one.removable,
+    }

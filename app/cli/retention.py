@@ -5,10 +5,10 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from sqlalchemy import Connection
 
 from app.administration.retention import Candidate, candidates, run_due
 from app.cli.output import Json, screen
+from app.database import empty_journal
 from app.main import check_ready, make_clock, make_house, opened
 from app.retention.requests import certificate as certificate_of
 from app.settings import Settings
@@ -23,7 +23,7 @@ def preview(*, as_json: Json = False) -> None:
     at = make_clock(settings)()
     house = make_house(settings, at=at)
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
         found = database.read_blocking(
             lambda connection: list(
                 candidates(connection, house, term=settings.retention_days, at=at)
@@ -44,12 +44,11 @@ def run(*, as_json: Json = False) -> None:
     at = make_clock(settings)()
     house = make_house(settings, at=at)
     with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house))
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
         made = run_due(database, house, term=settings.retention_days, at=at)
-        if made and database.engine.dialect.name == "sqlite":
+        if made:
             # What was overwritten in the database still stands in its journal.
-            with database.engine.connect() as connection:
-                _empty_journal(connection)
+            empty_journal(database.engine)
     if as_json:
         print(json.dumps({"erased": len(made), "certificates": made}))  # noqa: T201 - the result
         return
@@ -67,12 +66,6 @@ def certificate(
     with opened(settings) as database:
         found = database.read_blocking(partial(certificate_of, erasure_id=erasure_id))
     screen.print(found, markup=False, soft_wrap=True)
-
-
-def _empty_journal(connection: Connection) -> None:
-    raw = connection.connection.driver_connection
-    assert raw is not None  # noqa: S101 - the connection is open
-    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _line(one: Candidate) -> str:

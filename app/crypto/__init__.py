@@ -8,8 +8,3 @@ Four things are drawn from the operating system by the libraries and cannot be p
 asymmetric key pairs, the nonce inside an ECDSA signature, the content key and the
 initialisation vector of a sealed message.
 """
-
-from app.crypto.backend import assert_backend
-
-# A process that would compute signatures in pure Python must not come up at all.
-assert_backend()

@@ -5,8 +5,6 @@ but its owner can read is refused, and so is a folder with a file that nobody ex
 store of secrets (a key management service) would make the same `KeyRing`.
 """
 
-import hashlib
-import hmac
 import json
 import os
 import stat
@@ -17,8 +15,10 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from app.crypto.at_rest import KEY_BYTES
+from app.crypto.backend import assert_backend
 from app.crypto.encoding import decode_base64url, encode_base64url, read_json_object
 from app.crypto.errors import CryptoError, UnsafeKey
+from app.crypto.key_encryption import KeyEncryptionKeys
 from app.crypto.log_signing import LogSigningKey
 from app.crypto.signing_keys import SigningKey, VerifyingKey
 
@@ -35,10 +35,13 @@ _TOKEN_KEYS = ("token_signing", "notification_signing")
 _LOG_KEY = "log_signing"
 _NEXT = "token_signing.next.pem"
 _RETIRED = "token_signing.retired.json"
+_DATA = "data_encryption.key"
+_NEXT_DATA = "data_encryption.next.key"
+_RETIRED_DATA = "data_encryption.retired.key"
 _FILES = frozenset(
     [f"{name}.key" for name in _SYMMETRIC]
     + [f"{name}.pem" for name in (*_TOKEN_KEYS, _LOG_KEY)]
-    + [_NEXT, _RETIRED]
+    + [_NEXT, _RETIRED, _NEXT_DATA, _RETIRED_DATA]
 )
 
 
@@ -47,9 +50,13 @@ class KeyRing:
     """Every secret key of the service. None of them shows when the ring is printed.
 
     Attributes:
-        data_encryption: key-encryption key of the persons' data keys, 32 bytes.
-        log_retention: key of the access log's sections that outlive a person's erasure, and
-            key-encryption key of its keys per person and year, 32 bytes.
+        data_encryption: the active key-encryption key, 32 bytes: it wraps the persons' data
+            keys, those of their files and those of the access log per person and year.
+        data_encryption_next: wraps after the next rotation; None before one was made.
+        data_encryption_retired: wrapped until the last rotation; None once nothing hangs on it.
+        key_encryption: the three of them, by their names.
+        log_retention: key of the access log's sections that outlive a person's erasure,
+            32 bytes.
         blind_index: key of the keyed fingerprints for look-ups, 32 bytes.
         token_signing: the active one: signs access tokens, ES256.
         token_signing_next: published already, signs after the next rotation; None before one
@@ -67,6 +74,16 @@ class KeyRing:
     log_signing: LogSigningKey = field(repr=False)
     token_signing_next: SigningKey | None = field(default=None, repr=False)
     token_signing_retired: VerifyingKey | None = field(default=None, repr=False)
+    data_encryption_next: bytes | None = field(default=None, repr=False)
+    data_encryption_retired: bytes | None = field(default=None, repr=False)
+    key_encryption: KeyEncryptionKeys = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Name the key-encryption keys once: every file that is opened asks for one."""
+        keys = KeyEncryptionKeys.of(
+            self.data_encryption, self.data_encryption_next, self.data_encryption_retired
+        )
+        object.__setattr__(self, "key_encryption", keys)
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -75,10 +92,12 @@ class KeyRing:
         Raises:
             UnsafeKey: a file is missing, unexpected, open to others, or holds no such key.
                 The message names the file and never shows what is in it.
+            UnsafeBackend: something else than `cryptography` would compute with the keys.
         """
+        assert_backend()
         _refuse_unknown_files(directory)
         return cls(
-            data_encryption=_load(directory / "data_encryption.key", _read_symmetric),
+            data_encryption=_load(directory / _DATA, _read_symmetric),
             log_retention=_load(directory / "log_retention.key", _read_symmetric),
             blind_index=_load(directory / "blind_index.key", _read_symmetric),
             token_signing=_load(directory / "token_signing.pem", _read_token_key),
@@ -86,6 +105,8 @@ class KeyRing:
             log_signing=_load(directory / "log_signing.pem", LogSigningKey.from_pem),
             token_signing_next=_load_if_there(directory / _NEXT, _read_token_key),
             token_signing_retired=_load_if_there(directory / _RETIRED, _read_public_key),
+            data_encryption_next=_load_if_there(directory / _NEXT_DATA, _read_symmetric),
+            data_encryption_retired=_load_if_there(directory / _RETIRED_DATA, _read_symmetric),
         )
 
     @classmethod
@@ -128,6 +149,43 @@ class KeyRing:
         _sync_folder(directory)
         return cls.load(directory)
 
+    @classmethod
+    def rotate_data_keys(cls, directory: Path, *, random: RandomBytes) -> Self:
+        """Retire the active key-encryption key, let the next one take its place, make a new one.
+
+        Steps and broken-off rotations are as in `rotate_token_keys`.
+
+        Raises:
+            UnsafeKey: as in `load`; or a key of an earlier rotation is still kept. What hangs
+                on it would be lost with it, so it has to be removed before another retires.
+        """
+        ring = cls.load(directory)
+        if ring.data_encryption_next is not None:
+            if ring.has_retired_data_key:
+                raise UnsafeKey(
+                    f"{directory / _RETIRED_DATA}: a retired key is still here; run "
+                    "`throughcare keys rewrap` and `throughcare keys remove` first"
+                )
+            _replace_private_file(directory / _RETIRED_DATA, _as_text(ring.data_encryption))
+            _sync_folder(directory)
+            (directory / _NEXT_DATA).replace(directory / _DATA)
+            _sync_folder(directory)
+        _replace_private_file(directory / _NEXT_DATA, _as_text(random(KEY_BYTES)))
+        _sync_folder(directory)
+        return cls.load(directory)
+
+    @classmethod
+    def remove_retired_data_key(cls, directory: Path) -> Self:
+        """Take away the retired key-encryption key. Only after nothing hangs on it."""
+        (directory / _RETIRED_DATA).unlink(missing_ok=True)
+        _sync_folder(directory)
+        return cls.load(directory)
+
+    @property
+    def has_retired_data_key(self) -> bool:
+        """Whether there is a retired key; a rotation that was broken off leaves the active one."""
+        return self.data_encryption_retired not in (None, self.data_encryption)
+
     @property
     def token_keys(self) -> list[VerifyingKey]:
         """The public keys that an access token may be signed with: next, active, retired."""
@@ -140,18 +198,18 @@ class KeyRing:
         # A rotation that was broken off leaves the active key among the retired.
         return list({key.kid: key for key in known if key is not None}.values())
 
-    @property
-    def data_encryption_id(self) -> str:
-        """Names the key-encryption key beside what it wrapped; tells nothing about it."""
-        return hmac.digest(self.data_encryption, b"key id", hashlib.sha256)[:8].hex()
-
 
 def _new_keys(random: RandomBytes) -> dict[str, bytes]:
-    keys = {f"{name}.key": encode_base64url(random(KEY_BYTES)).encode() for name in _SYMMETRIC}
+    keys = {f"{name}.key": _as_text(random(KEY_BYTES)) for name in _SYMMETRIC}
     keys |= {f"{name}.pem": SigningKey.generate().to_pem() for name in _TOKEN_KEYS}
     keys[_NEXT] = SigningKey.generate().to_pem()
     keys[f"{_LOG_KEY}.pem"] = LogSigningKey.from_seed(random(KEY_BYTES)).to_pem()
+    keys[_NEXT_DATA] = _as_text(random(KEY_BYTES))
     return keys
+
+
+def _as_text(key: bytes) -> bytes:
+    return encode_base64url(key).encode()
 
 
 def _write_private_file(path: Path, content: bytes) -> None:

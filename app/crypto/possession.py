@@ -1,4 +1,4 @@
-"""Proof of possession of a key with each request (DPoP, RFC 9449): made, and read.
+"""Proof of possession of a key with each request (DPoP, RFC 9449), read.
 
 A proof is a signed statement about one request: method, address, moment and a number of its
 own; with an access token also the token's hash. Whether it came before is for a database.
@@ -12,8 +12,7 @@ from typing import Final
 from app.crypto.addresses import normal_address
 from app.crypto.encoding import encode_base64url
 from app.crypto.errors import ClaimsRefused, Malformed
-from app.crypto.signing import sign_with_own_key, verify_with_own_key
-from app.crypto.signing_keys import SigningKey
+from app.crypto.signing import verify_with_own_key
 
 PROOF_TYPE: Final = "dpop+jwt"
 PROOF_ALGORITHMS: Final = ("ES256", "ES384")
@@ -38,27 +37,6 @@ class Proof:
     thumbprint: str
     jti: str
     expires_at: datetime
-
-
-def prove(
-    key: SigningKey,
-    *,
-    method: str,
-    address: str,
-    jti: str,
-    at: datetime,
-    access_token: str | None = None,
-) -> str:
-    """A proof for one request (RFC 9449, section 4.2); `jti` is new each time."""
-    claims = {
-        "jti": jti,
-        "htm": method,
-        "htu": normal_address(address),
-        "iat": int(at.timestamp()),
-    }
-    if access_token is not None:
-        claims["ath"] = token_hash(access_token)
-    return sign_with_own_key(claims, key, typ=PROOF_TYPE)
 
 
 def read_proof(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.crypto.encoding import encode_base64url
@@ -50,57 +49,6 @@ class EncryptionKey:
     def public_jwk(self) -> dict[str, str]:
         """The public key as a JSON Web Key, with its id, use and algorithm."""
         return {**_members(self.public), "kid": self.kid, "use": "enc", "alg": KEY_ENCRYPTION}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecryptionKey:
-    """The private key of a recipient, which sealed messages are opened with."""
-
-    kid: str
-    encryption_key: EncryptionKey
-    private: rsa.RSAPrivateKey = field(repr=False)
-
-    @classmethod
-    def from_pem(cls, pem: bytes, *, kid: str | None = None) -> Self:
-        """Read an unencrypted private key in PEM; `kid` as registered, or the thumbprint.
-
-        Raises:
-            UnsafeKey: not such a key, or one that `EncryptionKey` refuses.
-        """
-        try:
-            private = serialization.load_pem_private_key(pem, password=None)
-        except (TypeError, ValueError):
-            raise UnsafeKey("not an unencrypted private key in PEM") from None
-        if not isinstance(private, rsa.RSAPrivateKey):
-            raise UnsafeKey("a key for sealing must be an RSA key")
-        return cls._from_private(private, kid=kid)
-
-    @classmethod
-    def generate(cls, *, bits: int = 3072) -> Self:
-        """A new key, drawn from the operating system.
-
-        3,072 bits are taken to hold beyond 2030 (NIST SP 800-57 part 1, table 4).
-        """
-        private = rsa.generate_private_key(public_exponent=PUBLIC_EXPONENT, key_size=bits)
-        return cls._from_private(private, kid=None)
-
-    @classmethod
-    def _from_private(cls, private: rsa.RSAPrivateKey, *, kid: str | None) -> Self:
-        jwk = _members(private.public_key())
-        encryption_key = EncryptionKey.from_jwk(jwk if kid is None else {**jwk, "kid": kid})
-        return cls(kid=encryption_key.kid, encryption_key=encryption_key, private=private)
-
-    def to_pem(self) -> bytes:
-        """The private key as unencrypted PKCS #8 in PEM, for a file that only its owner reads."""
-        return self.private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-
-    def public_jwk(self) -> dict[str, str]:
-        """The public key as a JSON Web Key, with its id, use and algorithm."""
-        return self.encryption_key.public_jwk()
 
 
 def _public_key(modulus: int, exponent: int) -> rsa.RSAPublicKey:

@@ -31,7 +31,6 @@ __all__ = [
     "overhead",
     "public_jwks",
     "sign",
-    "sign_with_own_key",
     "unverified_claims",
     "verify",
     "verify_with_own_key",
@@ -54,16 +53,6 @@ def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
         write_json(claims),
         key.prepared,
         headers={"kid": key.kid, "typ": typ},
-        algorithm=key.algorithm,
-    )
-
-
-def sign_with_own_key(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
-    """The same with the public key itself in the header, in the member `jwk`."""
-    return jws.sign(
-        write_json(claims),
-        key.prepared,
-        headers={"jwk": dict(key.verifying_key.public_members), "typ": typ},
         algorithm=key.algorithm,
     )
 

@@ -40,8 +40,9 @@ from app.outbox.deliveries import DELIVERY, SENT
 from app.population.generate import generate
 from app.receiver.client import AgencyClient
 from app.receiver.errors import ServiceRefused
-from app.receiver.store import NotificationStore, ReceivedNotification
 from app.settings import PREFIX
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.store import ReceivedNotification
 
 POPULATION = 200
 SEED = 2026
@@ -391,8 +392,8 @@ def _notices(story: Story, player: Player) -> list[ReceivedNotification]:
     ]
 
 
-def _store(story: Story, player: Player) -> NotificationStore:
-    return NotificationStore.open(story.stage.equipment[player.id].configuration.store)
+def _store(story: Story, player: Player) -> SqliteStore:
+    return SqliteStore.open(story.stage.equipment[player.id].configuration.store)
 
 
 STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (

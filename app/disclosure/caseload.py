@@ -14,8 +14,9 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
 from app.cases.fact import FactAltered
-from app.crypto.at_rest import NONCE_BYTES, seal, unseal
+from app.crypto.at_rest import NONCE_BYTES
 from app.crypto.errors import DecryptionFailed
+from app.crypto.key_encryption import ID_DIGITS
 from app.disclosure.disclose import decide_file, refuse
 from app.house import Act, House, Refusal, record
 from app.policy.errors import DecisionFailed
@@ -69,15 +70,15 @@ def caseload(
 
 def _seal_cursor(house: House, caller: Caller, reference: str) -> str:
     """The last reference that was looked at, sealed: the caller may know nothing of it any more."""
-    nonce = house.random(NONCE_BYTES)
-    key, place = house.ring.data_encryption, _cursor_of(caller)
-    return seal(key, reference.encode(), place, nonce=nonce).hex()
+    keys, nonce = house.ring.key_encryption, house.random(NONCE_BYTES)
+    sealed = keys.seal(reference.encode(), _cursor_of(caller), nonce=nonce)
+    return f"{keys.active_id}{sealed.hex()}"
 
 
 def _open_cursor(house: House, caller: Caller, cursor: str) -> str:
     try:
-        sealed = bytes.fromhex(cursor)
-        return unseal(house.ring.data_encryption, sealed, _cursor_of(caller)).decode()
+        key_id, sealed = cursor[:ID_DIGITS], bytes.fromhex(cursor[ID_DIGITS:])
+        return house.ring.key_encryption.unseal(key_id, sealed, _cursor_of(caller)).decode()
     except (ValueError, DecryptionFailed):
         finding = FieldError("/query/after", "expected the `next` of a page before")
         raise InvalidInput("this is no cursor of yours", errors=(finding,)) from None

@@ -52,12 +52,24 @@ class Disclosure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """A file as one caller may see it now, before anything is recorded or leaves."""
+    """A file as one caller may see it now, before anything is recorded or leaves.
+
+    `emergencies` are id and author of each that is in force for this caller.
+    """
 
     file: StoredFile
     recorded: RecordedRequest
     decision: Decision
     projection: Projection
+    emergencies: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def emergency(self) -> tuple[str, str] | None:
+        """The emergencies as the log names them: their ids, and who stated them."""
+        if not self.emergencies:
+            return None
+        ids, authors = zip(*sorted(self.emergencies), strict=True)
+        return " ".join(ids), " ".join(dict.fromkeys(authors))
 
 
 def disclose(
@@ -134,6 +146,7 @@ def decide_file(
         recorded=RecordedRequest(found.request, today),
         decision=decision,
         projection=project(decision, file, found.admission, today=today),
+        emergencies=found.admission.known.emergencies,
     )
 
 
@@ -168,6 +181,7 @@ def evidence(decided: Decided, body: bytes, *, media_type: str) -> dict[str, Any
             "file_version": decided.file.version,
         },
         "inputs": to_record(decided.recorded),
+        "emergency": decided.emergency,
     }
 
 

@@ -2,7 +2,8 @@
 
 A stored section is a JSON object {field: envelope}; an envelope is what was submitted plus
 `source_agency` and `recorded_at`. The associated data of a seal names person, section and
-version, so that a row moved to another place, or an older one put back, cannot be opened.
+version, that of the person's key custodian and person, so that a row moved to another place,
+or an older one put back, cannot be opened.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from app.crypto.at_rest import seal, unseal, unwrap, wrap
+from app.crypto.at_rest import seal, unseal
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
 from app.database import table_of
@@ -25,6 +26,8 @@ from app.problems import PreconditionFailed
 FILE = table_of(InmateFile)
 KEY = table_of(PersonKey)
 SECTION = table_of(FileSection)
+# A wrapped key opens in the keeping of its custodian only.
+KEY_AND_CUSTODIAN = select(KEY, FILE.c.custodian).join(FILE, FILE.c.person_id == KEY.c.person_id)
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -110,6 +113,7 @@ def load(connection: Connection, person_id: str, *, ring: KeyRing) -> StoredFile
             FILE.c.custodian,
             FILE.c.version.label("file_version"),
             KEY.c.wrapped_key,
+            KEY.c.key_encryption_key_id,
             *SECTION.c,
         )
         .join(KEY, KEY.c.person_id == FILE.c.person_id)
@@ -117,7 +121,7 @@ def load(connection: Connection, person_id: str, *, ring: KeyRing) -> StoredFile
         .where(FILE.c.person_id == person_id)
     ).all()
     file = rows[0]
-    data_key = unwrap(ring.data_encryption, file.wrapped_key, _key_context(person_id))
+    data_key = _unwrap(ring, file, file.custodian)
     sections = {row.section: _open(data_key, row, person_id=person_id) for row in rows}
     return StoredFile(
         person_id=person_id,
@@ -138,14 +142,15 @@ def create(
             person_id=new.person_id, custodian=new.custodian, **_readable(stored, at)
         )
     )
-    wrapped = wrap(
-        ring.data_encryption, data_key, _key_context(new.person_id), nonce=random(NONCE_BYTES)
+    keys = ring.key_encryption
+    wrapped = keys.wrap(
+        data_key, key_context(new.custodian, new.person_id), nonce=random(NONCE_BYTES)
     )
     connection.execute(
         insert(KEY).values(
             person_id=new.person_id,
             wrapped_key=wrapped,
-            key_encryption_key_id=ring.data_encryption_id,
+            key_encryption_key_id=keys.active_id,
         )
     )
     _write_sections(connection, stored, data_key=data_key, random=random)
@@ -179,10 +184,8 @@ def change(
     # INVARIANT: of two changes made from the same state one stands, and the other is told.
     if updated.rowcount != 1:
         raise PreconditionFailed("the file was changed at the same time")
-    wrapped = connection.execute(
-        select(KEY.c.wrapped_key).where(KEY.c.person_id == before.person_id)
-    ).scalar_one()
-    data_key = unwrap(ring.data_encryption, wrapped, _key_context(before.person_id))
+    wrapped = connection.execute(select(KEY).where(KEY.c.person_id == before.person_id)).one()
+    data_key = _unwrap(ring, wrapped, before.custodian)
     connection.execute(delete(SECTION).where(SECTION.c.person_id == before.person_id))
     _write_sections(connection, after, data_key=data_key, random=random)
     return after
@@ -237,8 +240,31 @@ def _open(data_key: bytes, row: Row[Any], *, person_id: str) -> dict[str, Envelo
     return content
 
 
-def _key_context(person_id: str) -> bytes:
-    return f"person-key\0{person_id}".encode()
+def _unwrap(ring: KeyRing, row: Row[Any], custodian: str) -> bytes:
+    return ring.key_encryption.unwrap(
+        row.key_encryption_key_id, row.wrapped_key, key_context(custodian, row.person_id)
+    )
+
+
+def key_context(custodian: str, person_id: str) -> bytes:
+    """What a wrapped data key belongs to: in another keeping, or for another person, it is shut.
+
+    So a file that the database was made to give to another agency does not open for it.
+    """
+    return f"person-key\0{custodian}\0{person_id}".encode()
+
+
+def bind_to_custodians(connection: Connection, *, ring: KeyRing, random: Random) -> None:
+    """Wrap keys anew that named their person alone (before revision 0007). Run once, by `init`."""
+    for row in connection.execute(KEY_AND_CUSTODIAN).all():
+        key = ring.key_encryption.unwrap(
+            row.key_encryption_key_id, row.wrapped_key, f"person-key\0{row.person_id}".encode()
+        )
+        context = key_context(row.custodian, row.person_id)
+        wrapped = ring.key_encryption.wrap(key, context, nonce=random(NONCE_BYTES))
+        connection.execute(
+            update(KEY).where(KEY.c.person_id == row.person_id).values(wrapped_key=wrapped)
+        )
 
 
 def _context(person_id: str, section: str, version: int) -> bytes:

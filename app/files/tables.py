@@ -21,13 +21,24 @@ class InmateFile(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Instant)
 
 
+class KeyEncryptionKey(SQLModel, table=True):
+    """A key-encryption key that rows hang on, by its name. The key itself is in the key ring.
+
+    INVARIANT: a row names the key that wrapped it, and a key is removed only when no row does.
+    The foreign keys hold that also against a process that knows nothing of the removal yet.
+    """
+
+    __tablename__ = "key_encryption_key"
+    key_id: str = Field(primary_key=True)
+
+
 class PersonKey(SQLModel, table=True):
     """The data key of one person, wrapped: without it nothing of the file can be read."""
 
     __tablename__ = "person_key"
     person_id: str = Field(primary_key=True, foreign_key="inmate_file.person_id")
     wrapped_key: bytes
-    key_encryption_key_id: str
+    key_encryption_key_id: str = Field(foreign_key="key_encryption_key.key_id")
 
 
 class FileSection(SQLModel, table=True):

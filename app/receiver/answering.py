@@ -11,18 +11,18 @@ import secrets
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from app.crypto.sealing_keys import EncryptionKey
 from app.receiver.client import AgencyClient
-from app.receiver.clock import Clock
 from app.receiver.errors import ServiceError, ServiceRefused
-from app.receiver.notification import VERIFICATION, Notification
-from app.receiver.statements import Acknowledgement
-from app.receiver.store import GIVEN_UP, TAKEN, NotificationStore
+from throughcare_receiver.notification import VERIFICATION, Notification
+from throughcare_receiver.receiver import Clock
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.statements import Acknowledgement
+from throughcare_receiver.store import GIVEN_UP, TAKEN
 
 LOGGER: Final = logging.getLogger("throughcare.receiver")
 
@@ -56,10 +56,10 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An address that notifications should come to, and the key they are to be sealed to."""
+    """An address that notifications should come to, and our public key to seal them to."""
 
     address: str
-    encryption_key: EncryptionKey
+    encryption_jwk: Mapping[str, str]
 
 
 class AnsweringWorker:
@@ -67,7 +67,7 @@ class AnsweringWorker:
 
     def __init__(
         self,
-        store: NotificationStore,
+        store: SqliteStore,
         client: AgencyClient,
         *,
         kind: Acknowledgement,
@@ -161,10 +161,10 @@ class AnsweringWorker:
         return None
 
     def _subscribe(self, endpoint: Endpoint) -> None:
-        kid = endpoint.encryption_key.kid
+        kid = endpoint.encryption_jwk["kid"]
         if self._store.subscription(endpoint=endpoint.address, encryption_kid=kid) is not None:
             return
-        subscription = self._client.subscribe(endpoint.address, endpoint.encryption_key)
+        subscription = self._client.subscribe(endpoint.address, endpoint.encryption_jwk)
         self._store.remember_subscription(
             subscription.subscription_id, endpoint=endpoint.address, encryption_kid=kid
         )
@@ -187,10 +187,17 @@ class AnsweringWorker:
             self._client.verify_subscription(event["subscription_id"], event["nonce"])
             LOGGER.info("subscription %s: verified", event["subscription_id"])
         else:
-            self._client.acknowledge(notification.jti, self._kind)
+            kind = self._chosen(notification.jti)
+            self._client.acknowledge(notification.jti, kind)
             LOGGER.info(
                 "notification %s: %s, stored and acknowledged (%s)",
                 notification.jti,
                 notification.event_type,
-                self._kind.value,
+                kind.value,
             )
+
+    def _chosen(self, jti: str) -> Acknowledgement:
+        """What we say: what was chosen before the program ended, or what is said to all."""
+        kind = self._store.get(jti).answer or self._kind
+        self._store.choose_answer(jti, kind)
+        return kind

@@ -12,15 +12,14 @@ from urllib.parse import quote
 
 import httpx
 
-from app.crypto.errors import UnsafeKey
-from app.crypto.sealing_keys import EncryptionKey
-from app.crypto.signing_keys import KeySet
-from app.receiver.clock import Clock, utc_now
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ServiceRefused, UnexpectedAnswer
 from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connections
-from app.receiver.statements import Acknowledgement, acknowledgement, verification_response
 from app.receiver.tokens import TokenSource
+from throughcare_receiver.errors import UnsafeKey
+from throughcare_receiver.keys import KeySet
+from throughcare_receiver.receiver import Clock, utc_now
+from throughcare_receiver.statements import Acknowledgement, acknowledgement, verification_response
 
 _UNAUTHORIZED: Final = 401
 _KEY_SET_BYTES: Final = 64 * 1024  # 32 keys of some 200 bytes, with room
@@ -136,9 +135,9 @@ class AgencyClient:
                 raise UnexpectedAnswer("the list of cases does not come to an end")
             after = following
 
-    def subscribe(self, endpoint: str, encryption_key: EncryptionKey) -> Subscription:
+    def subscribe(self, endpoint: str, encryption_jwk: Mapping[str, str]) -> Subscription:
         """Ask for notifications at an endpoint, sealed to a key; the service verifies both."""
-        body = {"endpoint": endpoint, "encryption_jwk": encryption_key.public_jwk()}
+        body = {"endpoint": endpoint, "encryption_jwk": dict(encryption_jwk)}
         members = self.request("POST", "/v1/subscriptions", json=body).json()
         subscription_id, status = members.get("subscription_id"), members.get("status")
         if not isinstance(subscription_id, str) or not isinstance(status, str):

@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from app.crypto.errors import UnsafeKey
-from app.crypto.sealing_keys import DecryptionKey
-from app.crypto.signing_keys import SigningKey
 from app.receiver.errors import ConfigurationError
 from app.receiver.private_files import read_private_file
+from throughcare_receiver.errors import UnsafeKey
+from throughcare_receiver.keys import DecryptionKey, SigningKey
 
 _OPTIONAL = frozenset({"case", "endpoint"})
 _PATHS = frozenset({"signing_key_file", "decryption_key_file", "store"})

@@ -1,16 +1,10 @@
 """The errors of the receiving program. No message repeats a key, a token or what a notice says."""
 
-
-class ReceiverError(Exception):
-    """Base of everything that the receiving program raises on purpose."""
+from throughcare_receiver.errors import ReceiverError
 
 
 class ConfigurationError(ReceiverError):
     """The configuration, or a file that it names, cannot be used. The message names it."""
-
-
-class StoreError(ReceiverError):
-    """The store cannot be opened: the folder, its rights, or a file of another version."""
 
 
 class ServiceError(ReceiverError):
@@ -44,21 +38,3 @@ class ServiceRefused(ServiceError):
         self.status = status
         self.title = title
         self.detail = detail
-
-
-class NotificationRefused(ReceiverError):
-    """What came is not a notification for us.
-
-    Attributes:
-        code: for the sender, one of the registered error codes of RFC 8935, section 2.4.
-        reason: in fixed words.
-    """
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(f"{code}: {reason}")
-        self.code = code
-        self.reason = reason
-
-
-class UnknownSenderKey(NotificationRefused):
-    """It is signed with a key that we do not have: fetching the sender's keys anew may help."""

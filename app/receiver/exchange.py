@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import httpx
 
-from app.crypto.encoding import read_json_object
-from app.crypto.errors import Malformed
 from app.receiver.errors import ServiceRefused, ServiceUnreachable, UnexpectedAnswer
+from throughcare_receiver.encoding import read_json_object
+from throughcare_receiver.errors import Malformed
 
 PIECE_SECONDS: Final = 5.0
 """Longest wait for a connection, and for each piece of an answer."""

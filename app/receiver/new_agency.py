@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.crypto.json_web_keys import public_jwks
-from app.crypto.sealing_keys import DecryptionKey
-from app.crypto.signing_keys import SigningKey
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.private_files import make_private_folder, write_private_file
+from throughcare_receiver.keys import DecryptionKey, SigningKey, public_jwks
 
 CONFIGURATION_FILE = "agency.toml"
 """Name of the configuration in its folder."""

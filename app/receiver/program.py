@@ -9,17 +9,15 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from app.crypto.sealing_keys import DecryptionKey
 from app.receiver.answering import AnsweringWorker, Endpoint
 from app.receiver.client import AgencyClient
-from app.receiver.clock import Clock, utc_now
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ConfigurationError
-from app.receiver.reception import Reception
-from app.receiver.sender_keys import SenderKeys
 from app.receiver.server import PATH, make_app
-from app.receiver.statements import Acknowledgement
-from app.receiver.store import NotificationStore
+from throughcare_receiver.receiver import Clock, Receiver, utc_now
+from throughcare_receiver.sender_keys import SenderKeys
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.statements import Acknowledgement
 
 LOGGER: Final = logging.getLogger("throughcare.receiver")
 
@@ -56,25 +54,26 @@ def run(
     kind = _acknowledgement(answer)
     decryption_key = configuration.load_decryption_key()
     with (
-        NotificationStore.open(configuration.store) as store,
+        SqliteStore.open(configuration.store) as store,
         AgencyClient(configuration, clock=clock) as client,
         _listen(host, port) as listener,
     ):
         address = configuration.endpoint or _address(listener)
-        endpoint = Endpoint(address=address, encryption_key=decryption_key.encryption_key)
+        endpoint = Endpoint(address=address, encryption_jwk=decryption_key.public_jwk())
         worker = AnsweringWorker(
             store, client, kind=kind, clock=clock, endpoint=endpoint if subscribe else None
         )
-        reception = _reception(
-            configuration,
-            decryption_key=decryption_key,
-            client=client,
+        receiver = Receiver(
+            issuer=configuration.issuer,
+            client_id=configuration.client_id,
+            signing_key=configuration.load_signing_key(),
+            decryption_keys={decryption_key.kid: decryption_key},
+            sender_keys=SenderKeys(client.sender_keys),
             store=store,
-            worker=worker,
             clock=clock,
         )
         LOGGER.info("listening at %s", _address(listener))
-        _serve(make_app(reception, worker), listener)
+        _serve(make_app(receiver, worker), listener)
 
 
 def _acknowledgement(answer: str) -> Acknowledgement:
@@ -82,26 +81,6 @@ def _acknowledgement(answer: str) -> Acknowledgement:
         return Acknowledgement(answer)
     except ValueError:
         raise ConfigurationError(f"answer: expected one of {', '.join(Acknowledgement)}") from None
-
-
-def _reception(
-    configuration: AgencyConfiguration,
-    *,
-    decryption_key: DecryptionKey,
-    client: AgencyClient,
-    store: NotificationStore,
-    worker: AnsweringWorker,
-    clock: Clock,
-) -> Reception:
-    return Reception(
-        issuer=configuration.issuer,
-        client_id=configuration.client_id,
-        decryption_key=decryption_key,
-        sender_keys=SenderKeys(client.sender_keys),
-        store=store,
-        on_stored=worker.wake,
-        clock=clock,
-    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -20,9 +20,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.receiver.answering import AnsweringWorker
-from app.receiver.errors import NotificationRefused, ServiceError
-from app.receiver.notification import INVALID_REQUEST
-from app.receiver.reception import Reception
+from app.receiver.errors import ServiceError
+from throughcare_receiver.errors import EnvelopeRefused, NotificationRefused, TryLater
+from throughcare_receiver.receiver import Receiver
+from throughcare_receiver.store import Arrival
 
 LOGGER: Final = logging.getLogger("throughcare.receiver")
 
@@ -36,7 +37,7 @@ _BODY_SECONDS: Final = 10.0  # for a whole body; slower senders hold up nothing
 _RETRY_SECONDS: Final = "30"
 
 
-def make_app(reception: Reception, worker: AnsweringWorker) -> Starlette:
+def make_app(receiver: Receiver, worker: AnsweringWorker) -> Starlette:
     """The application; the worker runs while it does."""
 
     @asynccontextmanager
@@ -48,7 +49,7 @@ def make_app(reception: Reception, worker: AnsweringWorker) -> Starlette:
             await run_in_threadpool(worker.stop)
 
     async def notifications(request: Request) -> Response:
-        return await _take(request, reception)
+        return await _take(request, receiver, worker)
 
     routes = [
         Route(PATH, notifications, methods=["POST"]),
@@ -58,19 +59,33 @@ def make_app(reception: Reception, worker: AnsweringWorker) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)  # type: ignore[arg-type]  # Starlette types a handler as one of any exception
 
 
-async def _take(request: Request, reception: Reception) -> Response:
+async def _take(request: Request, receiver: Receiver, worker: AnsweringWorker) -> Response:
     _check_content_type(request)
     body = await _read_body(request)
     try:
         # Opening takes milliseconds of arithmetic and storing waits for the disk: in a thread.
-        await run_in_threadpool(reception.take, _ascii(body))
+        arrival = await run_in_threadpool(receiver.take, _ascii(body))
     except NotificationRefused as refusal:
         LOGGER.warning("a notification was refused: %s", refusal)
         return _error(refusal)
-    except (ServiceError, sqlite3.Error) as error:
+    except (ServiceError, TryLater, sqlite3.Error) as error:
         LOGGER.warning("a notification could not be taken now (%s)", type(error).__name__)
         return Response(status_code=503, headers={"Retry-After": _RETRY_SECONDS})
+    if arrival.is_new:
+        worker.wake()
+    _report_order(arrival)
     return Response(status_code=202)
+
+
+def _report_order(arrival: Arrival) -> None:
+    """What is missing is no reason to refuse what came; somebody should ask after it."""
+    placement = arrival.placement
+    if placement is not None and (placement.is_late or placement.skipped_about_person):
+        LOGGER.warning(
+            "notification %s: %s about its person",
+            arrival.notification.jti,
+            "late" if placement.is_late else "an earlier one is missing",
+        )
 
 
 def _check_content_type(request: Request) -> None:
@@ -100,7 +115,7 @@ def _ascii(body: bytes) -> str:
     try:
         return body.decode("ascii")
     except UnicodeDecodeError:
-        raise NotificationRefused(INVALID_REQUEST, "the message is not ASCII") from None
+        raise EnvelopeRefused("the message is not ASCII") from None
 
 
 def _error(refusal: NotificationRefused) -> Response:

@@ -13,13 +13,13 @@ from typing import Final
 
 import httpx
 
-from app.crypto.possession import prove
-from app.crypto.signing_keys import SigningKey
-from app.receiver.clock import Clock
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import UnexpectedAnswer
 from app.receiver.exchange import Answer, exchange
-from app.receiver.statements import client_assertion
+from throughcare_receiver.keys import SigningKey
+from throughcare_receiver.possession import prove
+from throughcare_receiver.receiver import Clock
+from throughcare_receiver.statements import client_assertion
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DETAILS_TYPE: Final = "inmate-file"

@@ -19,6 +19,7 @@ from app.access_log.sealing import LogKeys, SealedEntry, seal_entry
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.crypto.key_ring import RandomBytes
 from app.crypto.log_signing import LogSigningKey
+from tests.keys import RING
 
 MakeEntry = Callable[..., Entry]
 Record = Callable[..., ledger.AppendedEntry]
@@ -43,7 +44,11 @@ def random_bytes() -> RandomBytes:
 
 @pytest.fixture(scope="session")
 def log_keys() -> LogKeys:
-    return LogKeys(log_retention=bytes(range(32)), blind_index=bytes(range(32, 64)))
+    return LogKeys(
+        log_retention=bytes(range(32)),
+        blind_index=bytes(range(32, 64)),
+        key_encryption=RING.key_encryption,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@ import hmac
 import json
 from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_a_ciphertext_opens_only_in_its_own_place(
 
 
 def test_the_subject_index_is_keyed_and_tells_persons_apart(log_keys: LogKeys) -> None:
-    other = LogKeys(log_retention=log_keys.log_retention, blind_index=bytes(32))
+    other = replace(log_keys, blind_index=bytes(32))
     indices = {
         log_keys.subject_index("person-1"),
         log_keys.subject_index("person-2"),

@@ -141,6 +141,7 @@ def caller_of(
         officer_id=officer,
         purpose=purpose or ROLE_PURPOSES[role][0],
         legal_basis=f"illustrative:{role}",
+        assurance="proven",
     )
 
 

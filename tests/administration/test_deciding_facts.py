@@ -405,7 +405,8 @@ def test_where_proof_is_demanded_an_officer_named_by_a_client_states_nothing(
     asked = statement(kind, by, beneficiary(parties, kind).caller.agency_id)
 
     def work(connection: Connection) -> None:
-        named = deciding_facts.state(connection, strict, by.caller, asked, at=parties.now)
+        caller = replace(by.caller, assurance="asserted")
+        named = deciding_facts.state(connection, strict, caller, asked, at=parties.now)
         by_office = kind in {Kind.CHILD_LINK, Kind.VICTIM_REGISTRATION}
         assert isinstance(named, Stated) is by_office
         proven = replace(by.caller, assurance="proven")
@@ -636,7 +637,7 @@ def test_what_is_only_proposed_opens_nothing(parties: Parties, kind: Kind) -> No
         (Kind.COURT_ORDER, timedelta(days=51)),
         (Kind.TRANSFER_APPROVAL, timedelta(days=51)),
         (Kind.RELATIVE_CONSENT, timedelta(days=51)),
-        (Kind.EMERGENCY_ACCESS, timedelta(hours=24)),
+        (Kind.EMERGENCY_ACCESS, timedelta(minutes=60)),
     ],
 )
 def test_a_fact_ends_by_itself(parties: Parties, kind: Kind, lasts: timedelta) -> None:

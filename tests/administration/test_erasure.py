@@ -289,6 +289,7 @@ def test_every_table_is_known_to_be_about_a_person_or_not() -> None:
         "deciding_fact_step",
         "erasure",
         "identity_provider",
+        "key_encryption_key",
         "officer",
         "policy_activation",
         "policy_approval",

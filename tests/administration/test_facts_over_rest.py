@@ -243,24 +243,6 @@ def contact(agency: Speaker, reference: str) -> dict[str, Any]:
     return {name: field[name] for name in ("recorded", "value") if name in field}
 
 
-def test_an_emergency_opens_its_fields_for_a_day_and_is_reviewed(
-    exchange: Exchange, prison: Speaker, second: Speaker, person: str
-) -> None:
-    health = exchange.some("health_provider")
-    mine = exchange.refer(prison, person, health)
-    fields = ["identity.full_name", "health.self_harm_alert"]
-    asked = {"reference": mine, "agency": health.id, "fields": fields, "reason": "A reason."}
-    opened = fact(health, "emergency-access", asked, "in-force")
-    assert fields_of(health, mine) == set(fields)
-    due = [one["fact_id"] for one in prison.call("GET", "/v1/emergency-access").json()["reviews"]]
-    assert [one for one in due if opened.endswith(one)]
-    is_problem(health.post(f"{opened}/review"), 403, "forbidden")
-    done(second, f"{opened}/review")
-    is_problem(prison.post(f"{opened}/review"), 409, "conflict")
-    exchange.world.clock.advance(hours=24)
-    assert fields_of(health, mine) == set()
-
-
 def test_a_designation_counts_once_the_administrator_confirmed_it(
     exchange: Exchange, prison: Speaker, person: str
 ) -> None:

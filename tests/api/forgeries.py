@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from app.crypto.encoding import decode_base64url
 from app.crypto.signing_keys import SigningKey
 
 CANARY = "Quokka"
@@ -84,6 +86,25 @@ def _deep(header: Members, claims: Members, key: SigningKey) -> str:
     return signed(f'{json.dumps(header)[:-1]}, "x": {deep}}}', claims, key)
 
 
+def _empty_signature(header: Members, claims: Members, key: SigningKey) -> str:
+    return signed(header, claims, key).rpartition(".")[0] + "."
+
+
+def _der_signature(header: Members, claims: Members, key: SigningKey) -> str:
+    """The signature as X.509 writes it, which some libraries take as well."""
+    signing_input, _, signature = signed(header, claims, key).rpartition(".")
+    raw = decode_base64url(signature)
+    half = len(raw) // 2
+    numbers = (int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))
+    return f"{signing_input}.{encoded(encode_dss_signature(*numbers))}"
+
+
+def _in_json(header: Members, claims: Members, key: SigningKey) -> str:
+    """The other serialisation of RFC 7515."""
+    protected, payload, signature = signed(header, claims, key).split(".")
+    return json.dumps({"protected": protected, "payload": payload, "signature": signature})
+
+
 def _five_segments(header: Members, claims: Members, key: SigningKey) -> str:
     return f"{signed(header, claims, key)}.{CANARY}.{CANARY}"
 
@@ -107,7 +128,15 @@ OF_ANY_TOKEN: dict[str, Forge] = {
     "an algorithm whose name holds ours": _with_header(alg="ES256K"),
     "the algorithm of another curve": _with_header(alg="ES384"),
     "no algorithm": _unsigned,
+    "no algorithm in other letters": _with_header(alg="nOnE"),
+    "an unencoded payload that is not critical": _with_header(b64=False),
+    "a compressed payload": _with_header(zip="DEF"),
+    "a key that is a path": _with_header(kid="../../dev/null"),
+    "a key that is a query": _with_header(kid="' OR '1'='1"),
     "a shared secret": _by_shared_secret,
+    "an empty signature": _empty_signature,
+    "a signature in DER": _der_signature,
+    "the serialisation in JSON": _in_json,
     "another key": _other_key,
     "a signature too short": _cut,
     "padding": _padded,

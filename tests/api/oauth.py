@@ -10,11 +10,12 @@ import httpx
 
 from app.agencies.oauth import ASSERTION_TYPE
 from app.crypto.encoding import decode_base64url
-from app.crypto.possession import prove
 from app.crypto.signing_keys import SigningKey
-from app.receiver.statements import client_assertion
 from tests.api.exchange import Speaker, is_problem
 from tests.api.forgeries import CANARY, Forge
+from throughcare_receiver.keys import SigningKey as AgencyKey
+from throughcare_receiver.possession import prove
+from throughcare_receiver.statements import client_assertion
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 KEY = SigningKey.generate()
@@ -60,7 +61,7 @@ def proof(
         "at": prison.world.clock(),
         **changed,
     }
-    return {"DPoP": prove(key, **given)}
+    return {"DPoP": prove(AgencyKey.from_pem(key.to_pem()), **given)}
 
 
 def asked(prison: Speaker, body: str | bytes, **headers: str) -> httpx.Response:
@@ -85,6 +86,13 @@ def granted_token(prison: Speaker) -> str:
     answer = asked(prison, urlencode(members(prison)))
     assert answer.status_code == 200, answer.text
     return str(answer.json()["access_token"])
+
+
+def take_back(speaker: Speaker, token: str, *, at: str = "") -> httpx.Response:
+    """The answer to a client that takes a token back, at this address of the service."""
+    asked = {name: text for name, text in members(speaker).items() if name.startswith("client_")}
+    address = f"{at or speaker.world.settings.issuer}/oauth2/revoke"
+    return speaker.http.post(address, content=urlencode({**asked, "token": token}), headers=FORM)
 
 
 def called(prison: Speaker, token: str, headers: Mapping[str, str] | None = None) -> httpx.Response:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.api.answers import HEADERS
 from app.files.catalogue import SECTIONS
 from tests.api.exchange import Exchange, Speaker, is_problem
 from tests.effort import examples
@@ -258,6 +259,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture
 
 
 def repeats_nothing(answer: httpx.Response) -> None:
+    assert {name.decode() for name, _ in HEADERS} <= set(answer.headers)
     assert CANARY not in answer.text
     assert CANARY not in str(answer.headers)
 
@@ -372,12 +374,12 @@ def test_a_body_of_just_the_limit_is_read(
 
 def test_a_method_that_does_not_fit_names_those_that_do(prison: Speaker) -> None:
     for method, path, allowed in (
-        ("HEAD", "/v1/inmate-files/BAD", "GET, PUT"),
-        ("DELETE", "/v1/inmate-files/BAD", "GET, PUT"),
-        ("DELETE", "/v1/inmate-files/import", "GET, POST, PUT"),
+        ("DELETE", "/v1/inmate-files/BAD", "GET, HEAD, PUT"),
+        ("DELETE", "/v1/inmate-files/import", "GET, HEAD, POST, PUT"),
         ("GET", "/v1/inmate-files/BAD/sections/needs", "PATCH"),
-        ("PUT", "/v1/case-assignments", "GET, POST"),
-        ("POST", "/v1/cases", "GET"),
+        ("HEAD", "/v1/inmate-files/BAD/sections/needs", "PATCH"),
+        ("PUT", "/v1/case-assignments", "GET, HEAD, POST"),
+        ("POST", "/v1/cases", "GET, HEAD"),
     ):
         answer = prison.call(method, path)
         assert answer.status_code == 405
@@ -388,7 +390,7 @@ def test_a_method_that_does_not_fit_names_those_that_do(prison: Speaker) -> None
 @pytest.mark.usefixtures("quiet")
 def test_a_method_that_no_server_knows_is_refused_below_us(prison: Speaker) -> None:
     answer = prison.call("QUOKKA", "/v1/inmate-files/BAD")
-    assert answer.status_code == 400
+    is_problem(answer, 400, "unreadable")
     repeats_nothing(answer)
 
 

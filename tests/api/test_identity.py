@@ -22,7 +22,6 @@ from app.agencies.registry import CLIENT, ClientRecord, on_basis
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.possession import token_hash
 from app.crypto.signing_keys import SigningKey
-from app.receiver.statements import client_assertion
 from tests.api.exchange import Exchange, Speaker, is_problem
 from tests.api.forgeries import (
     CANARY,
@@ -47,6 +46,8 @@ from tests.api.oauth import (
     refused_ones,
     told,
 )
+from throughcare_receiver.keys import SigningKey as AgencyKey
+from throughcare_receiver.statements import client_assertion
 
 
 @pytest.fixture(scope="module")
@@ -305,7 +306,8 @@ def test_a_proof_is_good_for_a_minute(prison: Speaker) -> None:
 
 
 def test_a_forged_assertion_is_refused(prison: Speaker) -> None:
-    key = prison.world.agencies[prison.id].configuration.load_signing_key()
+    own = prison.world.agencies[prison.id].configuration.load_signing_key()
+    key = SigningKey.from_pem(own.to_pem())
 
     def send(forge: Forge) -> httpx.Response:
         form = members(prison)
@@ -445,7 +447,7 @@ def test_only_a_client_that_is_known_says_something_of_a_token(prison: Speaker, 
 
 def test_a_purpose_goes_with_its_own_basis_alone(exchange: Exchange) -> None:
     probation = exchange.agency("probation_service")
-    key = SigningKey.generate()
+    key = AgencyKey.generate()
     record = ClientRecord(
         client_id=f"{probation.id}-2",
         agency_id=probation.id,

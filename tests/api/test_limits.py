@@ -1,13 +1,17 @@
 """Limits: who asks too much waits, alone; who speaks too slowly is given up."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.api.answers import HEADERS
+from app.api.connections import BoundedConnection
 from app.api.limits import REMEMBERED, RateLimit
 from app.problems import TooManyRequests
 from tests.api.exchange import Exchange, exchange_in, is_problem
@@ -119,3 +123,89 @@ def test_a_body_that_comes_in_parts_is_read(narrow: Exchange) -> None:
     headers = {"Content-Type": "application/json"}
     answer = prison.call("PUT", "/v1/inmate-files/P-2", content=parts(), headers=headers)
     assert answer.status_code == 201
+
+
+def test_a_body_that_comes_drop_by_drop_is_given_up(narrow: Exchange) -> None:
+    prison = narrow.agency("correctional_service")
+
+    def drops() -> Iterator[bytes]:
+        for _ in range(12):
+            yield b" "
+            time.sleep(0.1)
+
+    headers = {"Content-Type": "application/json"}
+    answer = prison.call("PUT", "/v1/inmate-files/P-3", content=drops(), headers=headers)
+    is_problem(answer, 408, "request-timed-out")
+
+
+# The head of a request, which comes before anything of ours but the connection.
+
+
+def said(narrow: Exchange, *parts: bytes, pause: float = 0.0) -> bytes:
+    """All that the service answers on a connection that says these parts."""
+    place = ("127.0.0.1", narrow.world.settings.port)
+    answer = b""
+    with socket.create_connection(place, timeout=10) as connection, suppress(ConnectionError):
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(pause)
+        while more := connection.recv(65_536):
+            answer += more
+    return answer
+
+
+def is_refused_head(answer: bytes, status: int, slug: str) -> None:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), answer[:200]
+    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    assert fields[b"content-type"] == b"application/problem+json"
+    assert fields[b"connection"] == b"close"
+    assert fields.keys() >= {name for name, _ in HEADERS}
+    assert json.loads(body)["type"] == f"urn:throughcare:problem:{slug}"
+    assert b"Quokka" not in answer
+
+
+BEGUN = b"GET /v1/cases HTTP/1.1\r\nHost: here\r\n"
+HEADS = {
+    "a long field": (BEGUN, b"Quokka: " + b"x" * 40_000),
+    "a long name": (BEGUN, b"Quokka" * 8_000),
+    "a long address": (b"GET /" + b"Quokka" * 8_000,),
+    "a complete long field": (BEGUN, b"Quokka: " + b"x" * 40_000 + b"\r\n\r\n"),
+    "many short fields": (BEGUN, b"Quokka: 1\r\n" * 65, b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_that_is_too_large_is_refused_before_it_is_complete(
+    narrow: Exchange, name: str
+) -> None:
+    is_refused_head(said(narrow, *HEADS[name]), 431, "head-too-large")
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /v1/cases HTTP/1.1\r\nQuokka: "])
+def test_a_head_that_does_not_come_is_given_up(
+    narrow: Exchange, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(BoundedConnection, "seconds", 0.2)
+    is_refused_head(said(narrow, begun), 408, "request-timed-out")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Quokka\r\n\r\n",
+        b"GET /v1/cases HTTP/9.9\r\n\r\n",
+        BEGUN + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        BEGUN + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        BEGUN + b"Quokka : 1\r\n\r\n",
+        BEGUN + b" folded: Quokka\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_is_told_so_as_everywhere_else(narrow: Exchange, text: bytes) -> None:
+    is_refused_head(said(narrow, text), 400, "unreadable")
+
+
+def test_on_one_connection_each_request_has_a_head_of_its_own(narrow: Exchange) -> None:
+    one = b"GET /health/live HTTP/1.1\r\nHost: here\r\nLong: " + b"x" * 20_000 + b"\r\n"
+    answer = said(narrow, one + b"\r\n", one + b"Connection: close\r\n\r\n", pause=0.05)
+    assert answer.count(b"HTTP/1.1 200 OK") == 2

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.api.models import PolicyMatrix
 from app.files.catalogue import FIELDS
 from app.policy.matrix import matrix
 from app.policy.matrix_pages import to_html, to_markdown
@@ -29,6 +30,7 @@ def test_json_is_what_is_answered_unless_something_else_is_asked_for(
     assert answer.headers["content-type"] == "application/json"
     content = answer.json()
     assert content == matrix(house.bundle, at=house.legal_date(at)).to_json()
+    assert PolicyMatrix.model_validate_json(answer.content)
     assert (content["fields"], content["roles"]) == (list(FIELDS), list(ROLE_PURPOSES))
 
 

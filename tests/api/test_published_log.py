@@ -25,6 +25,10 @@ from tests.api.exchange import (
     without_convictions,
 )
 from tests.world import World, ring
+from throughcare_receiver.errors import ReceiptRefused
+from throughcare_receiver.inclusion import check_inclusion
+from throughcare_receiver.note import LogKey
+from throughcare_receiver.receipt import Disclosed, check_entry, check_receipt
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +145,30 @@ def test_a_receipt_is_kept(world: World, log: Verifier, read: tuple[Speaker, str
         "circumstances", "actor", "reference", "grounds", "fields", "payload"
     }  # fmt: skip
     assert committed.keys() - said.keys() == {"subject", "inputs"}
+
+
+def test_the_receivers_library_holds_the_log_to_its_receipt(
+    world: World, log: Verifier, read: tuple[Speaker, str]
+) -> None:
+    welfare, reference = read
+    key, at = LogKey.from_vkey(log.to_vkey()), world.clock()
+    answer = welfare.get(reference)
+    header, body = answer.headers[HEADER], answer.content
+    receipt = check_receipt(header, body=body, log=key, at=at)
+    released = answer.json()["released"].items()
+    disclosed = Disclosed(
+        client_id=f"{welfare.id}-1",
+        reference=reference,
+        purpose=answer.json()["purpose"],
+        body=body,
+        released=[f"{section}.{name}" for section, fields in released for name in fields],
+    )
+    proof = proof_file(world, receipt.entry_id)
+    assert check_inclusion(proof, leaf_hash=receipt.leaf_hash, log=key).size > 0
+    entry = welfare.call("GET", f"/v1/disclosures/{receipt.entry_id}").content
+    check_entry(entry, receipt=receipt, disclosed=disclosed, log=key)
+    with pytest.raises(ReceiptRefused, match="another body"):
+        check_receipt(header, body=body + b" ", log=key, at=at)
 
 
 def test_an_unchanged_answer_has_a_receipt_of_its_own(

@@ -31,11 +31,14 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.audit.sequencer import Sequencer
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
+from tests.keys import RING
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 ORIGIN = "log.example/access"
 KEY = LogSigningKey.from_seed(bytes(range(32)))
-KEYS = LogKeys(log_retention=bytes(32), blind_index=bytes(range(32)))
+KEYS = LogKeys(
+    log_retention=bytes(32), blind_index=bytes(range(32)), key_encryption=RING.key_encryption
+)
 RANDOM = Random(3).randbytes  # noqa: S311 - repeatable on purpose
 LOG: tuple[Table, ...] = (ENTRY, PENDING, LOOKUP, HEAD, CHECKPOINT)
 PATIENCE = 60.0

@@ -1,9 +1,7 @@
 """Two prisons' files and three agencies, for the facts about them."""
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -13,16 +11,16 @@ from app.agencies.registry import AgencyRecord
 from app.crypto.key_ring import KeyRing
 from app.database import Database, table_of
 from app.files.tables import InmateFile
+from tests.keys import RING
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 AGENCIES = ("prison-1", "welfare-1", "police-1")
 
 
 @pytest.fixture(scope="session")
-def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
-    """The keys of a service."""
-    folder: Path = tmp_path_factory.mktemp("cases") / "keys"
-    return KeyRing.create(folder, random=secrets.token_bytes)
+def ring() -> KeyRing:
+    """The keys of a service, of which the tables know."""
+    return RING
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from app.administration import data_keys
 from app.cases import references
 from app.cases.fact import FactAltered
 from app.cases.references import REFERENCE, Listed
@@ -211,6 +212,7 @@ def test_no_reference_stands_in_clear_in_the_database_file(
     file = tmp_path / "throughcare.db"
     database = open_database(f"sqlite:///{file}")
     METADATA.create_all(database.engine)
+    database.run_blocking(lambda c: data_keys.register(c, ring))
     database.run_blocking(fill)
     planted = "PLANTED-PRISON-NUMBER-4711"
     database.run_blocking(lambda c: name(c, ring, planted))

@@ -18,13 +18,13 @@ from sqlalchemy import Connection
 from app.access_log import checkpoints
 from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
-from app.crypto.sealing_keys import DecryptionKey
 from app.demo.stage import free_port
 from app.house import House
 from app.policy.roles import ROLE_PURPOSES
 from app.receiver.new_agency import NewAgency, write_configuration
 from app.settings import Settings
 from tests.world import POLICIES, sealing_keys
+from throughcare_receiver.keys import DecryptionKey
 
 PATIENCE = 180
 

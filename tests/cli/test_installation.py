@@ -1,35 +1,43 @@
 """Commands that make and run an installation, as processes: what is told, and with which end."""
 
+import secrets
 import shutil
 import signal
 import socket
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection, insert, update
+from jose import jwk
+from jose.backends.cryptography_backend import CryptographyECKey
+from jose.backends.ecdsa_backend import ECDSAECKey
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import make_url
 
 from app.access_log import checkpoints
 from app.access_log.note import Verifier, open_note
-from app.cases import assignments
+from app.cases import assignments, references
 from app.cases.assignments import Offer
 from app.cases.fact import FactAltered
 from app.cases.tables import CaseAssignment
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
-from app.database import table_of
+from app.database import make_engine, table_of
+from app.files import store
+from app.files.store import KEY
 from app.files.tables import InmateFile
 from app.house import House
-from app.main import alembic_config, opened
+from app.main import NotReady, alembic_config, opened
 from tests.cli.command_line import PATIENCE, Done, Installation, register, sign
 from tests.cli.conftest import Invoke, InvokeIn
 from tests.conftest import empty_database
-from tests.world import POLICIES, START
+from tests.world import POLICIES
 
 
 @pytest.fixture
@@ -109,7 +117,8 @@ def test_init_never_prints_the_password_of_the_database(
     url = make_url(empty_database("postgresql", request, planned.folder))
     with_password = url.set(password=url.password or "planted-password")
     changed = with_password.render_as_string(hide_password=False)
-    done = invoke_in(planned, "init", DATABASE_URL=changed)
+    unsafe = {"ALLOW_UNSAFE_DATABASE": "true"}
+    done = invoke_in(planned, "init", DATABASE_URL=changed, **unsafe)
     assert done.code == 0, done.said
     assert str(with_password.password) not in done.said
 
@@ -190,6 +199,30 @@ def spoil_the_database(installation: Installation, _: House) -> str:
     return "not a database"
 
 
+def set_the_clock_back(installation: Installation, house: House) -> str:
+    """A clock that stands before the last signature under the log."""
+    grow(installation, house, "police-1")
+    sign_log(installation, house)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    (installation.folder / "clock").write_text(an_hour_ago.isoformat())
+    return "set the clock right"
+
+
+def open_the_database_to_others(installation: Installation, _: House) -> str:
+    """A database that everybody can read."""
+    file = installation.folder / "throughcare.db"
+    file.chmod(0o644)
+    return f"{file}: must be a file that only its owner can use"
+
+
+def leave_a_journal_open_to_others(installation: Installation, _: House) -> str:
+    """A journal that the group can read."""
+    journal = installation.folder / "throughcare.db-journal"
+    journal.touch()
+    journal.chmod(0o640)
+    return f"{journal}: must be a file that only its owner can use"
+
+
 @pytest.fixture
 def serve(installation: Installation, invoke: Invoke) -> Iterator[Invoke]:
     """Serve in this process; its port is taken, so that what wrongly starts comes to an end."""
@@ -220,6 +253,9 @@ def assert_refused(done: Done, expected: str) -> None:
         lose_a_key,
         spoil_a_key,
         spoil_the_database,
+        set_the_clock_back,
+        open_the_database_to_others,
+        leave_a_journal_open_to_others,
     ],
 )
 def test_serve_does_not_start_on_what_is_not_whole(
@@ -229,7 +265,9 @@ def test_serve_does_not_start_on_what_is_not_whole(
     spoil: Callable[[Installation, House], str],
 ) -> None:
     expected = spoil(installation, house)
-    assert_refused(serve(), expected)
+    clock = installation.folder / "clock"
+    changed = {"CLOCK_FILE": str(clock)} if clock.exists() else {}
+    assert_refused(serve(**changed), expected)
 
 
 @pytest.mark.parametrize("spoil", [put_an_older_copy_in_place, fork_the_log, lose_the_checkpoint])
@@ -277,6 +315,7 @@ def test_a_running_service_keeps_its_database_and_its_port_and_ends_when_asked(
     with installation.served() as process:
         assert_refused(invoke("serve"), "another process of Throughcare")
         assert_refused(invoke("init"), "another process of Throughcare")
+        assert_refused(invoke("keys", "rewrap"), "another process of Throughcare")
         assert_refused(invoke("client", "revoke", "x"), "another process of Throughcare")
         port = installation.environment["THROUGHCARE_PORT"]
         assert invoke_in(planned, "init").code == 0
@@ -296,7 +335,7 @@ def test_a_running_service_keeps_its_database_and_its_port_and_ends_when_asked(
 def test_init_gives_codes_to_the_rows_of_older_tables_and_never_again(
     installation: Installation, house: House
 ) -> None:
-    at = START
+    at = datetime.now(UTC)
     table = table_of(CaseAssignment)
     new = Offer(
         assignment_id="a-1",
@@ -331,3 +370,105 @@ def test_init_gives_codes_to_the_rows_of_older_tables_and_never_again(
     prepare(installation.settings, at=at)
     with opened(installation.settings) as database, pytest.raises(FactAltered):
         database.read_blocking(counts)
+
+
+def test_init_names_the_key_of_older_rows_and_binds_persons_keys_to_their_custodian(
+    installation: Installation, house: House
+) -> None:
+    keys, person_id, at = house.ring.key_encryption, "person-1", datetime.now(UTC)
+
+    def enter(connection: Connection) -> None:
+        register(connection, house, "prison-1", "correctional_service")
+        new = store.StoredFile(person_id=person_id, custodian="prison-1")
+        store.create(connection, new, ring=house.ring, at=at, random=secrets.token_bytes)
+        references.name(
+            connection,
+            ring=house.ring,
+            agency_id="prison-1",
+            person_id=person_id,
+            reference="n-1",
+            at=at,
+            random=secrets.token_bytes,
+        )
+        # As the tables were before rows named a key, and a person's key a custodian.
+        row = connection.execute(select(KEY)).one()
+        context = store.key_context("prison-1", person_id)
+        key = keys.unwrap(row.key_encryption_key_id, row.wrapped_key, context)
+        older = keys.wrap(key, b"person-key\0person-1", nonce=bytes(12))
+        connection.execute(update(KEY).values(wrapped_key=older))
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007")
+
+    with opened(installation.settings) as database:
+        database.run_blocking(enter)
+    prepare(installation.settings, at=at)
+    with opened(installation.settings) as database:
+        found = database.read_blocking(
+            lambda c: references.find(c, ring=house.ring, agency_id="prison-1", reference="n-1")
+        )
+        assert found == person_id
+        file = database.read_blocking(lambda c: store.load(c, person_id, ring=house.ring))
+        assert file.custodian == "prison-1"
+
+
+def test_serve_does_not_start_on_anything_but_the_cryptography_package(serve: Invoke) -> None:
+    jwk.register_key("ES384", ECDSAECKey)
+    try:
+        assert_refused(serve(), "ES384 must be computed by the cryptography package")
+    finally:
+        jwk.register_key("ES384", CryptographyECKey)
+
+
+def test_the_files_of_a_new_installation_are_for_their_owner_alone(
+    planned: Installation, invoke_in: InvokeIn
+) -> None:
+    assert invoke_in(planned, "init").code == 0
+    with opened(planned.settings) as database:
+        database.run_blocking(lambda c: c.execute(select(KEY)).all())
+        modes = {path.name: path.stat().st_mode & 0o077 for path in planned.folder.glob("*.db*")}
+    assert {"throughcare.db", "throughcare.db-wal", "throughcare.db-shm"} <= modes.keys()
+    del modes["throughcare.db.lock"]  # nothing stands in it
+    assert set(modes.values()) == {0}
+
+
+def test_a_file_system_that_cannot_hold_a_journal_for_readers_is_refused(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(installation.folder / "throughcare.db") as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+    database.close()
+    monkeypatch.chdir(installation.folder)
+    # Without shared memory SQLite stays with its older journal, and says so to nobody.
+    without = "sqlite:///file:throughcare.db?vfs=unix-none&uri=true"
+    refused = pytest.raises(NotReady, match="journal_mode is delete")
+    with refused, opened(replace(installation.settings, database_url=without)):
+        pass
+
+
+@pytest.mark.parametrize("command", ["init", "serve"])
+def test_a_server_that_may_lose_commits_is_refused_and_only_with_the_setting_for_trials_taken(
+    planned: Installation,
+    invoke_in: InvokeIn,
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+    command: str,
+) -> None:
+    url = make_url(empty_database("postgresql", request, planned.folder))
+    changed = url.render_as_string(hide_password=False)
+    engine = make_engine(changed)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {url.database} SET synchronous_commit = off")
+    engine.dispose()
+    setting = "ALLOW_UNSAFE_DATABASE"
+    try:
+        if command == "serve":
+            assert invoke_in(planned, "init", DATABASE_URL=changed, **{setting: "true"}).code == 0
+            assert "NOT FOR REAL DATA: the database may lose" in caplog.text
+        refused = invoke_in(planned, command, DATABASE_URL=changed, **{setting: "false"})
+        assert_refused(refused, "synchronous_commit is off: a commit is answered before")
+        assert "THROUGHCARE_ALLOW_UNSAFE_DATABASE" in refused.err
+    finally:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {url.database} RESET synchronous_commit")
+        engine.dispose()

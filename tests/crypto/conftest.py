@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.crypto.sealing import DecryptionKey
 from app.crypto.signing import SigningKey
+from throughcare_receiver.keys import DecryptionKey
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +18,4 @@ def p384_key() -> SigningKey:
 
 @pytest.fixture(scope="session")
 def decryption_key() -> DecryptionKey:
-    return DecryptionKey.generate(bits=2048)
-
-
-@pytest.fixture(scope="session")
-def other_decryption_key() -> DecryptionKey:
     return DecryptionKey.generate(bits=2048)

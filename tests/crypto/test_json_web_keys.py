@@ -9,8 +9,8 @@ from app.crypto.json_web_keys import (
     require_use,
     thumbprint,
 )
-from app.crypto.sealing import DecryptionKey
 from app.crypto.signing import SigningKey
+from throughcare_receiver.keys import DecryptionKey
 
 # RFC 7638 section 3.1
 RFC_7638_KEY = {

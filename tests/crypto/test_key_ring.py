@@ -1,13 +1,17 @@
 import json
 import os
 import secrets
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
+from jose import jwk
+from jose.backends.cryptography_backend import CryptographyECKey
+from jose.backends.ecdsa_backend import ECDSAECKey
 
 from app.crypto.encoding import encode_base64url
-from app.crypto.errors import UnsafeKey
+from app.crypto.errors import UnsafeBackend, UnsafeKey
 from app.crypto.key_ring import KeyRing
 from app.crypto.signing import SigningKey
 
@@ -16,6 +20,7 @@ RETIRED = "token_signing.retired.json"
 FILES = [
     "blind_index.key",
     "data_encryption.key",
+    "data_encryption.next.key",
     "log_retention.key",
     "log_signing.pem",
     "notification_signing.pem",
@@ -34,7 +39,7 @@ def directory(tmp_path: Path) -> Path:
 def test_a_new_ring_reads_back_as_it_was_made(tmp_path: Path) -> None:
     created = KeyRing.create(tmp_path / "keys", random=secrets.token_bytes)
     loaded = KeyRing.load(tmp_path / "keys")
-    for name in ("data_encryption", "log_retention", "blind_index", "data_encryption_id"):
+    for name in ("data_encryption", "log_retention", "blind_index", "key_encryption"):
         assert getattr(loaded, name) == getattr(created, name)
     assert loaded.token_signing.kid == created.token_signing.kid
     assert loaded.notification_signing.kid == created.notification_signing.kid
@@ -92,7 +97,7 @@ def test_a_file_that_nobody_may_write_is_fine(directory: Path) -> None:
     KeyRing.load(directory)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name != NEXT])
+@pytest.mark.parametrize("name", [name for name in FILES if ".next." not in name])
 def test_a_missing_file_is_named(directory: Path, name: str) -> None:
     (directory / name).unlink()
     with pytest.raises(UnsafeKey, match=name):
@@ -170,9 +175,9 @@ def test_a_ring_never_shows_its_secrets_when_printed(directory: Path) -> None:
 def test_the_id_of_a_key_is_stable_and_tells_nothing_of_it(tmp_path: Path) -> None:
     ring = KeyRing.create(tmp_path / "keys", random=bytes)
     assert ring.data_encryption == bytes(32)
-    assert ring.data_encryption_id == "9bf8d7c05d37502b"
+    assert ring.key_encryption.active_id == "9bf8d7c05d37502b"
     other = KeyRing.create(tmp_path / "other", random=os.urandom)
-    assert other.data_encryption_id != ring.data_encryption_id
+    assert other.key_encryption.active_id != ring.key_encryption.active_id
 
 
 def kids(ring: KeyRing) -> list[str]:
@@ -232,3 +237,53 @@ def test_a_retired_key_that_is_private_or_none_is_refused(directory: Path) -> No
         (directory / RETIRED).chmod(0o600)
         with pytest.raises(UnsafeKey, match="retired"):
             KeyRing.load(directory)
+
+
+def data_keys(ring: KeyRing) -> list[bytes | None]:
+    """The key-encryption keys, in the order next, active, retired."""
+    return [ring.data_encryption_next, ring.data_encryption, ring.data_encryption_retired]
+
+
+def test_a_data_key_moves_one_place_on_and_is_removed_before_another_retires(
+    directory: Path,
+) -> None:
+    first = KeyRing.load(directory)
+    second = KeyRing.rotate_data_keys(directory, random=secrets.token_bytes)
+    assert data_keys(second)[1:] == data_keys(first)[:2]
+    assert data_keys(second)[0] not in data_keys(first)
+    with pytest.raises(UnsafeKey, match="a retired key is still here"):
+        KeyRing.rotate_data_keys(directory, random=secrets.token_bytes)
+    third = KeyRing.remove_retired_data_key(directory)
+    assert data_keys(third) == [*data_keys(second)[:2], None]
+    fourth = KeyRing.rotate_data_keys(directory, random=secrets.token_bytes)
+    assert data_keys(fourth)[1:] == data_keys(third)[:2]
+    assert fourth.blind_index == first.blind_index
+    assert fourth.log_retention == first.log_retention
+    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
+
+
+def test_a_rotation_of_data_keys_that_was_broken_off_is_ended_by_the_next(directory: Path) -> None:
+    first = KeyRing.load(directory)
+    key, following, retired = (
+        directory / f"data_encryption.{name}key" for name in ("", "next.", "retired.")
+    )
+    # It ended after its first step, and once more after the second.
+    shutil.copy(key, retired)
+    halfway = KeyRing.load(directory)
+    assert not halfway.has_retired_data_key
+    assert set(halfway.key_encryption.keys) == set(first.key_encryption.keys)
+    following.replace(key)
+    further = KeyRing.load(directory)
+    assert data_keys(further) == [None, *data_keys(first)[:2]]
+    ended = KeyRing.rotate_data_keys(directory, random=secrets.token_bytes)
+    assert data_keys(ended)[1:] == data_keys(further)[1:]
+    assert ended.data_encryption_next is not None
+
+
+def test_nothing_computes_with_the_keys_but_the_cryptography_package(directory: Path) -> None:
+    jwk.register_key("ES256", ECDSAECKey)
+    try:
+        with pytest.raises(UnsafeBackend, match="ES256"):
+            KeyRing.load(directory)
+    finally:
+        jwk.register_key("ES256", CryptographyECKey)

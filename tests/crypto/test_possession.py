@@ -1,4 +1,4 @@
-"""Proofs of possession: made here and there, and held to the request that they came with."""
+"""Proofs of possession: made elsewhere, and held to the request that they came with."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,16 +11,24 @@ from jwcrypto.jwk import JWK  # type: ignore[import-untyped] # it ships no types
 from jwcrypto.jws import JWS  # type: ignore[import-untyped] # it ships no types
 
 from app.crypto.errors import ClaimsRefused, SignatureRefused, UnsafeKey
-from app.crypto.possession import PROOF_SECONDS, Proof, prove, read_proof, token_hash
-from app.crypto.signing import sign, sign_with_own_key
-from app.crypto.signing_keys import SigningKey
+from app.crypto.possession import PROOF_SECONDS, Proof, read_proof, token_hash
+from throughcare_receiver.keys import SigningKey
+from throughcare_receiver.possession import prove
+from throughcare_receiver.signed import sign, sign_with_own_key
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
+P384 = SigningKey.from_pem(ECKey.generate_key("P-384", private=True).as_pem(private=True))
 REQUEST: dict[str, Any] = {
     "method": "GET",
     "address": "https://exchange.example/v1/cases",
     "access_token": "a.b.c",
 }
+
+
+@pytest.fixture(scope="module")
+def signing_key() -> SigningKey:
+    """The key of a client, as its own library holds it."""
+    return SigningKey.generate()
 
 
 def made(key: SigningKey, **changed: Any) -> str:  # noqa: ANN401 - as `prove` takes them
@@ -32,9 +40,9 @@ def read(proof: str, **changed: Any) -> Proof:  # noqa: ANN401 - as `read_proof`
 
 
 def test_a_proof_names_its_key_and_is_remembered_until_its_age_refuses_it(
-    signing_key: SigningKey, p384_key: SigningKey
+    signing_key: SigningKey,
 ) -> None:
-    for key in (signing_key, p384_key):
+    for key in (signing_key, P384):
         proof = made(key)
         known = read(proof)
         assert (known.thumbprint, known.jti) == (key.kid, "one")

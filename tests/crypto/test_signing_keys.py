@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from app.crypto.encoding import decode_base64url, encode_base64url
 from app.crypto.errors import UnsafeKey
-from app.crypto.sealing import DecryptionKey
 from app.crypto.signing import KeySet, SigningKey, VerifyingKey, public_jwks
 from app.crypto.signing_keys import MAX_KEYS
+from throughcare_receiver.keys import DecryptionKey
 
 # RFC 7515 appendix A.3: a key, what it signed, and the signature.
 RFC_7515_KEY = {

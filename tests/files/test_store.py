@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Table, insert, select, update
 
+from app.administration import data_keys
 from app.agencies.tables import Agency
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
@@ -21,6 +22,7 @@ from app.files.catalogue import SECTIONS as CATALOGUE
 from app.files.store import FILE, KEY, SECTION, StoredFile
 from app.problems import PreconditionFailed
 from app.tables import METADATA
+from tests.keys import RING
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
@@ -45,15 +47,15 @@ SECTIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
-    """The keys of a service."""
-    return KeyRing.create(tmp_path_factory.mktemp("store") / "keys", random=secrets.token_bytes)
+def ring() -> KeyRing:
+    """The keys of a service, of which the tables know."""
+    return RING
 
 
-def add_custodian(connection: Connection) -> None:
+def add_custodian(connection: Connection, agency_id: str = "prison-1") -> None:
     """The prison that keeps the files."""
     values = {
-        "agency_id": "prison-1",
+        "agency_id": agency_id,
         "name": "Prison",
         "role": "correctional_service",
         "country": "XK",
@@ -252,7 +254,7 @@ def test_every_person_has_a_data_key_of_their_own(prison: Connection, ring: KeyR
     create(prison, ring, "person-2")
     keys = prison.execute(select(KEY)).all()
     assert len({bytes(one.wrapped_key) for one in keys}) == 2
-    assert {one.key_encryption_key_id for one in keys} == {ring.data_encryption_id}
+    assert {one.key_encryption_key_id for one in keys} == {ring.key_encryption.active_id}
 
 
 def test_the_same_section_is_sealed_anew_each_time(prison: Connection, ring: KeyRing) -> None:
@@ -297,6 +299,14 @@ def swap_persons(connection: Connection) -> None:
 def swap_sections(connection: Connection) -> None:
     """Another section of the same person."""
     _put(connection, SECTION, bytes(sealed(connection, "identity").sealed), section="needs")
+
+
+def give_to_another_custodian(connection: Connection) -> None:
+    """The whole file, in the keeping of another agency."""
+    add_custodian(connection, "prison-2")
+    connection.execute(
+        update(FILE).where(FILE.c.person_id == "person-1").values(custodian="prison-2")
+    )
 
 
 def claim_another_version(connection: Connection) -> None:
@@ -353,6 +363,7 @@ def _put(connection: Connection, table: Table, content: bytes, *, section: str) 
         cut_short,
         swap_keys,
         swap_keys_and_sections,
+        give_to_another_custodian,
     ],
 )
 def test_a_row_that_was_moved_or_changed_does_not_open(
@@ -387,6 +398,7 @@ def test_no_planted_name_stands_in_the_database_file_or_its_journal(
 ) -> None:
     database = open_database(f"sqlite:///{folder}/throughcare.db")
     METADATA.create_all(database.engine)
+    database.run_blocking(lambda c: data_keys.register(c, ring))
     database.run_blocking(add_custodian)
     before = database.run_blocking(lambda c: create(c, ring))
     renamed = {"identity": {"full_name": {"value": {"family": f"{PLANTED}-Second"}}}}

@@ -9,7 +9,15 @@ It decides nothing; it keeps in sight what a person should decide. "Decision 6" 
 from collections.abc import Iterator, Mapping
 
 from app.policy.request import Request
-from tests.isolation.oracle import CODE, CONDITIONS, LEAD_DAYS, SUPPORT_DAYS, Conditions
+from tests.isolation.oracle import (
+    CODE,
+    CONDITIONS,
+    LEAD_DAYS,
+    SUPPORT_DAYS,
+    Conditions,
+    given,
+    is_after_support,
+)
 
 IDENTITY = (
     "identity.person_ref identity.full_name identity.date_of_birth identity.sex_gender "
@@ -148,3 +156,19 @@ POLICIES_CONDITIONS: Conditions = {
     "J_return": lambda request, _: request.return_municipality in request.municipalities,
     "T_incident": _window_or_incident,
 }
+
+
+def code_of(request: Request) -> str:
+    """How the oracle names the caller's role; the policies' name, where it has none."""
+    return CODE.get(request.role, request.role)
+
+
+def as_the_policies_read(request: Request, read: Mapping[str, str]) -> dict[str, str]:
+    """What the matrix gives, with the cells of `DIFFERENT_READINGS` in their place."""
+    if is_after_support(request):
+        return dict(read)
+    return dict(read) | {
+        path: given(cell, request, path, POLICIES_CONDITIONS)
+        for (code, path), (cell, _) in DIFFERENT_READINGS.items()
+        if code == code_of(request)
+    }

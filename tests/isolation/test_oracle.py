@@ -14,13 +14,13 @@ import pytest
 
 from app.files.catalogue import FIELDS, SECTIONS
 from app.files.forms import Form
-from app.policy.bundle import Bundle
+from app.policy.bundle import Bundle, make_bundle
 from app.policy.errors import DecisionFailed
 from app.policy.loader import load_bundle
 from app.policy.request import Request
 from app.policy.roles import PURPOSES, ROLE_PURPOSES
 from tests.isolation import oracle
-from tests.isolation.readings import DIFFERENT_READINGS, POLICIES_CONDITIONS
+from tests.isolation.readings import DIFFERENT_READINGS, as_the_policies_read, code_of
 from tests.isolation.requests import (
     HOME,
     PRESENT,
@@ -68,9 +68,9 @@ def test_the_policies_give_what_the_matrix_gives(bundle: Bundle) -> None:
     wrong: list[str] = []
     differing: set[tuple[str, str]] = set()
     for request in _all_requests():
-        code, got, read = _code(request), _released(bundle, request), oracle.expected(request)
+        code, got, read = code_of(request), _released(bundle, request), oracle.expected(request)
         differing |= {(code, path) for path in FIELDS if read[path] != got[path]}
-        wrong += _differences(_as_the_policies_read(request, read), got, request)
+        wrong += _differences(as_the_policies_read(request, read), got, request)
     assert not wrong, _report(wrong)
     assert differing == set(DIFFERENT_READINGS), "a difference is new, or no longer one"
 
@@ -88,6 +88,31 @@ def test_a_fact_less_never_gives_a_field_or_raises_a_form(bundle: Bundle) -> Non
             if oracle.LETTERS.index(after[path]) > oracle.LETTERS.index(before[path])
         ]
     assert not wrong, _report(wrong)
+
+
+def test_a_permit_less_never_gives_a_field_or_raises_a_form(bundle: Bundle) -> None:
+    random = Random(SEED + 3)  # noqa: S311 - not a secret
+    permits = [one for one in bundle.policies.values() if one.role and not one.is_forbid]
+    for cut in random.sample(permits, min(len(permits), REQUESTS // 200)):
+        kept = [policy for policy in bundle.policies.values() if policy.id != cut.id]
+        poorer = make_bundle(
+            kept,
+            bundle.register,
+            bundle.vocabulary,
+            digest=bundle.digest,
+            cross_check=bundle.cross_check,
+        )
+        role, purpose = random.choice([pair for pair in role_purposes() if pair[0] == cut.role])
+        everything = replace(bare(role, purpose), **PRESENT)
+        own = replace(everything, custodian=everything.agency)
+        for request in (everything, own, *(drawn(random, role, purpose) for _ in range(20))):
+            before, after = _released(bundle, request), _released(poorer, request)
+            raised = [
+                path
+                for path in FIELDS
+                if oracle.LETTERS.index(after[path]) > oracle.LETTERS.index(before[path])
+            ]
+            assert not raised, f"without {cut.id}: {described(request)}"
 
 
 def test_an_answer_goes_with_the_person_whoever_of_a_role_asks_and_in_any_order(
@@ -150,26 +175,11 @@ def _released(bundle: Bundle, request: Request) -> dict[str, str]:
     return {path: oracle.LETTERS[Form(field.form)] for path, field in fields.items()}
 
 
-def _code(request: Request) -> str:
-    return oracle.CODE.get(request.role, request.role)
-
-
-def _as_the_policies_read(request: Request, read: dict[str, str]) -> dict[str, str]:
-    """What the matrix gives, with the cells of `DIFFERENT_READINGS` in their place."""
-    if oracle.is_after_support(request):
-        return read
-    return read | {
-        path: oracle.given(cell, request, path, POLICIES_CONDITIONS)
-        for (code, path), (cell, _) in DIFFERENT_READINGS.items()
-        if code == _code(request)
-    }
-
-
 def _differences(expected: dict[str, str], got: dict[str, str], request: Request) -> Iterator[str]:
     for path in FIELDS:
         if expected[path] != got[path]:
             yield (
-                f"{_code(request)} {path}: expected {expected[path]}, got {got[path]}: "
+                f"{code_of(request)} {path}: expected {expected[path]}, got {got[path]}: "
                 f"{described(request)}"
             )
 

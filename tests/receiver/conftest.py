@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.crypto.sealing_keys import DecryptionKey
-from app.crypto.signing_keys import KeySet
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.new_agency import NewAgency, write_configuration
-from app.receiver.store import NotificationStore
 from tests.receiver.service_stand_in import Sender, ServiceStandIn, served
+from throughcare_receiver.keys import DecryptionKey
+from throughcare_receiver.sqlite_store import SqliteStore
 
 CLIENT_ID = "probation-north-1"
 
@@ -39,11 +38,6 @@ def sender() -> Sender:
     return Sender()
 
 
-@pytest.fixture(scope="session")
-def sender_keys(sender: Sender) -> KeySet:
-    return KeySet.from_jwks(sender.jwks())
-
-
 @pytest.fixture
 def service(new_agency: NewAgency, sender: Sender) -> Iterator[ServiceStandIn]:
     """The service, listening."""
@@ -68,6 +62,6 @@ def client(configuration: AgencyConfiguration) -> Iterator[AgencyClient]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[NotificationStore]:
-    with NotificationStore.open(tmp_path / "store") as store:
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore.open(tmp_path / "store") as store:
         yield store

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from app.crypto.sealing_keys import DecryptionKey
 from app.receiver import answering
 from app.receiver.answering import AnsweringWorker, Backoff, Endpoint
 from app.receiver.client import AgencyClient
-from app.receiver.clock import utc_now
 from app.receiver.configuration import AgencyConfiguration
-from app.receiver.notification import Notification, Sequence
-from app.receiver.statements import Acknowledgement
-from app.receiver.store import GIVEN_UP, TAKEN, NotificationStore
 from tests.receiver.service_stand_in import ServiceStandIn, served, wait_until
+from throughcare_receiver.keys import DecryptionKey
+from throughcare_receiver.notification import Notification, Sequence
+from throughcare_receiver.receiver import utc_now
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.statements import Acknowledgement
+from throughcare_receiver.store import GIVEN_UP, TAKEN
 
 AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 NOTICE = Notification(
@@ -49,7 +50,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def working(store: NotificationStore, client: AgencyClient) -> Working:
+def working(store: SqliteStore, client: AgencyClient) -> Working:
     @contextmanager
     def run(endpoint: Endpoint | None = None) -> Iterator[AnsweringWorker]:
         worker = AnsweringWorker(
@@ -64,12 +65,12 @@ def working(store: NotificationStore, client: AgencyClient) -> Working:
     return run
 
 
-def _is_empty(store: NotificationStore) -> Callable[[], bool]:
+def _is_empty(store: SqliteStore) -> Callable[[], bool]:
     return lambda: not store.waiting()
 
 
 def test_what_comes_in_is_acknowledged(
-    working: Working, store: NotificationStore, service: ServiceStandIn
+    working: Working, store: SqliteStore, service: ServiceStandIn
 ) -> None:
     with working() as worker:
         store.add(NOTICE, at=AT)
@@ -80,7 +81,7 @@ def test_what_comes_in_is_acknowledged(
 
 
 def test_what_waited_from_before_is_acknowledged_at_the_start(
-    working: Working, store: NotificationStore, service: ServiceStandIn
+    working: Working, store: SqliteStore, service: ServiceStandIn
 ) -> None:
     store.add(NOTICE, at=AT)
     with working():
@@ -89,7 +90,7 @@ def test_what_waited_from_before_is_acknowledged_at_the_start(
 
 
 def test_a_verification_is_answered_with_its_nonce(
-    working: Working, store: NotificationStore, service: ServiceStandIn
+    working: Working, store: SqliteStore, service: ServiceStandIn
 ) -> None:
     store.add(VERIFICATION, at=AT)
     with working():
@@ -99,7 +100,7 @@ def test_a_verification_is_answered_with_its_nonce(
 
 
 def test_a_refusal_is_tried_again_and_holds_up_nothing_else(
-    working: Working, store: NotificationStore, service: ServiceStandIn
+    working: Working, store: SqliteStore, service: ServiceStandIn
 ) -> None:
     service.refusals["/v1/notifications/n-1/"] = [404, 409, 500, 503]
     store.add(NOTICE, at=AT)
@@ -110,7 +111,7 @@ def test_a_refusal_is_tried_again_and_holds_up_nothing_else(
 
 
 def test_what_the_service_will_never_take_is_given_up(
-    working: Working, store: NotificationStore, service: ServiceStandIn
+    working: Working, store: SqliteStore, service: ServiceStandIn
 ) -> None:
     service.refusals["/v1/notifications/n-1/"] = [410]
     store.add(NOTICE, at=AT)
@@ -121,7 +122,7 @@ def test_what_the_service_will_never_take_is_given_up(
 
 
 def test_an_outage_is_outlived(
-    configuration: AgencyConfiguration, store: NotificationStore, service: ServiceStandIn
+    configuration: AgencyConfiguration, store: SqliteStore, service: ServiceStandIn
 ) -> None:
     later = ServiceStandIn(
         sender=service.sender, client_id=service.client_id, client_jwks=service.client_jwks
@@ -142,7 +143,7 @@ def test_an_outage_is_outlived(
 
 def test_an_unexpected_error_does_not_end_the_work(
     working: Working,
-    store: NotificationStore,
+    store: SqliteStore,
     service: ServiceStandIn,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -157,15 +158,25 @@ def test_an_unexpected_error_does_not_end_the_work(
     assert list(service.acknowledgements) == ["n-1"]
 
 
+def test_an_answer_that_was_chosen_before_stands(
+    working: Working, store: SqliteStore, service: ServiceStandIn
+) -> None:
+    store.add(NOTICE, at=AT)
+    store.choose_answer("n-1", Acknowledgement.NOT_COMPETENT)
+    with working():
+        wait_until(_is_empty(store))
+    assert service.acknowledgements["n-1"]["kind"] == "not_competent"
+
+
 def test_an_endpoint_is_subscribed_once(
     working: Working,
-    store: NotificationStore,
+    store: SqliteStore,
     service: ServiceStandIn,
     decryption_key: DecryptionKey,
 ) -> None:
     endpoint = Endpoint(
         address="https://agency.example/notifications",
-        encryption_key=decryption_key.encryption_key,
+        encryption_jwk=decryption_key.public_jwk(),
     )
     kid = decryption_key.kid
     for _ in range(2):
@@ -181,7 +192,7 @@ def test_an_endpoint_is_subscribed_once(
 
 def test_a_refused_subscription_is_tried_again_and_holds_up_no_answer(
     working: Working,
-    store: NotificationStore,
+    store: SqliteStore,
     service: ServiceStandIn,
     decryption_key: DecryptionKey,
 ) -> None:
@@ -189,7 +200,7 @@ def test_a_refused_subscription_is_tried_again_and_holds_up_no_answer(
     store.add(NOTICE, at=AT)
     endpoint = Endpoint(
         address="https://agency.example/notifications",
-        encryption_key=decryption_key.encryption_key,
+        encryption_jwk=decryption_key.public_jwk(),
     )
     with working(endpoint):
         wait_until(lambda: bool(service.subscriptions and service.acknowledgements))
@@ -209,11 +220,11 @@ def test_waits_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_stopping_leaves_what_waits(
-    working: Working, store: NotificationStore, service: ServiceStandIn, tmp_path: Path
+    working: Working, store: SqliteStore, service: ServiceStandIn, tmp_path: Path
 ) -> None:
     service.refusals["/v1/notifications"] = [503] * 10_000
     store.add(NOTICE, at=AT)
     with working():
         wait_until(lambda: len(service.refusals["/v1/notifications"]) < 10_000)
-    with NotificationStore.open(tmp_path / "store") as after:
+    with SqliteStore.open(tmp_path / "store") as after:
         assert after.waiting() == ("n-1",)

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from app.crypto.sealing_keys import DecryptionKey
 from app.receiver.client import AgencyClient, Subscription, _cases_of
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ServiceRefused, UnexpectedAnswer
-from app.receiver.statements import Acknowledgement
 from tests.receiver.service_stand_in import ServiceStandIn
+from throughcare_receiver.keys import DecryptionKey
+from throughcare_receiver.statements import Acknowledgement
 
 
 class MovableClock:
@@ -148,7 +148,7 @@ def test_a_subscription_names_the_endpoint_and_the_public_key(
     client: AgencyClient, service: ServiceStandIn, decryption_key: DecryptionKey
 ) -> None:
     subscription = client.subscribe(
-        "https://agency.example/notifications", decryption_key.encryption_key
+        "https://agency.example/notifications", decryption_key.public_jwk()
     )
     assert subscription == Subscription(subscription_id="sub-1", status="pending")
     assert service.subscriptions == [

@@ -17,8 +17,9 @@ from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ConfigurationError
 from app.receiver.new_agency import NewAgency
 from app.receiver.program import run
-from app.receiver.store import TAKEN, NotificationStore
 from tests.receiver.service_stand_in import ServiceStandIn, wait_until
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.store import TAKEN
 
 PROGRAM = """
 import sys
@@ -125,7 +126,7 @@ def test_killed_it_keeps_what_it_took_and_acknowledges_it_later(
     with receiving(configuration_file, port):
         wait_until(lambda: len(service.acknowledgements) == 5)
         assert _deliver(service, new_agency, port, "n-3") == 202
-        with NotificationStore.open(configuration.store) as store:
+        with SqliteStore.open(configuration.store) as store:
             wait_until(lambda: not store.waiting())
             assert {received.answer_state for received in store.received()} == {TAKEN}
             assert len(store.received()) == 5

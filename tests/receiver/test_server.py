@@ -8,18 +8,18 @@ from typing import Any
 import httpx
 import pytest
 
-from app.crypto.sealing_keys import DecryptionKey
 from app.receiver import server as server_module
 from app.receiver.answering import AnsweringWorker
 from app.receiver.client import AgencyClient
-from app.receiver.clock import utc_now
 from app.receiver.configuration import AgencyConfiguration
-from app.receiver.reception import Reception
-from app.receiver.sender_keys import SenderKeys
 from app.receiver.server import BODY_BYTES, make_app
-from app.receiver.statements import Acknowledgement
-from app.receiver.store import TAKEN, NotificationStore
 from tests.receiver.service_stand_in import Sender, ServiceStandIn, served, wait_until
+from throughcare_receiver.keys import DecryptionKey
+from throughcare_receiver.receiver import Receiver, utc_now
+from throughcare_receiver.sender_keys import SenderKeys
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.statements import Acknowledgement
+from throughcare_receiver.store import TAKEN
 
 
 class MovableMonotonic:
@@ -38,7 +38,7 @@ class Endpoint:
 
     address: str
     recipient: dict[str, str]
-    store: NotificationStore
+    store: SqliteStore
     service: ServiceStandIn
     monotonic: MovableMonotonic
 
@@ -58,22 +58,21 @@ class Endpoint:
 def endpoint(
     configuration: AgencyConfiguration,
     client: AgencyClient,
-    store: NotificationStore,
+    store: SqliteStore,
     service: ServiceStandIn,
     decryption_key: DecryptionKey,
 ) -> Iterator[Endpoint]:
     worker = AnsweringWorker(store, client, kind=Acknowledgement.ACCEPTED, clock=utc_now)
     monotonic = MovableMonotonic()
-    reception = Reception(
+    receiver = Receiver(
         issuer=configuration.issuer,
         client_id=configuration.client_id,
-        decryption_key=decryption_key,
+        signing_key=configuration.load_signing_key(),
+        decryption_keys={decryption_key.kid: decryption_key},
         sender_keys=SenderKeys(client.sender_keys, monotonic=monotonic),
         store=store,
-        on_stored=worker.wake,
-        clock=utc_now,
     )
-    with served(make_app(reception, worker)) as address:
+    with served(make_app(receiver, worker)) as address:
         yield Endpoint(address, decryption_key.public_jwk(), store, service, monotonic)
 
 
@@ -230,3 +229,16 @@ def test_no_log_line_tells_what_a_notice_says(
         endpoint.deliver(endpoint.service.claims(f"../{planted}", events=event))
         wait_until(lambda: "n-1" in endpoint.service.acknowledgements)
     assert planted not in caplog.text
+
+
+def test_what_is_missing_or_late_is_logged_and_taken(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    for jti, subscriber, person in (("n-1", 1, 1), ("n-4", 4, 3), ("n-2", 2, 2)):
+        seq = {"subscriber": subscriber, "person": person}
+        assert endpoint.deliver(endpoint.service.claims(jti, seq=seq)).status_code == 202
+    told = [message for message in caplog.messages if "about its person" in message]
+    assert told == [
+        "notification n-4: an earlier one is missing about its person",
+        "notification n-2: late about its person",
+    ]

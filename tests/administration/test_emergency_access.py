@@ -1,0 +1,376 @@
+"""Emergency access from end to end: an hour, named fields, a proven officer, a review in time."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from sqlalchemy import Connection
+
+from app.administration import registry
+from app.agencies.oauth import TOKEN_EXCHANGE
+from app.agencies.registry import ProviderRecord
+from app.cases import facts, references
+from app.cases.fact import Fact, Kind, Status
+from app.cases.facts import NewFact
+from app.files.catalogue import FIELDS
+from app.policy.roles import VITAL_FIELDS
+from tests.api.exchange import (
+    Exchange,
+    Speaker,
+    is_problem,
+    sections_of,
+    without_convictions,
+    without_date,
+)
+from tests.api.identity_provider import AUDIENCE, STRONG, IdentityProvider, identity_provider
+from tests.api.oauth import asked, members, proof
+
+Providers = dict[str, IdentityProvider]
+
+PATH = "/v1/emergency-access"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+ALERT, NAME = "health.self_harm_alert", "identity.full_name"
+CONTACT = "custody.emergency_contact"
+NARRATIVE = "Quokkamark was found on the floor and does not answer."
+HEALTH_FIELDS = {path for path, roles in VITAL_FIELDS.items() if "health_provider" in roles}
+SECTIONS = without_convictions(sections_of("correctional_service"))
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Providers]:
+    """Where officers sign in: for each agency a place of its own, once it has registered one."""
+    with identity_provider() as first, identity_provider() as other:
+        yield {"correctional_service": first, "health_provider": other}
+
+
+@pytest.fixture(scope="module")
+def prison(exchange: Exchange, provider: Providers) -> Speaker:
+    return signing_in(exchange.agency("correctional_service"), provider)
+
+
+@pytest.fixture(scope="module")
+def health(exchange: Exchange, provider: Providers) -> Speaker:
+    return signing_in(exchange.agency("health_provider"), provider)
+
+
+@pytest.fixture(scope="module")
+def second(exchange: Exchange, prison: Speaker) -> Speaker:
+    """Another officer of the prison."""
+    world, officer = exchange.world, f"{prison.id}-second"
+    world.service.database.run_blocking(
+        lambda c: registry.register_officer(
+            c,
+            world.service.house,
+            agency_id=prison.id,
+            officer_id=officer,
+            function="officer",
+            at=world.clock(),
+        )
+    )
+    configuration = replace(world.agencies[prison.id].configuration, officer=officer)
+    return replace(prison, client=world.client(configuration))
+
+
+@pytest.fixture
+def person(exchange: Exchange, prison: Speaker) -> str:
+    return exchange.person(prison, SECTIONS)
+
+
+@pytest.fixture
+def mine(exchange: Exchange, prison: Speaker, health: Speaker, person: str) -> str:
+    """The health provider's reference for the person."""
+    return exchange.refer(prison, person, health)
+
+
+@pytest.fixture(autouse=True)
+def reviewed(prison: Speaker, second: Speaker) -> Iterator[None]:
+    """Whatever a test has left to be reviewed is reviewed in the end."""
+    yield
+    for one in due(prison):
+        address = f"{PATH}/{one['fact_id']}/review"
+        assert 204 in {who.post(address).status_code for who in (second, prison)}
+
+
+def signing_in(agency: Speaker, provider: Providers) -> Speaker:
+    """The agency, whose officers sign in at its provider."""
+    own = provider[agency.role]
+    record = ProviderRecord(
+        issuer=own.issuer,
+        agency_id=agency.id,
+        audience=AUDIENCE,
+        jwks_uri=own.jwks_uri,
+        acr_values=(STRONG,),
+        max_age=900,
+    )
+    service = agency.world.service
+    service.database.run_blocking(
+        lambda c: registry.register_provider(c, service.house, record, at=service.clock())
+    )
+    return agency
+
+
+def in_person(agency: Speaker, provider: Providers, path: str, content: object) -> httpx.Response:
+    """The answer to what an officer asks who has signed in at the agency's identity provider."""
+    now = int(agency.world.clock().timestamp())
+    form = members(agency, grant_type=TOKEN_EXCHANGE)
+    more = {
+        "subject_token": provider[agency.role].token(f"{agency.id}-officer", now),
+        "subject_token_type": JWT,
+    }
+    token = asked(agency, urlencode({**form, **more})).json()["access_token"]
+    headers = {"Authorization": f"DPoP {token}", **proof(agency, path, access_token=token)}
+    address = f"{agency.world.settings.issuer}{path}"
+    return agency.http.post(address, json=content, headers=headers)
+
+
+def emergency(agency: Speaker, reference: str, *fields: str, **changed: object) -> dict[str, Any]:
+    return {
+        "reference": reference,
+        "agency": agency.id,
+        "fields": list(fields),
+        "reason": "danger_to_life",
+        "narrative": NARRATIVE,
+        **changed,
+    }
+
+
+def opened(agency: Speaker, provider: Providers, asked_for: dict[str, Any]) -> str:
+    """An emergency that stands; its address."""
+    answer = in_person(agency, provider, PATH, asked_for)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["status"] == "in-force"
+    return f"{PATH}/{answer.json()['fact_id']}"
+
+
+def fields_of(agency: Speaker, reference: str) -> set[str]:
+    """What the agency reads now."""
+    answer = agency.get(reference)
+    if answer.status_code == 404:
+        return set()
+    released = answer.json()["released"]
+    return {f"{section}.{name}" for section, fields in released.items() for name in fields}
+
+
+def due(agency: Speaker) -> list[dict[str, Any]]:
+    """The reviews that are listed to it."""
+    answer = agency.call("GET", PATH)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["reviews"]
+    return found
+
+
+def test_it_opens_the_named_fields_and_no_others_for_sixty_minutes(
+    exchange: Exchange, health: Speaker, provider: Providers, mine: str
+) -> None:
+    clock = exchange.world.clock
+    before = fields_of(health, mine)
+    opened(health, provider, emergency(health, mine, ALERT))
+    assert fields_of(health, mine) == before | {ALERT}
+    clock.advance(seconds=59 * 60 + 59)
+    assert fields_of(health, mine) == before | {ALERT}
+    clock.advance(seconds=1)
+    assert fields_of(health, mine) == before
+
+
+def test_fewer_minutes_are_as_few_and_more_are_refused(
+    exchange: Exchange, health: Speaker, provider: Providers, mine: str
+) -> None:
+    opened(health, provider, emergency(health, mine, NAME, minutes=5))
+    assert NAME in fields_of(health, mine)
+    exchange.world.clock.advance(minutes=5)
+    assert NAME not in fields_of(health, mine)
+    for minutes in (0, 61, 24 * 60):
+        asked_for = emergency(health, mine, NAME, minutes=minutes)
+        is_problem(in_person(health, provider, PATH, asked_for), 422, "invalid-input")
+
+
+@pytest.mark.parametrize("lacking", ["reason", "narrative", "fields"])
+def test_reason_narrative_and_fields_have_to_be_there(
+    health: Speaker, provider: Providers, mine: str, lacking: str
+) -> None:
+    asked_for = emergency(health, mine, ALERT)
+    empty: object = [] if lacking == "fields" else ""
+    for bad in (
+        {k: v for k, v in asked_for.items() if k != lacking},
+        {**asked_for, lacking: empty},
+    ):
+        answer = in_person(health, provider, PATH, bad)
+        is_problem(answer, 422, "invalid-input")
+        assert "Quokkamark" not in answer.text
+    short = {**asked_for, "narrative": "An accident."}
+    is_problem(in_person(health, provider, PATH, short), 422, "invalid-input")
+
+
+def test_an_officer_whom_only_the_client_names_opens_nothing_whatever_the_setting(
+    exchange: Exchange, health: Speaker, mine: str
+) -> None:
+    assert not exchange.world.service.house.require_proven_officers
+    before = fields_of(health, mine)
+    is_problem(health.post(PATH, emergency(health, mine, ALERT)), 403, "forbidden")
+    assert fields_of(health, mine) == before
+    refused = exchange.entries(agency_id=health.id)[-2]
+    assert refused.sections["fields"] == {"fact": "emergency-access", "reason": "forbidden"}
+    # Whom it does not know of looks like nobody still.
+    is_problem(health.post(PATH, emergency(health, "0" * 32, ALERT)), 404, "not-found")
+
+
+def test_fields_that_no_emergency_opens_stay_shut(
+    exchange: Exchange, health: Speaker, provider: Providers, mine: str
+) -> None:
+    never = sorted(FIELDS.keys() - HEALTH_FIELDS)
+    for portion in (never[start : start + 8] for start in range(0, len(never), 8)):
+        answer = in_person(health, provider, PATH, emergency(health, mine, *portion))
+        is_problem(answer, 422, "invalid-input")
+        pointers = [one["pointer"] for one in answer.json()["errors"]]
+        assert pointers == [f"/fields/{place}" for place in range(len(portion))]
+    # Nor would they open if such a fact stood in the database, with its code.
+    before = fields_of(health, mine)
+    exchange.world.service.database.run_blocking(lambda c: plant(c, exchange, health, mine))
+    assert fields_of(health, mine) - before <= HEALTH_FIELDS
+    assert ALERT in fields_of(health, mine)
+
+
+def plant(connection: Connection, exchange: Exchange, health: Speaker, reference: str) -> None:
+    """An emergency that names every field there is."""
+    house, at = exchange.world.service.house, exchange.world.clock()
+    person_id = references.find(
+        connection, ring=house.ring, agency_id=health.id, reference=reference
+    )
+    fact = Fact(
+        fact_id=house.new_id(),
+        kind=Kind.EMERGENCY_ACCESS,
+        person_id=person_id,
+        agency_id=health.id,
+        status=Status.IN_FORCE,
+        parts=tuple(sorted(FIELDS)),
+        by_agency=health.id,
+        by_officer="planted",
+    )
+    facts.state(connection, NewFact(fact=fact), ring=house.ring, at=at, random=house.random)
+
+
+def test_owner_and_auditor_see_it_at_once_and_the_operator_is_alarmed(
+    exchange: Exchange,
+    prison: Speaker,
+    health: Speaker,
+    provider: Providers,
+    person: str,
+    mine: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    auditor = exchange.some("oversight_auditor")
+    with caplog.at_level(logging.WARNING, logger="throughcare.emergency"):
+        address = opened(health, provider, emergency(health, mine, ALERT))
+    fact_id = address.rpartition("/")[2]
+    assert caplog.messages == [f"ALARM: emergency access {fact_id} was opened"]
+    told = {one["fact_id"]: one for one in due(prison)}[fact_id]
+    at = exchange.world.clock()
+    assert told["reference"] == person
+    assert (told["agency"], told["fields"]) == (health.id, [ALERT])
+    assert (told["reason"], told["narrative"]) == ("danger_to_life", NARRATIVE)
+    assert told["stated_by"] == f"{health.id}/{health.id}-officer"
+    assert told["overdue"] is False
+    hours = {"ends_at": 1, "due_at": 24}
+    for name, after in hours.items():
+        assert (datetime.fromisoformat(told[name]) - at).total_seconds() == after * 3600
+    audited = {one["fact_id"]: one for one in due(auditor)}[fact_id]
+    person_id = exchange.entries(agency_id=auditor.id)[-1].sections["subject"]["person"]
+    assert audited == {**told, "reference": person_id}
+    # The entry of the step, before anything was read under it.
+    steps = [
+        one.sections
+        for one in exchange.entries(agency_id=health.id)
+        if one.sections["fields"].get("id") == fact_id
+    ]
+    assert [one["fields"]["status"] for one in steps] == ["in-force"]
+    assert steps[0]["actor"]["assurance"] == "proven"
+    # Others see none of it.
+    assert due(health) == []
+    assert due(exchange.some("probation_service")) == []
+
+
+def test_what_is_read_under_it_says_so_in_the_log(
+    exchange: Exchange, prison: Speaker, health: Speaker, provider: Providers, mine: str
+) -> None:
+    health.get(mine)
+    address = opened(health, provider, emergency(health, mine, ALERT))
+    health.get(mine)
+    before, _, under = exchange.entries(agency_id=health.id)[-3:]
+    assert "emergency_override" not in before.sections["grounds"]
+    assert under.sections["grounds"]["emergency_override"] == address.rpartition("/")[2]
+    assert under.sections["grounds"]["emergency_approver"] == f"{health.id}/{health.id}-officer"
+    # Of the narrative nothing is in the log, nor of the person's name.
+    told = str([one.sections for one in exchange.entries()])
+    assert "Quokkamark" not in told
+    assert prison.post(f"{address}/end").status_code == 204
+
+
+def test_the_owner_opens_it_for_an_agency_it_names_and_another_of_its_officers_reviews(
+    exchange: Exchange,
+    prison: Speaker,
+    second: Speaker,
+    provider: Providers,
+    person: str,
+) -> None:
+    welfare = exchange.some("social_welfare_centre")
+    mine = exchange.refer(prison, person, welfare)
+    before = fields_of(welfare, mine)
+    address = opened(prison, provider, {**emergency(welfare, person, CONTACT)})
+    assert fields_of(welfare, mine) == before | {CONTACT}
+    for officer, slug in ((prison, "forbidden"), (welfare, "not-found")):
+        answer = officer.post(f"{address}/review")
+        is_problem(answer, 403 if slug == "forbidden" else 404, slug)
+    assert second.post(f"{address}/review").status_code == 204
+    is_problem(second.post(f"{address}/review"), 409, "conflict")
+    assert address.rpartition("/")[2] not in {one["fact_id"] for one in due(prison)}
+    # It was looked at; it stands until its time is over all the same.
+    assert CONTACT in fields_of(welfare, mine)
+
+
+def test_an_agency_does_not_review_what_it_opened_for_itself(
+    health: Speaker, prison: Speaker, provider: Providers, mine: str
+) -> None:
+    address = opened(health, provider, emergency(health, mine, ALERT))
+    is_problem(health.post(f"{address}/review"), 403, "forbidden")
+    assert prison.post(f"{address}/review").status_code == 204
+
+
+def test_an_overdue_review_blocks_every_further_emergency_of_that_agency_until_it_is_done(
+    exchange: Exchange,
+    prison: Speaker,
+    health: Speaker,
+    provider: Providers,
+    mine: str,
+) -> None:
+    clock = exchange.world.clock
+    address = opened(health, provider, emergency(health, mine, ALERT))
+    # Ended early it is to be reviewed all the same.
+    assert health.post(f"{address}/end").status_code == 204
+    clock.advance(hours=23, minutes=59, seconds=59)
+    later = opened(health, provider, emergency(health, mine, NAME))
+    clock.advance(seconds=1)
+    other = exchange.refer(prison, exchange.person(prison, SECTIONS), health)
+    for reference in (mine, other):
+        refused = in_person(health, provider, PATH, emergency(health, reference, ALERT))
+        is_problem(refused, 409, "review-overdue")
+    entry = exchange.entries(agency_id=health.id)[-1]
+    assert entry.sections["fields"] == {"fact": "emergency-access", "reason": "review-overdue"}
+    overdue = {one["fact_id"]: one["overdue"] for one in due(prison)}
+    first, last = (one.rpartition("/")[2] for one in (address, later))
+    assert (overdue[first], overdue[last]) == (True, False)
+    # Nobody learns by it whether somebody is known here, and no other agency is held up.
+    unknown = in_person(health, provider, PATH, emergency(health, "0" * 32, ALERT))
+    is_problem(unknown, 404, "not-found")
+    assert "review" not in str(without_date(unknown))
+    welfare = exchange.some("social_welfare_centre")
+    person = exchange.person(prison, SECTIONS)
+    exchange.refer(prison, person, welfare)
+    by_owner = opened(prison, provider, emergency(welfare, person, CONTACT))
+    assert prison.post(f"{by_owner}/end").status_code == 204
+    assert prison.post(f"{address}/review").status_code == 204
+    opened(health, provider, emergency(health, other, ALERT))

@@ -1,0 +1,430 @@
+"""Every route of the interface, and for whom it opens: a table beside the code, written by hand.
+
+A route that has no line here fails the tests. Who is not named is told what would be told about
+something that does not exist; who has the case may be told the rule instead.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from app.administration.fact_rules import TRANSFER_TEST
+from app.files.catalogue import SECTIONS
+from app.policy.roles import ROLE_PURPOSES
+from tests.api.exchange import RELEASE, statement
+from tests.isolation.stage import CUSTODIAN, FILE, NOBODY, SECOND, Party, Stage
+
+DIGEST = "0" * 64
+LAST_DAY = (RELEASE + timedelta(days=30)).isoformat()
+NO_CODE = "0000-0000-0000-0000-0"
+NO_ID = "f" * 32
+
+ROLES = frozenset(ROLE_PURPOSES)
+COURT, WELFARE, GATEWAY = "court_panel", "social_welfare_centre", "international_gateway"
+CHILD, VICTIM, HEALTH = "child_protection_authority", "victim_support_service", "health_provider"
+AUDITOR = "oversight_auditor"
+OFFICERS = frozenset({CUSTODIAN, SECOND})
+ALL = ROLES | OFFICERS
+# The person is the owner of its belief, and no agency of another than its own prison is it.
+OWNERS = frozenset(one.owner_role for one in SECTIONS.values()) - {
+    "correctional_service",
+    "data_subject",
+}
+DESIGNATED = frozenset({"police_local", "police_ct", "reintegration_unit", WELFARE, CHILD})
+# They have their own way to a person, or none.
+WITHOUT_CODES = frozenset({"correctional_service", AUDITOR, "data_subject"})
+ANY_STATE = {"If-Match": "*"}
+
+# What a party finds at a door: path parameters of something that is there, and a body.
+Target = Callable[[Stage, Party], Mapping[str, str]]
+Content = Callable[[Stage, Party], object]
+
+
+# Those with the case may be told the rule; all others must not learn that there is anything.
+KnownAs = int | Literal["as seen"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """One route.
+
+    Attributes:
+        may: labels of those who get its documented success: parties of the stage.
+        seers: whoever may know of the person gets it as well.
+        strangers_may: roles whose agencies get it without the case: to what is their own.
+        known: what everybody else gets who has the case: `as seen` is 403 for whom the
+            policy lets have anything of the person, and 404 for whom it does not.
+        told: labels that get another answer than `known`.
+        strange: what strangers get, whether there is something or nothing.
+        target: path parameters besides the reference; a fresh object each time.
+        content: the body; JSON, or a line of JSON where the route takes lines.
+        headers: others than those of the credential.
+        elsewhere: where its success is tested, if it takes more than one request to get there.
+    """
+
+    may: frozenset[str] = frozenset()
+    seers: bool = False
+    strangers_may: frozenset[str] = frozenset()
+    known: KnownAs = 404
+    told: Mapping[str, int] = field(default_factory=dict)
+    strange: int = 404
+    target: Target = lambda _stage, _party: {}
+    content: Content | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: str = ""
+
+
+def labels(*names: str) -> frozenset[str]:
+    """These parties."""
+    return frozenset(names)
+
+
+# Bodies.
+
+
+def _child_link(stage: Stage, party: Party) -> dict[str, Any]:
+    agency = party.id if party.label.endswith(CHILD) else stage.known[CHILD].id
+    return {"reference": party.reference, "agency": agency, "child": f"child-{stage.number()}"}
+
+
+def _order(stage: Stage, party: Party) -> dict[str, Any]:
+    return {
+        "reference": party.reference,
+        "agency": stage.known["police_ct"].id,
+        "parts": ["identity"],
+        "case_number": f"K {stage.number()}",
+        "evidence_sha256": f"{stage.number():064x}",
+        "expires_on": LAST_DAY,
+    }
+
+
+def _transfer(stage: Stage, party: Party) -> dict[str, Any]:
+    return {
+        "reference": party.reference,
+        # To another gateway by the second officer, so that each has an approval of its own.
+        "agency": (stage.strangers if party.label == SECOND else stage.known)[GATEWAY].id,
+        "answers": dict.fromkeys(TRANSFER_TEST, True),
+        "evidence_sha256": DIGEST,
+        "expires_on": LAST_DAY,
+    }
+
+
+def relative(stage: Stage, party: Party) -> dict[str, Any]:
+    return {
+        "reference": party.reference,
+        "recipient_agency": stage.known["reintegration_unit"].id,
+        "purpose": "reintegration_coordination",
+        "field": "custody.emergency_contact",
+        "relative": f"relative-{stage.number()}",
+        "text_version": "2027-1",
+        "evidence_sha256": DIGEST,
+        "expires_on": LAST_DAY,
+    }
+
+
+def _emergency(stage: Stage, party: Party) -> dict[str, Any]:
+    agency = party.id if party.label.endswith(HEALTH) else stage.known[HEALTH].id
+    return {
+        "reference": party.reference,
+        "agency": agency,
+        "fields": ["health.self_harm_alert"],
+        "reason": f"A reason, the {stage.number()}th.",
+    }
+
+
+def designation(_stage: Stage, _party: Party) -> dict[str, Any]:
+    return {"evidence_sha256": DIGEST, "expires_on": LAST_DAY}
+
+
+def consent(stage: Stage, party: Party) -> dict[str, Any]:
+    employment = stage.known["employment_service"].speaker
+    version = f"2027-{stage.number()}"
+    return statement(party.reference, employment, "identity.full_name", text_version=version)
+
+
+def _offer(stage: Stage, party: Party) -> dict[str, Any]:
+    role = "municipal_team" if party.label == CUSTODIAN else "ngo_mentor"
+    return {"reference": party.reference, "agency": stage.strangers[role].id}
+
+
+def _code(_stage: Stage, party: Party) -> dict[str, Any]:
+    return {"reference": party.reference, "purpose": "mentoring"}
+
+
+def _brought(stage: Stage, party: Party) -> dict[str, Any]:
+    """A code that was made for this party's purpose; for who may have none, somebody else's."""
+    if party.reference == NOBODY:
+        return {"code": NO_CODE}
+    role = party.speaker.role
+    purpose = "mentoring" if role in WITHOUT_CODES else ROLE_PURPOSES[role][0]
+    asked = {"reference": stage.fresh().reference, "purpose": purpose}
+    return {"code": stage.custodian.post("/v1/referral-codes", asked)["code"]}
+
+
+def _endpoint(stage: Stage, _party: Party) -> dict[str, Any]:
+    address = f"http://127.0.0.1:9/{stage.number()}"
+    return {"endpoint": address, "encryption_jwk": stage.sealing_jwk}
+
+
+def _file(_stage: Stage, party: Party) -> dict[str, Any]:
+    return {"sections": FILE if party.label in OFFICERS else {}}
+
+
+def _line(stage: Stage, party: Party) -> dict[str, Any]:
+    """A line of an import; from strangers one that does not fit: prisons may open files."""
+    strange = party.label not in ALL
+    return {"reference": party.reference, "sections": {"needs": stage.number()} if strange else {}}
+
+
+def _own_reference(_stage: Stage, party: Party) -> dict[str, Any]:
+    return {"reference": party.reference}
+
+
+# Objects that are there. Each is made by whoever may make it.
+
+
+def _fact(path: str, content: Content, by: str) -> Target:
+    def made(stage: Stage, _party: Party) -> dict[str, str]:
+        author = stage.party(by)
+        return {"fact_id": author.post(path, content(stage, author))["fact_id"]}
+
+    return made
+
+
+def _own_designation(stage: Stage, party: Party) -> dict[str, str]:
+    author = party if party.label in DESIGNATED else stage.known["police_ct"]
+    return {"fact_id": author.post("/v1/designations", designation(stage, author))["fact_id"]}
+
+
+def _given_consent(stage: Stage, _party: Party) -> dict[str, str]:
+    made = stage.custodian.post("/v1/consents", consent(stage, stage.custodian))
+    return {"consent_id": made["consent_id"]}
+
+
+def _offered(stage: Stage, party: Party) -> dict[str, str]:
+    """The case of another person, offered to this party; for all others, to probation."""
+    custodian = stage.fresh()
+    offer = {"reference": custodian.reference, "agency": _owner(stage, party).id}
+    return {"assignment_id": custodian.post("/v1/case-assignments", offer)["assignment_id"]}
+
+
+def _taken(stage: Stage, party: Party) -> dict[str, str]:
+    made = _offered(stage, party)
+    _owner(stage, party).post(f"/v1/case-assignments/{made['assignment_id']}/acceptance")
+    return made
+
+
+def _owner(stage: Stage, party: Party) -> Party:
+    return stage.known.get(party.label, stage.known["probation_service"])
+
+
+def _fresh_file(stage: Stage, party: Party) -> dict[str, str]:
+    """A file on which nothing was asked for yet; the party's own case, where it keeps none."""
+    return {"reference": stage.fresh().reference} if party.label in OFFICERS else {}
+
+
+def _erasure(stage: Stage, party: Party) -> dict[str, str]:
+    made = _fresh_file(stage, party)
+    if made:
+        path = f"/v1/inmate-files/{made['reference']}/erasure-request"
+        stage.custodian.post(path, {"ground": "retention_ended"})
+    return made
+
+
+def _hold(stage: Stage, _party: Party) -> dict[str, str]:
+    path = f"/v1/inmate-files/{stage.custodian.reference}/holds"
+    return {"hold_id": stage.custodian.post(path, {"reason": "K 1/27"})["hold_id"]}
+
+
+def _subscription(stage: Stage, party: Party) -> dict[str, str]:
+    return _subscribed(stage, _owner(stage, party))
+
+
+def _somebody_elses_subscription(stage: Stage, party: Party) -> dict[str, str]:
+    others = stage.known if party.label.startswith("strange") else stage.strangers
+    return _subscribed(stage, others["probation_service"])
+
+
+def _subscribed(stage: Stage, owner: Party) -> dict[str, str]:
+    made = owner.post("/v1/subscriptions", _endpoint(stage, owner))
+    return {"subscription_id": made["subscription_id"]}
+
+
+def _decision(stage: Stage, _party: Party) -> dict[str, str]:
+    answer = stage.custodian.speaker.get(stage.custodian.reference)
+    stage.exchange.entries(agency_id=stage.custodian.id)  # by then it has its place in the log
+    return {"entry_id": answer.headers["disclosure-entry"]}
+
+
+def _section(_stage: Stage, party: Party) -> dict[str, str]:
+    """A section that the party owns; for who owns none, one of the custodian's."""
+    own = [name for name, one in SECTIONS.items() if one.owner_role == party.speaker.role]
+    return {"section": own[0] if own else "needs"}
+
+
+def _as_the_log_names_it(stage: Stage, party: Party) -> dict[str, str]:
+    return {"reference": stage.person_id} if party.label == AUDITOR else {}
+
+
+def _for_auditors(**given: Target) -> Door:
+    may = labels(AUDITOR)
+    return Door(may=may, strangers_may=may, known=403, strange=403, **given)  # type: ignore[arg-type]  # targets alone
+
+
+def _proposing(content: Content, *authors: str) -> Door:
+    """A route that states a fact."""
+    return Door(may=frozenset(authors), known=403, content=content)
+
+
+def _moving(path: str, content: Content, by: str, *may: str, **told: int) -> Door:
+    """A route on which a fact goes on that `by` has stated."""
+    return Door(may=frozenset(may), told=told, target=_fact(path, content, by))
+
+
+PRISON_AND_WELFARE = OFFICERS | {WELFARE}
+
+DOORS: Mapping[str, Door] = {
+    # Files. Whoever owns a section writes it; another prison with the case owns none of this one.
+    "PUT /v1/inmate-files/{reference}": Door(
+        may=OFFICERS | OWNERS,
+        known="as seen",
+        # A prison may open a file of its own under any name; this one has none in that state.
+        told={"strange correctional_service": 412},
+        content=_file,
+        headers=ANY_STATE,
+    ),
+    "PATCH /v1/inmate-files/{reference}/sections/{section}": Door(
+        may=OFFICERS | OWNERS,
+        known="as seen",
+        target=_section,
+        content=lambda _stage, _party: {},
+        headers=ANY_STATE,
+    ),
+    "GET /v1/inmate-files/{reference}": Door(may=OFFICERS, seers=True, known="as seen"),
+    "GET /v1/inmate-files/{reference}/explanation": Door(may=OFFICERS, seers=True, known="as seen"),
+    # An answer to each line: whoever may not is refused there.
+    "POST /v1/inmate-files/import": Door(
+        may=ALL,
+        strangers_may=ROLES,
+        content=_line,
+    ),
+    "GET /v1/inmate-files/{reference}/facts": Door(
+        may=OFFICERS | {AUDITOR}, target=_as_the_log_names_it
+    ),
+    # Retention: two officers of the custodian.
+    "POST /v1/inmate-files/{reference}/erasure-request": Door(
+        may=OFFICERS,
+        known=403,
+        target=_fresh_file,
+        content=lambda _stage, _party: {"ground": "retention_ended"},
+    ),
+    "POST /v1/inmate-files/{reference}/erasure-request/approval": Door(
+        may=labels(SECOND), known=403, told={CUSTODIAN: 409}, target=_erasure
+    ),
+    "POST /v1/inmate-files/{reference}/erasure-request/withdrawal": Door(
+        may=OFFICERS, known=403, target=_erasure
+    ),
+    "POST /v1/inmate-files/{reference}/holds": Door(
+        may=OFFICERS, known=403, content=lambda _stage, _party: {"reason": "K 1/27"}
+    ),
+    "POST /v1/inmate-files/{reference}/holds/{hold_id}/end": Door(
+        may=OFFICERS, known=403, target=_hold
+    ),
+    # Cases.
+    "GET /v1/cases": Door(may=ALL, strangers_may=ROLES),
+    "GET /v1/case-assignments": Door(may=ALL, strangers_may=ROLES),
+    "POST /v1/case-assignments": Door(may=OFFICERS, known=403, content=_offer),
+    "POST /v1/case-assignments/{assignment_id}/acceptance": Door(may=ROLES, target=_offered),
+    "POST /v1/case-assignments/{assignment_id}/refusal": Door(may=ROLES, target=_offered),
+    "POST /v1/case-assignments/{assignment_id}/end": Door(may=ALL, target=_taken),
+    "POST /v1/referral-codes": Door(may=PRISON_AND_WELFARE, known=403, content=_code),
+    "POST /v1/referral-codes/redemptions": Door(
+        may=ROLES - WITHOUT_CODES, strangers_may=ROLES - WITHOUT_CODES, content=_brought
+    ),
+    # Facts.
+    "POST /v1/consents": Door(may=PRISON_AND_WELFARE, known=403, content=consent),
+    "POST /v1/consents/{consent_id}/withdrawal": Door(
+        may=PRISON_AND_WELFARE, target=_given_consent
+    ),
+    "POST /v1/child-links": _proposing(_child_link, CHILD),
+    "POST /v1/child-links/{fact_id}/confirmation": _moving(
+        "/v1/child-links",
+        _child_link,
+        CHILD,
+        CUSTODIAN,
+        SECOND,
+        COURT,
+        child_protection_authority=403,
+    ),
+    "POST /v1/child-links/{fact_id}/end": _moving(
+        "/v1/child-links", _child_link, CHILD, CUSTODIAN, SECOND, CHILD
+    ),
+    "POST /v1/court-orders": _proposing(_order, CUSTODIAN, SECOND, COURT),
+    "POST /v1/court-orders/{fact_id}/confirmation": _moving(
+        "/v1/court-orders", _order, CUSTODIAN, SECOND, custodian=403
+    ),
+    "POST /v1/court-orders/{fact_id}/end": _moving(
+        "/v1/court-orders", _order, COURT, COURT, **dict.fromkeys(OFFICERS, 403)
+    ),
+    "POST /v1/victim-registrations": _proposing(_own_reference, VICTIM),
+    "POST /v1/victim-registrations/{fact_id}/end": _moving(
+        "/v1/victim-registrations", _own_reference, VICTIM, VICTIM
+    ),
+    "POST /v1/transfer-approvals": _proposing(_transfer, CUSTODIAN, SECOND),
+    "POST /v1/transfer-approvals/{fact_id}/confirmation": _moving(
+        "/v1/transfer-approvals", _transfer, CUSTODIAN, SECOND, custodian=403
+    ),
+    "POST /v1/transfer-approvals/{fact_id}/end": _moving(
+        "/v1/transfer-approvals", _transfer, CUSTODIAN, CUSTODIAN, SECOND
+    ),
+    "POST /v1/relative-consents": _proposing(relative, WELFARE),
+    "POST /v1/relative-consents/{fact_id}/withdrawal": _moving(
+        "/v1/relative-consents", relative, WELFARE, CUSTODIAN, SECOND, WELFARE
+    ),
+    "POST /v1/emergency-access": _proposing(_emergency, CUSTODIAN, SECOND, HEALTH),
+    "GET /v1/emergency-access": Door(may=ALL, strangers_may=ROLES),
+    "POST /v1/emergency-access/{fact_id}/review": _moving(
+        "/v1/emergency-access", _emergency, HEALTH, CUSTODIAN, SECOND, health_provider=403
+    ),
+    "POST /v1/emergency-access/{fact_id}/end": _moving(
+        "/v1/emergency-access", _emergency, HEALTH, CUSTODIAN, SECOND, HEALTH
+    ),
+    # The caller's own unit: about nobody, so a role without one is told so.
+    "POST /v1/designations": Door(
+        may=DESIGNATED, strangers_may=DESIGNATED, known=403, strange=403, content=designation
+    ),
+    "POST /v1/designations/{fact_id}/end": Door(may=DESIGNATED, target=_own_designation),
+    # Notifications: the caller's own.
+    "POST /v1/subscriptions": Door(may=ALL, strangers_may=ROLES, content=_endpoint),
+    "GET /v1/subscriptions/{subscription_id}": Door(may=ROLES, target=_subscription),
+    "GET /v1/subscriptions/{subscription_id}/deliveries": Door(may=ROLES, target=_subscription),
+    "POST /v1/subscriptions/{subscription_id}/verification": Door(
+        target=_somebody_elses_subscription,
+        content=lambda _stage, _party: {"response": "a.b.c"},
+        elsewhere="notifications/test_subscribe.py",
+    ),
+    "POST /v1/notifications/{jti}/acknowledgement": Door(
+        target=lambda _stage, _party: {"jti": NO_ID},
+        content=lambda _stage, _party: {"acknowledgement": "a.b.c"},
+        elsewhere="notifications/test_acknowledge.py",
+    ),
+    # The access log: for auditors, and to nobody else does it say whether there is an entry.
+    "GET /v1/access-log/entries": _for_auditors(),
+    "GET /v1/access-log/entries/{entry_id}/explanation": _for_auditors(target=_decision),
+    "GET /v1/access-log/exports": _for_auditors(),
+    "GET /v1/policy/matrix": Door(may=ALL, strangers_may=ROLES),
+}
+
+# Routes that ask for no token, and what they answer to a request with nothing in it.
+PUBLIC: Mapping[str, int] = {
+    "GET /.well-known/jwks.json": 200,
+    "GET /.well-known/oauth-authorization-server": 200,
+    "GET /.well-known/oauth-protected-resource": 200,
+    "GET /health/live": 200,
+    "GET /health/ready": 200,
+    "GET /log/checkpoint": 200,
+    "POST /oauth2/token": 415,
+    "POST /oauth2/revoke": 415,
+    "POST /oauth2/introspect": 415,
+}

@@ -1,0 +1,150 @@
+"""Every route for every role, over HTTP: who may gets its success, who may not learns nothing."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpx
+import pytest
+
+from app.api.answers import HEADERS
+from app.api.application import make_application
+from tests.api.exchange import Exchange, is_problem, without_date
+from tests.isolation.doors import ALL, DOORS, NO_ID, PUBLIC, ROLES, Door
+from tests.isolation.stage import FILE, NOBODY, Party, Stage, set_up
+from tests.isolation.views import sees
+from tests.world import World
+
+CONTRACT = make_application().openapi()["paths"]
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, operations in CONTRACT.items()
+    for method, operation in operations.items()
+}
+PROTECTED = {name.decode() for name, _ in HEADERS}
+FAMILY = str(FILE["identity"]["full_name"]["value"]["family"])
+NDJSON = "application/x-ndjson"
+PROBATION = "probation_service"
+
+
+@pytest.fixture(scope="module")
+def stage(exchange: Exchange) -> Stage:
+    return set_up(exchange)
+
+
+def some(stage: Stage, name: str, labels: Iterable[str]) -> list[str]:
+    """All of these on SQLite; on PostgreSQL a quarter, another one at each door."""
+    ordered = sorted(labels)
+    if stage.exchange.world.settings.database_url.startswith("sqlite"):
+        return ordered
+    return ordered[list(DOORS).index(name) % 4 :: 4]
+
+
+def behind(name: str, stage: Stage, party: Party) -> dict[str, str]:
+    """The path parameters of something that is there."""
+    return {"reference": party.reference, **DOORS[name].target(stage, party)}
+
+
+def nowhere(target: dict[str, str]) -> dict[str, str]:
+    """The path parameters of something that is not."""
+    named = {"reference": NOBODY, "section": target.get("section", "")}
+    return {parameter: named.get(parameter, NO_ID) for parameter in target}
+
+
+def knock(name: str, stage: Stage, party: Party, target: dict[str, str]) -> httpx.Response:
+    """What this party gets at this door."""
+    method, _, path = name.partition(" ")
+    door = DOORS[name]
+    options: dict[str, Any] = {"headers": dict(door.headers)}
+    if door.content is not None:
+        options["json"] = door.content(stage, party)
+        if NDJSON in OPERATIONS[name]["requestBody"]["content"]:
+            options["headers"]["Content-Type"] = NDJSON
+    answer = party.speaker.call(method, path.format(**target), **options)
+    assert set(answer.headers) >= PROTECTED
+    # A refusal holds nothing of anybody.
+    assert answer.is_success or FAMILY not in answer.text
+    return answer
+
+
+def successes(name: str) -> set[int]:
+    """The statuses that the contract calls a success."""
+    return {int(status) for status in OPERATIONS[name]["responses"] if status.startswith("2")}
+
+
+def expected(stage: Stage, door: Door, party: Party) -> int | None:
+    """The refusal that this party is to get, or None for a success."""
+    if party.label in door.may or (door.seers and sees(stage, party)):
+        return None
+    if party.label in door.told:
+        return door.told[party.label]
+    if door.known == "as seen":
+        return 403 if not door.seers and sees(stage, party) else 404
+    return door.known
+
+
+def test_every_route_of_the_contract_has_a_line_in_the_table() -> None:
+    secured = {name for name, operation in OPERATIONS.items() if "security" in operation}
+    assert secured == set(DOORS), "a route has no line in tests/isolation/doors.py"
+    assert set(OPERATIONS) - secured == set(PUBLIC)
+    for name, door in DOORS.items():
+        assert door.may <= ALL
+        assert door.strangers_may <= ROLES
+        assert door.may or door.seers or door.elsewhere, name
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_without_a_token_no_door_opens(world: World, name: str) -> None:
+    method, _, path = name.partition(" ")
+    filled = path.replace("{reference}", "P-1").replace("{section}", "needs")
+    while "{" in filled:
+        filled = f"{filled[: filled.index('{')]}{NO_ID}{filled[filled.index('}') + 1 :]}"
+    is_problem(world.raw(method, filled), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_what_is_public_says_nothing_of_anybody(stage: Stage, name: str) -> None:
+    method, _, path = name.partition(" ")
+    answer = stage.exchange.world.raw(method, path)
+    assert answer.status_code == PUBLIC[name]
+    assert stage.custodian.id not in answer.text
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_who_may_gets_in_and_who_may_not_is_told_the_rule_or_nothing(
+    stage: Stage, name: str
+) -> None:
+    door = DOORS[name]
+    shut = {one: told for one in ALL if (told := expected(stage, door, stage.party(one)))}
+    wrong: dict[str, tuple[int, object, str]] = {}
+    # What does not open changes nothing, so that all of them may stand before the same.
+    common = behind(name, stage, stage.custodian)
+    for label in some(stage, name, shut):
+        party, told = stage.party(label), shut[label]
+        own = behind(name, stage, party) if "{reference}" in name else common
+        answer = knock(name, stage, party, own)
+        if answer.status_code != told:
+            wrong[label] = (answer.status_code, told, answer.text[:200])
+    for label in some(stage, name, ALL - shut.keys()):
+        party = stage.party(label)
+        answer = knock(name, stage, party, behind(name, stage, party))
+        if answer.status_code not in successes(name):
+            wrong[label] = (answer.status_code, successes(name), answer.text[:200])
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_to_strangers_somebody_looks_like_nobody(stage: Stage, name: str) -> None:
+    door = DOORS[name]
+    wrong = {}
+    there = behind(name, stage, stage.strangers[PROBATION])
+    for role in some(stage, name, stage.strangers):
+        party = stage.strangers[role]
+        answer = knock(name, stage, party, there)
+        if role in door.strangers_may:
+            assert answer.status_code in successes(name), (role, answer.text)
+            continue
+        empty = knock(name, stage, party.naming_nobody(), nowhere(there))
+        told = door.told.get(party.label, door.strange)
+        if without_date(answer) != without_date(empty) or answer.status_code != told:
+            wrong[role] = (answer.status_code, empty.status_code, answer.text[:200])
+    assert not wrong

@@ -1,0 +1,104 @@
+"""One agency that receives: taken once, answered the same each time."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.receiver.service_stand_in import Sender
+from tests.throughcare_receiver.make_vectors import CLAIMS, CLIENT, ISSUER, NOW, VERIFICATION
+from throughcare_receiver.errors import AnsweredOtherwise, NotificationRefused, TryLater
+from throughcare_receiver.keys import DecryptionKey, KeySet, SigningKey, public_jwks
+from throughcare_receiver.receiver import Receiver, utc_now
+from throughcare_receiver.sender_keys import SenderKeys
+from throughcare_receiver.signed import verify
+from throughcare_receiver.statements import Acknowledgement
+from throughcare_receiver.store import MemoryStore
+
+SIGNING = SigningKey.generate()
+Making = Callable[..., Receiver]
+
+
+@pytest.fixture
+def receiver(decryption_key: DecryptionKey, sender_keys: KeySet) -> Receiver:
+    return Receiver(
+        issuer=ISSUER,
+        client_id=CLIENT,
+        signing_key=SIGNING,
+        decryption_keys={decryption_key.kid: decryption_key},
+        sender_keys=SenderKeys(lambda: sender_keys),
+        store=MemoryStore(),
+        clock=lambda: NOW,
+    )
+
+
+def said(token: str, typ: str) -> dict[str, Any]:
+    return verify(token, KeySet.from_jwks(public_jwks([SIGNING])), typ=typ)
+
+
+def test_a_notice_is_taken_once(
+    receiver: Receiver, sender: Sender, decryption_key: DecryptionKey
+) -> None:
+    recipient = decryption_key.public_jwk()
+    for is_new in (True, False):
+        arrival = receiver.take(sender.notification(CLAIMS, recipient))
+        assert arrival.is_new is is_new
+    assert [one.notification.jti for one in receiver.store.received()] == [CLAIMS["jti"]]
+
+
+def test_what_is_refused_is_not_stored(receiver: Receiver) -> None:
+    with pytest.raises(NotificationRefused):
+        receiver.take("something else")
+    assert receiver.store.received() == ()
+
+
+def test_a_key_that_is_very_new_is_asked_for_before_it_is_refused(
+    receiver: Receiver, decryption_key: DecryptionKey
+) -> None:
+    sealed = Sender().notification(CLAIMS, decryption_key.public_jwk())
+    with pytest.raises(TryLater):
+        receiver.take(sealed)
+
+
+def test_an_answer_can_be_repeated_and_not_changed(
+    receiver: Receiver, sender: Sender, decryption_key: DecryptionKey
+) -> None:
+    receiver.take(sender.notification(CLAIMS, decryption_key.public_jwk()))
+    jti = CLAIMS["jti"]
+    for _ in range(2):
+        statement = receiver.acknowledge(jti, Acknowledgement.NEED_MORE_DETAIL)
+        assert said(statement, "throughcare-acknowledgement+jwt") == {
+            "iss": CLIENT,
+            "aud": ISSUER,
+            "iat": int(NOW.timestamp()),
+            "jti": jti,
+            "kind": "need_more_detail",
+        }
+    with pytest.raises(AnsweredOtherwise):
+        receiver.acknowledge(jti, Acknowledgement.ACCEPTED)
+    with pytest.raises(KeyError):
+        receiver.acknowledge("other", Acknowledgement.ACCEPTED)
+
+
+def test_a_handshake_is_answered_with_its_nonce(
+    receiver: Receiver, sender: Sender, decryption_key: DecryptionKey
+) -> None:
+    arrival = receiver.take(sender.notification(VERIFICATION, decryption_key.public_jwk()))
+    answer = said(receiver.answer_handshake(arrival.notification), "throughcare-verification+jwt")
+    assert (answer["subscription_id"], answer["nonce"]) == ("sub-1", "bm9uY2U")
+    notice = receiver.take(sender.notification(CLAIMS, decryption_key.public_jwk())).notification
+    with pytest.raises(ValueError, match="verification"):
+        receiver.answer_handshake(notice)
+
+
+def test_the_clock_of_the_machine_is_in_utc() -> None:
+    assert abs(utc_now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_receiver_shows_no_secret_when_printed(receiver: Receiver) -> None:
+    secret = json.dumps(base64.b64encode(SIGNING.to_pem()).decode())
+    assert "SigningKey" not in repr(receiver)
+    assert secret not in repr(receiver)

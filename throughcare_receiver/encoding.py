@@ -1,0 +1,131 @@
+"""The one accepted form of each text: base64 (RFC 4648) and I-JSON (RFC 7493), read strictly.
+
+Two texts that mean the same are a way round a check on one of them, and a text that two
+readers understand differently is a way past the stricter one.
+"""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from throughcare_receiver.errors import Malformed
+
+MAX_DEPTH = 32
+"""Deepest nesting of a JSON text. A notification needs about ten levels."""
+
+_LARGEST_INTEGER = 2**53 - 1  # RFC 7493, section 2.2: what every reader represents exactly
+_MOST_DIGITS = len(str(-_LARGEST_INTEGER))
+
+
+def encode_base64url(data: bytes) -> str:
+    """Bytes as base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def decode_base64url(text: str) -> bytes:
+    """Read base64url without padding. Raises Malformed for every other spelling."""
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:  # binascii.Error is one
+        raise Malformed("not base64url") from None
+    # The decoder skips what it does not know, so only the way back proves the form.
+    if encode_base64url(data) != text:
+        raise Malformed("not canonical base64url")
+    return data
+
+
+def decode_base64(text: str) -> bytes:
+    """Read base64 with padding (RFC 4648, section 4). Raises Malformed for every other spelling."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Malformed("not base64") from None
+    if base64.b64encode(data).decode("ascii") != text:
+        raise Malformed("not canonical base64")
+    return data
+
+
+def split_segments(token: str, *, count: int, max_length: int) -> list[str]:
+    """Cut a compact serialisation at its dots (RFC 7515, 3.1; RFC 7516, 3.1). Raises Malformed."""
+    if len(token) > max_length:
+        raise Malformed(f"longer than {max_length} characters")
+    segments = token.split(".")
+    if not token.isascii() or len(segments) != count:
+        raise Malformed(f"not {count} segments of base64url")
+    return segments
+
+
+def write_json(value: Mapping[str, Any]) -> bytes:
+    """A mapping as JSON in UTF-8 without spaces; NaN and infinities are a ValueError."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8")
+
+
+def read_json_object(data: bytes) -> dict[str, Any]:
+    """Read one I-JSON object (RFC 7493).
+
+    Raises:
+        Malformed: not JSON in UTF-8, not an object, a member named twice, NaN or an
+            infinity, an integer beyond 2**53, a lone surrogate, or nested too deeply.
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique_members,
+            parse_constant=_refuse_constant,
+            parse_float=_finite_number,
+            parse_int=_exact_integer,
+        )
+        _check_values(value, depth=MAX_DEPTH)
+    except (ValueError, RecursionError):
+        raise Malformed("not I-JSON") from None
+    if not isinstance(value, dict):
+        raise Malformed("not a JSON object")
+    return value
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is named twice")
+    return members
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and infinities are not JSON")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("the number is too large")
+    return number
+
+
+def _exact_integer(text: str) -> int:
+    # Counting the digits first keeps a number of thousands of digits from being computed.
+    if len(text) > _MOST_DIGITS or abs(int(text)) > _LARGEST_INTEGER:
+        raise ValueError("the integer is too large")
+    return int(text)
+
+
+def _check_values(value: object, *, depth: int) -> None:
+    """Refuse deep nesting, and text that is not Unicode (a lone surrogate escape)."""
+    if depth < 0:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        value.encode("utf-8")
+    for item in _items(value):
+        _check_values(item, depth=depth - 1)
+
+
+def _items(value: object) -> Iterator[object]:
+    """What a value holds: names and values of an object, items of a list."""
+    if isinstance(value, dict):
+        yield from value.keys()
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value

@@ -1,0 +1,1 @@
+"""Published test vectors, as JSON files; README.md explains each."""
