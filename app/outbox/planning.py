@@ -28,7 +28,7 @@ from app.releases.changes import Change, consequences
 from app.releases.events import EVENTS, Kind, Matter
 from app.releases.leaves import FAILED, overdue_at
 from app.releases.milestones import MILESTONES
-from app.releases.notices import Notice, collapse, immediate
+from app.releases.notices import Notice, collapse, immediate, named_milestones
 from app.releases.profile import Profile
 
 # Whose duty it is to act on a release, a leave or a flight in their territory. That nobody of
@@ -225,7 +225,8 @@ def _publish(
         agencies=None if occurrence is None else occurrence.agencies,
     )
     silent = Audience(roles=notice.alarm_roles, recipients=Recipients.SILENT)
-    stored = _stored(notice, occurrence)
+    lead = 0 if release_date is None else (release_date - planner.profile.local_date(at)).days
+    stored = _stored(notice, occurrence, lead_days=lead)
     if notice.roles or event.kind is not Kind.NEWS:
         told = _publish_to(
             connection, planner, person_id, notice, release_date, main, stored, at=at
@@ -301,10 +302,10 @@ def _alarm(
     )
 
 
-def _stored(notice: Notice, occurrence: Occurrence | None) -> dict[str, Any]:
+def _stored(notice: Notice, occurrence: Occurrence | None, *, lead_days: int) -> dict[str, Any]:
     """What an event keeps of its notice: nothing in it is about the person."""
     stored: dict[str, Any] = {
-        "milestones": list(notice.milestones),
+        "milestones": list(named_milestones(notice.milestones, lead_days=lead_days)),
         "sections": list(notice.sections),
         "shortfall_days": dict(notice.shortfall_days),
         "acknowledgement_hours": notice.acknowledgement_hours,
