@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types layers unit coverage fuzz faults bench openapi schema lock clean
+.PHONY: demo test check lint types layers unit fuzz faults bench openapi schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
@@ -24,10 +24,8 @@ layers:
 	$(BIN)/lint-imports
 
 # Files in the order of tests/conftest.py, the longest first; three for two cores, as many wait.
+# Lines and branches are counted; there it says for which tests.
 unit:
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
-
-coverage: $(VENV)/checks  ## The same with lines and branches counted, which takes half as long again
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 fuzz: $(VENV)/checks  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length

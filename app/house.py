@@ -4,6 +4,7 @@ A door is a plain function of a connection, this, and the moment. It returns a v
 `Refusal`; a refusal is a value and no exception, so that its own entry is committed.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +14,9 @@ from sqlalchemy import Connection
 from app.access_log import ledger
 from app.access_log.canonical_json import JsonObject
 from app.access_log.entry import Actor, Entry, Grounds, Subject
+from app.access_log.ledger import AppendedEntry
+from app.access_log.merkle import leaf_hash
+from app.access_log.receipt import PROMISED_WITHIN, Receipt, sign_receipt, to_header
 from app.access_log.sealing import LogKeys
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
@@ -68,21 +72,25 @@ class Refusal:
 class Act:
     """One act that goes on record: what was done, through which channel, how it ended.
 
-    `fields` and `payload` are as the access log shows them: never a field value. `inputs` is
-    what a decision was made from; the log keeps it and shows it to nobody.
+    `reference` is the caller's own for the person. `fields` and `payload` are as the access
+    log shows them: never a field value. `inputs` is what a decision was made from; the log
+    keeps it and shows it to nobody.
     """
 
     operation: Operation
     channel: Channel
     outcome: Outcome
     person_id: str | None = None
+    reference: str | None = None
     fields: JsonObject | None = None
     payload: JsonObject | None = None
     inputs: JsonObject | None = None
 
 
-def record(connection: Connection, house: House, caller: Caller, act: Act, *, at: datetime) -> str:
-    """Append the entry of an act to the access log; its id."""
+def record(
+    connection: Connection, house: House, caller: Caller, act: Act, *, at: datetime
+) -> AppendedEntry:
+    """Append the entry of an act to the access log."""
     entry = Entry(
         operation=act.operation,
         channel=act.channel,
@@ -95,12 +103,12 @@ def record(connection: Connection, house: House, caller: Caller, act: Act, *, at
             assurance=caller.assurance,
         ),
         grounds=Grounds(purpose=caller.purpose, legal_basis=caller.legal_basis, case=caller.case),
-        subject=None if act.person_id is None else Subject(person=act.person_id),
+        subject=None if act.person_id is None else Subject(act.person_id, act.reference),
         fields=act.fields,
         payload=act.payload,
         inputs=act.inputs,
     )
-    appended = ledger.append(
+    return ledger.append(
         connection,
         entry,
         keys=house.log_keys(),
@@ -109,4 +117,15 @@ def record(connection: Connection, house: House, caller: Caller, act: Act, *, at
         origin=house.log_origin,
         policy_digest=house.bundle.digest,
     )
-    return appended.id
+
+
+def receipt_of(house: House, appended: AppendedEntry, body: bytes, *, at: datetime) -> str:
+    """The receipt of a disclosure, as the value of its header: it leaves with the body."""
+    receipt = Receipt(
+        origin=house.log_origin,
+        entry_id=appended.id,
+        leaf_hash=leaf_hash(appended.leaf),
+        body_sha256=hashlib.sha256(body).digest(),
+        expected_by=at + PROMISED_WITHIN,
+    )
+    return to_header(sign_receipt(receipt, house.ring.log_signing))

@@ -5,7 +5,7 @@ and sequencer at work; only the clock can be set. Agencies speak to it as they w
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -181,14 +181,14 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
     clock = Clock()
     prepare(settings, at=clock())
     house = make_house(settings, at=clock())
-    with _served(settings, clock, house) as service:
+    with served(settings, clock, house) as service:
         world = World(folder=folder, settings=settings, clock=clock, service=service)
         yield world
         world.close()
 
 
 @contextmanager
-def _served(settings: Settings, clock: Clock, house: House) -> Iterator[Service]:
+def served(settings: Settings, clock: Callable[[], datetime], house: House) -> Iterator[Service]:
     """The application on a real server in a thread of its own."""
     app = create_app(settings, clock=clock, house=house)
     server = uvicorn.Server(

@@ -73,7 +73,7 @@ def _decisions() -> Select[tuple[object, ...]]:
 
 
 def _decision(opener: EntryOpener, row: RowMapping) -> RecordedDecision:
-    entry = opener.open(row, with_inputs=True)
+    entry = opener.open(row, hidden=())
     sections = entry.sections
     fields: Any = sections.get("fields") or {}
     released, withheld = fields.get("released", ()), fields.get("withheld", ())

@@ -1,10 +1,11 @@
 """An entry of the access log as its writer states it: who, whom, why, what. Pure.
 
-An entry has up to seven sections. What the look-up columns need is typed; the rest is JSON:
+An entry has up to eight sections. What the look-up columns need is typed; the rest is JSON:
 
     circumstances  time, operation, channel, outcome
     actor          who acted, and for which agency
     subject        whom it is about
+    reference      the same person by the name that the actor's agency has: a receipt may open it
     grounds        purpose and basis in law
     fields         {"released": [{"field", "form", "policies"}],
                     "withheld": [{"field", "reason"}]}; no values, ever
@@ -21,7 +22,7 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 # Kept for as long as the log, so that erasing a person never hides an officer's misuse.
 RETAINED_SECTIONS = ("circumstances", "actor", "grounds")
 # Erased with the person.
-PERSONAL_SECTIONS = ("subject", "fields", "payload", "inputs")
+PERSONAL_SECTIONS = ("subject", "reference", "fields", "payload", "inputs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +39,13 @@ class Actor:
     address: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom it is about: the exchange's own id of the person, and the reference that was used."""
+    """Whom it is about: the exchange's own id of the person, and the reference of the caller.
+
+    The id joins what agencies know of one person, so it stands in a section of its own, which
+    no receipt opens.
+    """
 
     person: str
     reference: str | None = None
@@ -84,13 +89,20 @@ class Entry:
         sections: dict[str, JsonObject | None] = {
             "circumstances": circumstances,
             "actor": _present(self.actor),
-            "subject": None if self.subject is None else _present(self.subject),
+            "subject": None if self.subject is None else {"person": self.subject.person},
+            "reference": self._reference,
             "grounds": _present(self.grounds),
             "fields": self.fields,
             "payload": self.payload,
             "inputs": self.inputs,
         }
         return {name: content for name, content in sections.items() if content is not None}
+
+    @property
+    def _reference(self) -> JsonObject | None:
+        if self.subject is None or self.subject.reference is None:
+            return None
+        return {"reference": self.subject.reference}
 
 
 def format_instant(at: datetime) -> str:
@@ -100,7 +112,7 @@ def format_instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _present(part: Actor | Subject | Grounds) -> JsonObject:
+def _present(part: Actor | Grounds) -> JsonObject:
     """The members that are stated."""
     values = ((field.name, getattr(part, field.name)) for field in fields(part))
     return {name: value for name, value in values if value is not None}

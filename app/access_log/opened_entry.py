@@ -1,6 +1,6 @@
 """Entries as an auditor reads them: the leaf, and the sections that keys still open."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,9 @@ WITHHELD = "withheld"
 # What a decision was made from: a municipality, days to a release. It is kept to explain and to
 # replay decisions; an auditor gets no field value (invariant 22), so it does not show.
 INPUTS = "inputs"
+# An agency's own name for a person is that agency's: its receipt may open it.
+REFERENCE = "reference"
+HIDDEN = (INPUTS, REFERENCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +62,10 @@ class EntryOpener:
         self._keys = keys
         self._person_keys: dict[tuple[str, int], bytes | None] = {}
 
-    def open(self, row: RowMapping, *, with_inputs: bool = False) -> OpenedEntry:
+    def open(self, row: RowMapping, *, hidden: Collection[str] = HIDDEN) -> OpenedEntry:
         """The entry of a row. What does not open is named in `missing`, never an error.
 
-        `with_inputs`: with what a decision was made from, to explain or to repeat it. Such an
-        entry must not be shown.
+        `hidden` are sections that do not show; an entry with less hidden is not for an auditor.
         """
         openings: dict[str, Opening] = {}
         missing: dict[str, str] = {}
@@ -75,8 +77,9 @@ class EntryOpener:
         # An erasure destroys key and ciphertext; a ciphertext that stands has to open.
         if not missing and _committed(row["leaf"]) - openings.keys():
             missing[PERSONAL] = ERASED
-        if not with_inputs and openings.pop(INPUTS, None) is not None:
-            missing[INPUTS] = WITHHELD
+        for name in hidden:
+            if openings.pop(name, None) is not None:
+                missing[name] = WITHHELD
         return OpenedEntry(
             index=row["log_index"],
             id=row["entry_id"],

@@ -92,20 +92,18 @@ def _gather(connection: Connection, level: int, start: int, stop: int) -> tuple[
 def _subtree(connection: Connection, part: Range) -> bytes:
     """The root over leaves [start, stop), as they occur in roots and proofs.
 
-    Such a part begins at a multiple of a power of two not smaller than itself, so its complete
-    subtrees, the largest first, are complete subtrees of the log too.
+    Such a part begins at a multiple of a power of two not smaller than itself. So in each level
+    what stands behind the last full tile lies within one tile, and is read at once.
     """
     start, stop = part
-    peaks = []
+    peaks: tuple[bytes, ...] = ()
+    level = 0
     while start < stop:
-        height = (stop - start).bit_length() - 1
-        peaks.append(_node(connection, height, start >> height))
-        start += 1 << height
+        first = stop & -TILE_WIDTH if stop - start >= TILE_WIDTH else start
+        if first < stop:
+            hashes = read_hashes(connection, level, first, stop)
+            peaks = (*Frontier().extend(hashes).peaks, *peaks)
+        if first == start:
+            break
+        level, start, stop = level + 1, start >> TILE_HEIGHT, first >> TILE_HEIGHT
     return merkle.join_peaks(peaks)
-
-
-def _node(connection: Connection, height: int, index: int) -> bytes:
-    """The root of the complete subtree of 2**height leaves that is the index-th of its kind."""
-    level, rest = divmod(height, TILE_HEIGHT)
-    hashes = read_hashes(connection, level, index << rest, (index + 1) << rest)
-    return Frontier().extend(hashes).root

@@ -19,13 +19,10 @@ from app.access_log.note import NoteRefused, Verifier, decode_base64
 
 LEAF_VERSION = 1
 # What an erasure takes away; every other section must show for as long as the log stands.
-PERSONAL_SECTIONS = frozenset({"subject", "fields", "payload", "inputs"})
-# Which sections a row may leave out, by what it says of them.
-_ABSENCES: Mapping[tuple[tuple[str, str], ...], frozenset[str]] = {
-    (): frozenset(),
-    (("personal", "erased"),): PERSONAL_SECTIONS,
-    (("inputs", "withheld"),): frozenset({"inputs"}),
-}
+PERSONAL_SECTIONS = frozenset({"subject", "reference", "fields", "payload", "inputs"})
+# What a row may say of sections that it leaves out: all that an erasure took, or these alone.
+_ERASED: Mapping[str, str] = {"personal": "erased"}
+_WITHHELD = frozenset({"inputs", "reference"})
 
 
 def verify_export(
@@ -194,14 +191,23 @@ def _check_missing(row: Row, index: int, absent: set[str]) -> int:
         raise ExportRefused(
             Finding.DAMAGED_SECTION, "sections in the log do not open any more", index=index
         )
-    reasons = tuple(row.missing.items())
-    if reasons not in _ABSENCES:
+    excused = _excused(row.missing)
+    if excused is None:
         raise ExportRefused(
             Finding.MALFORMED_LINE, "the reason for missing sections is unknown", index=index
         )
-    excused = _ABSENCES[reasons]
-    if bool(excused) != bool(absent) or absent - excused or row.sections.keys() & excused:
+    erased = row.missing == _ERASED
+    fits = absent <= excused if erased and absent else absent == excused
+    if not fits or row.sections.keys() & excused:
         raise ExportRefused(
             Finding.MISSING_SECTION, "sections that must show are missing", index=index
         )
-    return int(excused == PERSONAL_SECTIONS)
+    return int(erased)
+
+
+def _excused(missing: Mapping[str, str]) -> frozenset[str] | None:
+    """The sections that a row may leave out by what it says of them; None: it says nonsense."""
+    if missing == _ERASED:
+        return PERSONAL_SECTIONS
+    withheld = frozenset(name for name, reason in missing.items() if reason == "withheld")
+    return withheld if withheld == missing.keys() and withheld <= _WITHHELD else None

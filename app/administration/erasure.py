@@ -7,13 +7,14 @@ log whose leaves still prove their place.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, or_, select
 
 from app.access_log.erasure import erase_subject
 from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.administration.recording import record_change, refuse_fact
 from app.administration.registry import OPERATOR
 from app.administration.standing import require_custodian, standing
 from app.agencies.tokens import Caller
@@ -31,6 +32,7 @@ from app.retention.schedule import Due, Term
 from app.tables import METADATA
 
 CERTIFICATE = "erasure-certificate+jwt"
+RETENTION = "retention"
 FILE = table_of(InmateFile)
 DELIVERY = table_of(Delivery)
 
@@ -66,8 +68,9 @@ def ask(
             at=at,
         )
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
-    _record(connection, house, caller, person_id, {"id": erasure_id, "status": "requested"}, at=at)
+        return refuse_fact(connection, house, caller, RETENTION, problem, at=at)
+    change = {"id": erasure_id, "status": "requested"}
+    record_change(connection, house, caller, RETENTION, change, person_id=person_id, at=at)
     return ErasureStatus(erasure_id=erasure_id, status="requested")
 
 
@@ -82,10 +85,11 @@ def approve(
         person_id = _own(connection, house, caller, reference)
         row = requests.approve(connection, person_id=person_id, by=caller.officer_id, at=at)
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
+        return refuse_fact(connection, house, caller, RETENTION, problem, at=at)
     change = {"id": row.erasure_id, "status": "approved"}
-    _record(connection, house, caller, person_id, change, at=at)
-    if why_not(connection, house, person_id, Ground(row.ground), term=term, at=at) is None:
+    record_change(connection, house, caller, RETENTION, change, person_id=person_id, at=at)
+    due = due_of(connection, house, person_id, term=term, at=at)
+    if why_not(connection, person_id, Ground(row.ground), due=due, at=at) is None:
         certificate = erase(connection, house, person_id, at=at)
         return ErasureStatus(erasure_id=row.erasure_id, status="erased", certificate=certificate)
     return ErasureStatus(erasure_id=row.erasure_id, status="approved")
@@ -99,8 +103,9 @@ def withdraw(
         person_id = _own(connection, house, caller, reference)
         requests.withdraw(connection, person_id=person_id)
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
-    _record(connection, house, caller, person_id, {"status": "withdrawn"}, at=at)
+        return refuse_fact(connection, house, caller, RETENTION, problem, at=at)
+    change = {"status": "withdrawn"}
+    record_change(connection, house, caller, RETENTION, change, person_id=person_id, at=at)
     return None
 
 
@@ -121,8 +126,9 @@ def place_hold(
             connection, hold_id, person_id=person_id, reason=reason, by=caller.officer_id, at=at
         )
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
-    _record(connection, house, caller, person_id, {"hold": hold_id, "status": "placed"}, at=at)
+        return refuse_fact(connection, house, caller, RETENTION, problem, at=at)
+    change = {"hold": hold_id, "status": "placed"}
+    record_change(connection, house, caller, RETENTION, change, person_id=person_id, at=at)
     return hold_id
 
 
@@ -140,24 +146,17 @@ def lift_hold(
         person_id = _own(connection, house, caller, reference)
         holds.lift(connection, hold_id, person_id=person_id, by=caller.officer_id, at=at)
     except ThroughcareError as problem:
-        return _refuse(connection, house, caller, problem, at=at)
+        return refuse_fact(connection, house, caller, RETENTION, problem, at=at)
     change = {"hold": hold_id, "status": "lifted"}
-    _record(connection, house, caller, person_id, change, at=at)
+    record_change(connection, house, caller, RETENTION, change, person_id=person_id, at=at)
     return None
 
 
 def why_not(
-    connection: Connection,
-    house: House,
-    person_id: str,
-    ground: Ground,
-    *,
-    term: int,
-    at: datetime,
+    connection: Connection, person_id: str, ground: Ground, *, due: Due, at: datetime
 ) -> str | None:
-    """What speaks against erasing this person now, or None."""
-    term_matters = ground is Ground.RETENTION_ENDED
-    if term_matters and _due(connection, house, person_id, term=term, at=at) is not Due.ENDED:
+    """What speaks against erasing this person now, whose file stands as `due`; or None."""
+    if ground is Ground.RETENTION_ENDED and due is not Due.ENDED:
         return "the term has not ended"
     if holds.is_held(connection, person_id):
         return "a hold stands"
@@ -166,17 +165,18 @@ def why_not(
     return None
 
 
-def due(
-    house: House,
-    *,
-    released_at: datetime | None,
-    planned: date | None,
-    term: int,
-    at: datetime,
-) -> Due:
-    """How a file stands to its term, by the release that was recorded or planned."""
+def due_of(connection: Connection, house: House, person_id: str, *, term: int, at: datetime) -> Due:
+    """How a person's file stands to its term."""
+    file = connection.execute(select(FILE).where(FILE.c.person_id == person_id)).one()
+    return due_by(house, file, term=term, at=at)
+
+
+def due_by(house: House, file: Row[Any], *, term: int, at: datetime) -> Due:
+    """The same, by the row of the file: the release that was recorded, or planned."""
+    released_at = file.actual_release_at
     released = None if released_at is None else house.legal_date(released_at)
-    return Term(days=term, today=house.legal_date(at)).of(released=released, planned=planned)
+    today = house.legal_date(at)
+    return Term(days=term, today=today).of(released=released, planned=file.planned_release_date)
 
 
 def erase(connection: Connection, house: House, person_id: str, *, at: datetime) -> str:
@@ -260,16 +260,6 @@ def _certificate(house: House, asked: Row[Any], destroyed: dict[str, int], *, at
     return signing.sign(claims, house.ring.notification_signing, typ=CERTIFICATE)
 
 
-def _due(connection: Connection, house: House, person_id: str, *, term: int, at: datetime) -> Due:
-    row = connection.execute(
-        select(FILE.c.actual_release_at, FILE.c.planned_release_date).where(
-            FILE.c.person_id == person_id
-        )
-    ).one()
-    released_at, planned = row.actual_release_at, row.planned_release_date
-    return due(house, released_at=released_at, planned=planned, term=term, at=at)
-
-
 def _is_being_told(connection: Connection, person_id: str, *, at: datetime) -> bool:
     """Whether a notice about the person is due, or in the hands of a dispatcher."""
     found = connection.scalar(
@@ -287,40 +277,3 @@ def _own(connection: Connection, house: House, caller: Caller, reference: str) -
     place = standing(connection, house, caller, reference)
     require_custodian(place)
     return place.file.person_id
-
-
-def _record(
-    connection: Connection,
-    house: House,
-    caller: Caller,
-    person_id: str,
-    change: dict[str, Any],
-    *,
-    at: datetime,
-) -> None:
-    act = Act(
-        operation=Operation.ALTERATION,
-        channel=Channel.ADMINISTRATION,
-        outcome=Outcome.RECORDED,
-        person_id=person_id,
-        fields={"fact": "retention", **change},
-    )
-    record(connection, house, caller, act, at=at)
-
-
-def _refuse(
-    connection: Connection,
-    house: House,
-    caller: Caller,
-    problem: ThroughcareError,
-    *,
-    at: datetime,
-) -> Refusal:
-    act = Act(
-        operation=Operation.ALTERATION,
-        channel=Channel.ADMINISTRATION,
-        outcome=Outcome.REFUSED,
-        fields={"fact": "retention", "reason": problem.slug},
-    )
-    record(connection, house, caller, act, at=at)
-    return Refusal(problem)

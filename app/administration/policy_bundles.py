@@ -251,4 +251,4 @@ def _record(
         fields=fact,
         payload=payload,
     )
-    return record(connection, house, OPERATOR, act, at=at)
+    return record(connection, house, OPERATOR, act, at=at).id

@@ -37,4 +37,4 @@ def _record(connection: Connection, house: House, fact: JsonObject, *, at: datet
         outcome=Outcome.RECORDED,
         fields=fact,
     )
-    return record(connection, house, OPERATOR, act, at=at)
+    return record(connection, house, OPERATOR, act, at=at).id

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from app.access_log.canonical_json import JsonObject
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases.fact import Kind
@@ -28,17 +29,31 @@ def record_fact(
 ) -> None:
     """Write the entry of a fact that took a step."""
     digest = moved.evidence_sha256
+    change = {
+        "id": moved.fact_id,
+        "status": moved.status,
+        **({} if digest is None else {"evidence_sha256": digest}),
+    }
+    record_change(connection, house, caller, moved.kind, change, person_id=moved.person_id, at=at)
+
+
+def record_change(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    fact: str,
+    change: JsonObject,
+    *,
+    person_id: str | None,
+    at: datetime,
+) -> None:
+    """Write the entry of a change of what decides about a person: `fact` names which."""
     act = Act(
         operation=Operation.ALTERATION,
         channel=Channel.ADMINISTRATION,
         outcome=Outcome.RECORDED,
-        person_id=moved.person_id,
-        fields={
-            "fact": moved.kind.value,
-            "id": moved.fact_id,
-            "status": moved.status,
-            **({} if digest is None else {"evidence_sha256": digest}),
-        },
+        person_id=person_id,
+        fields={"fact": str(fact), **change},
     )
     record(connection, house, caller, act, at=at)
 
@@ -47,7 +62,7 @@ def refuse_fact(
     connection: Connection,
     house: House,
     caller: Caller,
-    kind: Kind,
+    fact: str,
     problem: ThroughcareError,
     *,
     at: datetime,
@@ -57,7 +72,7 @@ def refuse_fact(
         operation=Operation.ALTERATION,
         channel=Channel.ADMINISTRATION,
         outcome=Outcome.REFUSED,
-        fields={"fact": kind.value, "reason": problem.slug},
+        fields={"fact": str(fact), "reason": problem.slug},
     )
     record(connection, house, caller, act, at=at)
     return Refusal(problem)

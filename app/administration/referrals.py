@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from app.administration.recording import Moved, record_fact, refuse_fact
 from app.administration.standing import require_custodian, standing
 from app.agencies import registry
-from app.agencies.registry import AgencyRecord
+from app.agencies.registry import OPERATOR_ROLE, AgencyRecord
 from app.agencies.tokens import Caller
 from app.cases import assignments, references
 from app.cases.assignments import DECLINED, Offer
@@ -137,7 +137,8 @@ def _another(connection: Connection, caller: Caller, agency_id: str) -> AgencyRe
         found = registry.agency(connection, agency_id)
     except InvalidInput:
         found = None
-    if found is None or found.agency_id == caller.agency_id:
+    # The operator of the exchange is no party to any case.
+    if found is None or found.agency_id == caller.agency_id or found.role == OPERATOR_ROLE:
         finding = FieldError("/agency", "expected another agency, registered and active")
         raise InvalidInput("the case cannot be offered there", errors=(finding,))
     return found

@@ -81,7 +81,8 @@ def _erase_if_due(
     if standing is None or standing.approved_by is None:
         return None
     ground = Ground(standing.ground)
-    if erasure.why_not(connection, house, person_id, ground, term=term, at=at) is not None:
+    due = erasure.due_of(connection, house, person_id, term=term, at=at)
+    if erasure.why_not(connection, person_id, ground, due=due, at=at) is not None:
         return None
     return erasure.erase(connection, house, person_id, at=at)
 
@@ -113,16 +114,11 @@ def _candidate(
     reference = references.of(
         connection, ring=house.ring, agency_id=file.custodian, person_id=file.person_id
     )
+    due = erasure.due_by(house, file, term=term, at=at)
     return Candidate(
         custodian=file.custodian,
         reference=reference or "",
-        due=erasure.due(
-            house,
-            released_at=file.actual_release_at,
-            planned=file.planned_release_date,
-            term=term,
-            at=at,
-        ),
+        due=due,
         request=status,
-        obstacle=erasure.why_not(connection, house, file.person_id, ground, term=term, at=at),
+        obstacle=erasure.why_not(connection, file.person_id, ground, due=due, at=at),
     )

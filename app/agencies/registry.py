@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
+from app.agencies import contacts
+from app.agencies.contacts import ContactPoint
 from app.agencies.tables import (
     Agency,
     AgencyMunicipality,
@@ -27,6 +29,10 @@ PROVIDER = table_of(IdentityProvider)
 
 ACTIVE = "active"
 REVOKED = "revoked"
+# Who looks after the registry, and for what a client then calls: no policy knows either, and
+# they open no file (`registrars`).
+OPERATOR_ROLE = "operator"
+REGISTRY_PURPOSE = "registry_administration"
 # Ids stand in tokens, in the access log and in its filters.
 MAX_ID = 64
 COUNTRY = re.compile("[A-Z]{2}")
@@ -37,6 +43,7 @@ class AgencyRecord:
     """An agency as the registry knows it. `municipalities` are those it is competent for.
 
     `fallback`: it stands in for its role wherever nobody else of that role is competent.
+    `second_contact` is asked where nobody at the contact points answers in time.
     """
 
     agency_id: str
@@ -46,6 +53,8 @@ class AgencyRecord:
     municipalities: frozenset[str]
     standing_acceptance: bool = False
     fallback: bool = False
+    contact_points: tuple[ContactPoint, ...] = ()
+    second_contact: ContactPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,15 @@ class ClientRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfficerRecord:
+    """A person at work in an agency, by that agency's own id; `function` as the log names it."""
+
+    agency_id: str
+    officer_id: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderRecord:
     """An agency's identity provider: its `sub` is the id of an officer of this agency.
 
@@ -97,7 +115,7 @@ def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) ->
     if not COUNTRY.fullmatch(agency.country):
         raise InvalidInput(
             "expected two capital letters as the country",
-            errors=(FieldError("country", "not a code of ISO 3166-1"),),
+            errors=(FieldError("/country", "not a code of ISO 3166-1"),),
         )
     added = insert_new(
         connection,
@@ -108,15 +126,13 @@ def add_agency(connection: Connection, agency: AgencyRecord, *, at: datetime) ->
         country=agency.country,
         standing_acceptance=agency.standing_acceptance,
         fallback=agency.fallback,
+        **contacts.columns(agency.contact_points, agency.second_contact),
         status=ACTIVE,
         created_at=at,
     )
     if not added:
         raise Conflict("an agency of this id is registered already")
-    for municipality in sorted(agency.municipalities):
-        connection.execute(
-            insert(AgencyMunicipality).values(agency_id=agency.agency_id, municipality=municipality)
-        )
+    put_municipalities(connection, agency)
 
 
 def add_client(connection: Connection, client: ClientRecord, *, at: datetime) -> None:
@@ -135,12 +151,7 @@ def add_client(connection: Connection, client: ClientRecord, *, at: datetime) ->
     )
     if not added:
         raise Conflict("a client of this id is registered already")
-    for ground in dict.fromkeys(client.grounds):
-        connection.execute(
-            insert(ClientGround).values(
-                client_id=client.client_id, purpose=ground.purpose, legal_basis=ground.legal_basis
-            )
-        )
+    put_grounds(connection, client)
 
 
 def add_officer(
@@ -207,21 +218,49 @@ def agency(connection: Connection, agency_id: str) -> AgencyRecord:
     ).one_or_none()
     if row is None:
         raise InvalidInput(
-            "no such agency", errors=(FieldError("agency", "not in the registry, or not active"),)
+            "no such agency", errors=(FieldError("/agency", "not in the registry, or not active"),)
         )
+    return agency_of(connection, row)
+
+
+def agency_of(connection: Connection, row: Row[Any]) -> AgencyRecord:
+    """The record of a row of agencies."""
     return AgencyRecord(
         agency_id=row.agency_id,
         name=row.name,
         role=row.role,
         country=row.country,
-        municipalities=municipalities(connection, agency_id),
+        municipalities=municipalities(connection, row.agency_id),
         standing_acceptance=row.standing_acceptance,
         fallback=row.fallback,
+        contact_points=tuple(map(contacts.from_json, row.contact_points or ())),
+        second_contact=row.second_contact and contacts.from_json(row.second_contact),
     )
 
 
+def put_municipalities(connection: Connection, agency: AgencyRecord) -> None:
+    """Write what a new or emptied agency is competent for."""
+    for municipality in sorted(agency.municipalities):
+        connection.execute(
+            insert(AgencyMunicipality).values(agency_id=agency.agency_id, municipality=municipality)
+        )
+
+
+def put_grounds(connection: Connection, client: ClientRecord) -> None:
+    """Write the pairs of a new or emptied client, each once."""
+    for ground in dict.fromkeys(client.grounds):
+        connection.execute(
+            insert(ClientGround).values(
+                client_id=client.client_id, purpose=ground.purpose, legal_basis=ground.legal_basis
+            )
+        )
+
+
 def client_for(connection: Connection, agency_id: str, purpose: str) -> str:
-    """An active client of the agency that is registered for a purpose; InvalidInput: none is."""
+    """An active client of the agency that is registered for a purpose; InvalidInput: none is.
+
+    The registry is no purpose for which anybody could have a file.
+    """
     found = connection.scalar(
         select(CLIENT.c.client_id)
         .join(GROUND, GROUND.c.client_id == CLIENT.c.client_id)
@@ -229,6 +268,7 @@ def client_for(connection: Connection, agency_id: str, purpose: str) -> str:
             CLIENT.c.agency_id == agency_id,
             CLIENT.c.status == ACTIVE,
             GROUND.c.purpose == purpose,
+            GROUND.c.purpose != REGISTRY_PURPOSE,
         )
         .order_by(CLIENT.c.client_id)
         .limit(1)
@@ -236,7 +276,7 @@ def client_for(connection: Connection, agency_id: str, purpose: str) -> str:
     if found is None:
         raise InvalidInput(
             "no system of this agency works for this purpose",
-            errors=(FieldError("purpose", "not registered for an active client of the agency"),),
+            errors=(FieldError("/purpose", "not registered for an active client of the agency"),),
         )
     return str(found)
 
@@ -263,6 +303,15 @@ def covered(connection: Connection, role: str, municipality: str) -> bool:
         .limit(1)
     )
     return connection.scalar(found) is not None
+
+
+def revoke_agency(connection: Connection, agency_id: str) -> None:
+    """From the next call on nobody calls for this agency, by whichever client. NotFound."""
+    changed = connection.execute(
+        update(AGENCY).where(AGENCY.c.agency_id == agency_id).values(status=REVOKED)
+    )
+    if changed.rowcount != 1:
+        raise NotFound("no agency of this id is registered")
 
 
 def revoke_client(connection: Connection, client_id: str) -> None:
@@ -299,5 +348,5 @@ def _check_id(text: str) -> None:
     if not 0 < len(text) <= MAX_ID or not text.isprintable() or any(map(str.isspace, text)):
         raise InvalidInput(
             f"expected an id of 1 to {MAX_ID} printable characters without spaces",
-            errors=(FieldError("id", "cannot be used as an id"),),
+            errors=(FieldError("/id", "cannot be used as an id"),),
         )

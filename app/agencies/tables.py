@@ -21,6 +21,9 @@ class Agency(SQLModel, table=True):
     standing_acceptance: bool
     # It stands in for its role wherever nobody else of that role is competent.
     fallback: bool
+    # Units and how to reach them, never a person; the second one for when nobody answers.
+    contact_points: list[dict[str, str]] | None = Field(sa_column=Column(JSON(none_as_null=True)))
+    second_contact: dict[str, str] | None = Field(sa_column=Column(JSON(none_as_null=True)))
     status: str
     created_at: datetime = Field(sa_type=Instant)
 

@@ -30,10 +30,18 @@ class TokenQuestion:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class EndedToken:
+    """A token that worked until now, and the agency whose client took it back."""
+
+    grant: Grant
+    agency_id: str
+
+
 def revoke(
     connection: Connection, asked: TokenQuestion, *, keys: KeySet, issuer: str, at: datetime
-) -> OAuthError | None:
-    """End a token from the next call on. What is no good token any more is ended already.
+) -> EndedToken | OAuthError | None:
+    """End a token from the next call on. What is no good token any more is ended already: None.
 
     The refusal of a known client is a value, so that its assertion stays used.
     """
@@ -44,13 +52,13 @@ def revoke(
         return None
     if grant.client_id != client.client_id:
         return OAuthError(UNAUTHORIZED_CLIENT, "the token belongs to another client")
-    insert_new(
+    ended = insert_new(
         connection,
         RevokedToken,
         token_id=grant.token_id,
         expires_at=grant.expires_at + timedelta(seconds=LEEWAY_SECONDS),
     )
-    return None
+    return EndedToken(grant, agency_id=client.agency_id) if ended else None
 
 
 def introspect(

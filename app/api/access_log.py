@@ -1,4 +1,4 @@
-"""The access log: entries for auditors, the signed checkpoint for whoever holds an agreement."""
+"""The access log for auditors: entries, explanations, exports."""
 
 import hashlib
 from datetime import datetime
@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import Connection
 
-from app.access_log import checkpoints
 from app.access_log.query import EntryFilter
 from app.agencies.tokens import Caller
 from app.api.answers import JSON, json_answer
@@ -76,21 +75,6 @@ async def export_log(request: Request) -> Response:
     answered = {"length": len(body), "sha256": _sha256(body)}
     await _record(request, {"export": "whole log"}, answered)
     return Response(body, media_type=NDJSON)
-
-
-@router.get(
-    "/log/checkpoint",
-    summary="The newest signed checkpoint (C2SP tlog-checkpoint)",
-    responses={200: {"content": {"text/plain": {}}}, **problems(404)},
-    response_class=Response,
-)
-async def get_checkpoint(request: Request) -> Response:
-    """Origin, size and root of the log, signed. It tells nothing about anybody."""
-    service = service_of(request)
-    signed = await service.database.read(checkpoints.latest)
-    if signed is None:
-        raise NotFound("the log has no signed checkpoint yet")
-    return Response(signed.note, media_type="text/plain; charset=utf-8")
 
 
 def _sha256(body: bytes) -> str:

@@ -15,7 +15,9 @@ from app.api import (
     identity,
     inmate_files,
     policy,
+    published_log,
     referral_codes,
+    registry,
     release_events,
     retention,
     subscriptions,
@@ -59,6 +61,8 @@ def make_application() -> Application:
         referral_codes,
         subscriptions,
         access_log,
+        published_log,
+        registry,
         policy,
         health,
     )

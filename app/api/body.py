@@ -51,9 +51,11 @@ async def read_json(request: Request, *, limit: int, types: tuple[str, ...] = (J
     return parse_json(await read_bytes(request, types=types, limit=limit))
 
 
-async def read_model(request: Request, model: type[M], *, limit: int) -> M:
+async def read_model(
+    request: Request, model: type[M], *, limit: int, types: tuple[str, ...] = (JSON,)
+) -> M:
     """The body as a valid value of a model."""
-    content = await read_json(request, limit=limit)
+    content = await read_json(request, limit=limit, types=types)
     try:
         return model.model_validate(content)
     except ValidationError as error:

@@ -18,6 +18,7 @@ from app.problems import ThroughcareError
 
 REFERENCE_TEMPLATE = "#/components/schemas/{model}"
 PROBLEM = "application/problem+json"
+PROTECTED = ("/v1/", "/log/tile/entries/")
 
 _ACCEPTED: dict[str, type[BaseModel]] = {}
 
@@ -39,14 +40,15 @@ def accepts(model: type[BaseModel] | tuple[type[BaseModel], ...], *types: str) -
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of the errors that a route may answer, with their titles.
 
-    Whoever has to say who calls may also be told to wait, or be given up.
+    Whoever has to say who calls may also be told that the purpose is another one, or to wait,
+    or be given up.
     """
-    waits = (408, 429) if 401 in statuses else ()  # noqa: PLR2004 - RFC 9110
+    also = (403, 408, 429) if 401 in statuses else ()  # noqa: PLR2004 - RFC 9110
     titles = {error.status: error.title for error in _tree(ThroughcareError)}
     schema = {"$ref": REFERENCE_TEMPLATE.format(model="Problem")}
     return {
         status: {"description": titles[status], "content": {PROBLEM: {"schema": schema}}}
-        for status in sorted({*statuses, *waits})
+        for status in sorted({*statuses, *also})
     }
 
 
@@ -85,7 +87,7 @@ def write(contract: Mapping[str, Any]) -> str:
 def _secure(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
     """Every path of the interface needs a token; identity, health and the log's tree do not."""
     for path, operations in paths.items():
-        if path.startswith("/v1/"):
+        if path.startswith(PROTECTED):
             for operation in operations.values():
                 operation["security"] = [{"client": []}]
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
+from app.administration.registry import revoke_token as end_token
 from app.agencies import proven_officers, registry, token_status, tokens
 from app.agencies.clients import ASSERTION_ALGORITHMS, ClientAssertion
 from app.agencies.details import DETAILS_TYPE
@@ -101,12 +102,8 @@ async def revoke_token(request: Request) -> Response:
     asked = _question(await _form(request, required=STATUS_MEMBERS, optional=(HINT,)))
 
     def work(connection: Connection) -> OAuthError | None:
-        return token_status.revoke(
-            connection,
-            asked,
-            keys=service.token_keys,
-            issuer=service.settings.issuer,
-            at=service.clock(),
+        return end_token(
+            connection, service.house, asked, keys=service.token_keys, at=service.clock()
         )
 
     _granted(await service.database.run(work))

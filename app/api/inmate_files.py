@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from sqlalchemy import Connection
 
+from app.access_log.receipt import HEADER
 from app.access_log.vocabulary import Channel
 from app.agencies.tokens import Caller, Grant
 from app.api import answers
@@ -131,7 +132,7 @@ async def get_inmate_file(
         return disclose(connection, house, caller, reference, if_none_match=if_none_match, at=at)
 
     disclosure = await perform(request, door)
-    headers = {"ETag": disclosure.etag, "Disclosure-Entry": disclosure.entry_id}
+    headers = {"ETag": disclosure.etag, **_on_record(disclosure)}
     if disclosure.not_modified:
         return Response(status_code=304, headers=headers)
     return Response(disclosure.body, media_type=answers.JSON, headers=headers)
@@ -156,8 +157,12 @@ async def explain_inmate_file(
         return explain_file(connection, house, caller, reference, about=about, at=at)
 
     answer = await perform(request, door)
-    headers = {"Disclosure-Entry": answer.entry_id}
-    return Response(answer.body, media_type=answers.JSON, headers=headers)
+    return Response(answer.body, media_type=answers.JSON, headers=_on_record(answer))
+
+
+def _on_record(answer: Disclosure | Told) -> dict[str, str]:
+    """The entry of an answer, and the signed promise that it stands in the log."""
+    return {"Disclosure-Entry": answer.entry_id, HEADER: answer.receipt}
 
 
 @router.post(

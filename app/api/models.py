@@ -340,6 +340,21 @@ class LogPage(Model):
     next: int | None
 
 
+class Opening(Model):
+    """A section as the log has it, canonical JSON, and the salt of its commitment in base64."""
+
+    content: str
+    salt: str
+
+
+class DisclosureOpenings(Model):
+    """The leaf of an entry, as it was hashed, and what opens its commitments to the recipient."""
+
+    entry: str
+    leaf: str
+    openings: dict[str, Opening]
+
+
 class MatrixWay(Model):
     """One way of receiving a field: in which form, for what, when, and by which policy."""
 

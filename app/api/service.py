@@ -11,8 +11,10 @@ from sqlalchemy import Connection
 
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.in_force import InForce, PolicyUnavailable
+from app.administration.registry_desk import refuse
 from app.agencies import replay, tokens
 from app.agencies.provider_keys import ProviderKeys
+from app.agencies.registrars import opens_registry
 from app.agencies.tokens import Caller, Grant
 from app.api.limits import RateLimit
 from app.crypto.errors import CryptoError
@@ -22,7 +24,7 @@ from app.database import Database
 from app.house import Act, House, Refusal, record
 from app.notifications.addresses import EndpointRules
 from app.policy.matrix_documents import MatrixDocuments
-from app.problems import MalformedBody, Unauthenticated, Unavailable
+from app.problems import Forbidden, MalformedBody, Unauthenticated, Unavailable
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ Door = Callable[[Connection, House, Caller, datetime], T | Refusal]
 
 DPOP = "dpop"
 BEARER = "bearer"
+OTHER_PURPOSE = Forbidden("the purpose of the token does not open this address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +105,14 @@ def proof_of(request: Request, access_token: str | None = None) -> Proof | None:
         raise ProofRefused("the proof of possession is not valid for this request") from error
 
 
-async def perform(request: Request, door: Door[T], *, grant: Grant | None = None) -> T:
+async def perform(
+    request: Request, door: Door[T], *, grant: Grant | None = None, registry: bool = False
+) -> T:
     """Open a door for the caller, in one transaction with the check that it is one now.
 
     A refusal is raised only here: its entry is committed by then. `grant` is given where
-    the token was read before, as at the start of a long import.
+    the token was read before, as at the start of a long import. `registry` says that the door
+    is one of the registry's, which one purpose opens, and that purpose nothing else.
     """
     service = service_of(request)
     credential = _credential_of(request)
@@ -115,11 +121,17 @@ async def perform(request: Request, door: Door[T], *, grant: Grant | None = None
 
     def work(connection: Connection, house: House) -> T | Refusal:
         _spend(connection, credential)
-        caller = tokens.identify(connection, granted)
-        return door(connection, house, caller, service.clock())
+        caller, at = tokens.identify(connection, granted), service.clock()
+        if opens_registry(caller) is not registry:
+            return refuse(connection, house, caller, "registry", OTHER_PURPOSE, at=at)
+        return door(connection, house, caller, at)
 
     try:
-        result = await service.in_force.run(work)
+        if registry:
+            # No policy decides here: somebody can be ended even when none is usable.
+            result = await service.database.run(lambda c: work(c, service.house))
+        else:
+            result = await service.in_force.run(work)
     except PolicyUnavailable as problem:
         await _record_undecided(service, granted, problem)
         raise

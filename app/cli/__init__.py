@@ -14,6 +14,8 @@ from app.cli import (
     keys,
     policy,
     registry,
+    registry_entries,
+    report,
     retention,
 )
 from app.cli.output import errors
@@ -33,6 +35,7 @@ installation.add_to(cli)
 exchange.add_to(cli)
 demonstrate.add_to(cli)
 coverage.add_to(cli)
+registry_entries.add_to(registry.agency, registry.client, registry.officer)
 cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")
@@ -40,6 +43,7 @@ cli.add_typer(keys.keys, name="keys")
 activation.add_to(policy.policy)
 cli.add_typer(policy.policy, name="policy")
 cli.add_typer(retention.retention, name="retention")
+cli.add_typer(report.report, name="report")
 cli.add_typer(access_log.access_log, name="access-log")
 
 

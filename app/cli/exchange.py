@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -13,7 +14,7 @@ import typer
 from rich.progress import Progress
 
 from app.cli.call import call
-from app.cli.output import Json, errors, screen
+from app.cli.output import Json, errors, screen, show
 from app.imports.mapping import Mapping
 from app.imports.outcomes import ROWS_REFUSED, Converted, RowError
 from app.imports.rows import convert
@@ -21,14 +22,21 @@ from app.imports.shipped import named
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import UnexpectedAnswer
+from app.receiver.notification import VERIFICATION
 from app.receiver.program import run
 from app.receiver.statements import Acknowledgement
+from app.receiver.store import NotificationStore
 
 # Rows in one call: small enough for a bar that moves, large enough to cost few calls.
 ROWS = 100
 # Bytes of one row: what the service takes as one body unless it is set otherwise. A longer one
 # would end the call, and leave the rows behind it without an answer.
 LARGEST_ROW = 1_048_576
+
+# Between two looks into a store.
+LOOK_SECONDS = 0.1
+# Exit status where there is nothing to list: a script must notice.
+NOTHING = 2
 
 Configuration = Annotated[
     Path, typer.Option("--as", help="Configuration of the agency's client (agency.toml).")
@@ -93,18 +101,56 @@ def receive(
     answer: Annotated[
         Acknowledgement, typer.Option(help="How notifications are acknowledged.")
     ] = Acknowledgement.ACCEPTED,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="List what was received, without its content, and end.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="With --list: seconds to wait for the first.")] = 0.0,
+    as_json: Json = False,
 ) -> None:
-    """Receive notifications for an agency: verify, open, store, acknowledge."""
+    """Receive notifications for an agency: verify, open, store, acknowledge.
+
+    With --list the exit status is 2 when nothing was received.
+    """
+    known = AgencyConfiguration.from_file(configuration)
+    if only_list:
+        _list_received(known, wait=wait, as_json=as_json)
+        return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # It would log the address of every call, and a call's address holds references.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     run(
-        AgencyConfiguration.from_file(configuration),
+        known,
         host=host,
         port=port,
         subscribe=subscribe,
         answer=answer,
     )
+
+
+def _list_received(configuration: AgencyConfiguration, *, wait: float, as_json: bool) -> None:
+    """What was verified and stored, the oldest first; never its content."""
+    deadline = time.monotonic() + wait
+    with NotificationStore.open(configuration.store) as store:
+        while not (found := _notices(store)) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+    show({"notifications": found}, as_json=as_json)
+    if not found:
+        raise typer.Exit(NOTHING)
+
+
+def _notices(store: NotificationStore) -> list[dict[str, str | None]]:
+    """Without the nonces of handshakes, which tell of nobody."""
+    return [
+        {
+            "jti": one.notification.jti,
+            "event": one.notification.event_type,
+            "reference": one.notification.reference,
+            "received_at": one.received_at.isoformat(),
+            "acknowledgement": one.answer_state,
+        }
+        for one in store.received()
+        if one.notification.event_type != VERIFICATION
+    ]
 
 
 def _answers(client: AgencyClient, file: Path, mapping: Mapping) -> Iterator[dict[str, Any]]:

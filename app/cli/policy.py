@@ -23,10 +23,11 @@ from app.cli.output import Json, errors, screen
 from app.cli.policy_report import show_changes
 from app.database import open_database
 from app.main import NotReady, make_clock, make_house, read_profile
+from app.policy.assembly import read_folder
 from app.policy.bundle import Bundle
 from app.policy.errors import PolicyError
 from app.policy.invariants import FOLDER as INVARIANTS
-from app.policy.loader import load_bundle, read_base, read_files_of
+from app.policy.loader import load_bundle, read_base
 from app.policy.overlays import countries, load_country_bundle, read_overlay
 from app.policy.request_json import PARTIES, request_from_json
 from app.problems import FieldError, InvalidInput
@@ -139,8 +140,8 @@ def diff(
     found = changes(
         before,
         after,
-        old_invariants=read_files_of(old, INVARIANTS),
-        new_invariants=read_files_of(new, INVARIANTS),
+        old_invariants=read_folder(old, INVARIANTS),
+        new_invariants=read_folder(new, INVARIANTS),
     )
     if as_json:
         _print(found.to_json())

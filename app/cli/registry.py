@@ -4,21 +4,29 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from sqlalchemy import Connection
 
 from app.administration import designations, registry
-from app.agencies.registry import AgencyRecord, ClientRecord, Ground, ProviderRecord
+from app.agencies.registry import (
+    REGISTRY_PURPOSE,
+    AgencyRecord,
+    ClientRecord,
+    Ground,
+    ProviderRecord,
+)
 from app.cases.fact import Fact
 from app.cli.output import Json, show
 from app.house import House
 from app.main import check_ready, make_clock, make_house, opened
-from app.policy.roles import ROLE_PURPOSES
+from app.policy.roles import PURPOSES
 from app.problems import InvalidInput
-from app.receiver.new_agency import write_configuration
+from app.receiver.new_agency import NewAgency, write_configuration
 from app.settings import Settings
+
+T = TypeVar("T")
 
 agency = typer.Typer(help="Agencies: organisations with one role.", no_args_is_help=True)
 client = typer.Typer(help="Clients: systems of an agency.", no_args_is_help=True)
@@ -32,7 +40,7 @@ def add_agency(
     agency_id: Annotated[str, typer.Argument(help="Id, for example welfare-gjilan.")],
     *,
     name: Annotated[str, typer.Option(help="Name as others know it.")],
-    role: Annotated[str, typer.Option(help="Role in the policy.")],
+    role: Annotated[str, typer.Option(help="Role in the policy, or operator.")],
     country: Annotated[str, typer.Option(help="ISO 3166-1 code; XK is user-assigned.")],
     municipality: Annotated[
         list[str] | None, typer.Option(help="A municipality it is competent for; repeatable.")
@@ -55,7 +63,7 @@ def add_agency(
         standing_acceptance=standing_acceptance,
         fallback=fallback,
     )
-    _run(lambda c, house, at: registry.register_agency(c, house, record, at=at))
+    run(lambda c, house, at: registry.register_agency(c, house, record, at=at))
     show({"agency": agency_id, "status": "active"}, as_json=as_json)
 
 
@@ -63,7 +71,7 @@ def add_agency(
 def list_designations(*, as_json: Json = False) -> None:
     """List the trained units that agencies have proposed, and where each stands."""
     found: list[Fact] = []
-    _run(lambda c, house, _: found.extend(designations.listing(c, house)))
+    run(lambda c, house, _: found.extend(designations.listing(c, house)))
     rows = [
         {
             "designation": one.fact_id,
@@ -83,7 +91,7 @@ def designate(
     as_json: Json = False,
 ) -> None:
     """Confirm that an agency's unit is designated and trained."""
-    _run(lambda c, house, at: designations.confirm(c, house, designation, at=at))
+    run(lambda c, house, at: designations.confirm(c, house, designation, at=at))
     show({"designation": designation, "status": "in-force"}, as_json=as_json)
 
 
@@ -94,7 +102,7 @@ def end_designation(
     as_json: Json = False,
 ) -> None:
     """End a designation; it counts no more at the next call."""
-    _run(lambda c, house, at: designations.end(c, house, designation, at=at))
+    run(lambda c, house, at: designations.end(c, house, designation, at=at))
     show({"designation": designation, "status": "ended"}, as_json=as_json)
 
 
@@ -118,7 +126,7 @@ def add_provider(
         acr_values=tuple(acr),
         max_age=max_age,
     )
-    _run(lambda c, house, at: registry.register_provider(c, house, record, at=at))
+    run(lambda c, house, at: registry.register_provider(c, house, record, at=at))
     show({"identity_provider": issuer, "status": "active"}, as_json=as_json)
 
 
@@ -127,7 +135,7 @@ def revoke_provider(
     issuer: Annotated[str, typer.Argument(help="Its issuer.")], *, as_json: Json = False
 ) -> None:
     """End an identity provider; whom it proved is proven no more from the next call on."""
-    _run(lambda c, house, at: registry.revoke_provider(c, house, issuer, at=at))
+    run(lambda c, house, at: registry.revoke_provider(c, house, issuer, at=at))
     show({"identity_provider": issuer, "status": "revoked"}, as_json=as_json)
 
 
@@ -150,10 +158,10 @@ def add_client(
         client_id=client_id,
         agency_id=agency_id,
         jwks=read_json(jwks),
-        grounds=tuple(_ground(text) for text in ground),
+        grounds=tuple(ground_of(text) for text in ground),
         bearer_allowed=bearer,
     )
-    _run(lambda c, house, at: registry.register_client(c, house, record, at=at))
+    run(lambda c, house, at: registry.register_client(c, house, record, at=at))
     show({"client": client_id, "status": "active"}, as_json=as_json)
 
 
@@ -162,7 +170,7 @@ def revoke_client(
     client_id: Annotated[str, typer.Argument(help="Id of the client.")], *, as_json: Json = False
 ) -> None:
     """End a client; its tokens work no more from the next call on."""
-    _run(lambda c, house, at: registry.revoke_client(c, house, client_id, at=at))
+    run(lambda c, house, at: registry.revoke_client(c, house, client_id, at=at))
     show({"client": client_id, "status": "revoked"}, as_json=as_json)
 
 
@@ -175,10 +183,13 @@ def new_client(
     officer_id: Annotated[str, typer.Option("--officer", help="On whose behalf it calls.")],
     purpose: Annotated[str, typer.Option(help="What for.")],
     legal_basis: Annotated[str, typer.Option(help="On which basis.")],
+    agency_id: Annotated[
+        str, typer.Option("--agency", help="Id of the agency: writes what the operator posts.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """At the agency: make keys and a configuration, and the public keys to be registered."""
-    known = sorted({one for purposes in ROLE_PURPOSES.values() for one in purposes})
+    known = sorted({*PURPOSES, REGISTRY_PURPOSE})
     if purpose not in known:
         raise InvalidInput(f"expected a purpose of: {', '.join(known)}")
     made = write_configuration(
@@ -191,7 +202,20 @@ def new_client(
     )
     public = folder / "jwks.json"
     public.write_text(json.dumps(made.jwks) + "\n", encoding="utf-8")
+    if agency_id:
+        _write_bodies(folder, agency_id, made)
     show({"configuration": str(made.path), "jwks": str(public)}, as_json=as_json)
+
+
+def _write_bodies(folder: Path, agency_id: str, made: NewAgency) -> None:
+    """What the operator looks at and posts to /v1/officers and /v1/clients. Nothing is secret."""
+    said = made.configuration
+    ground = {"purpose": said.purpose, "legal_basis": said.legal_basis}
+    client = {"client": said.client_id, "jwks": made.jwks, "grounds": [ground]}
+    officer = {"officer": said.officer, "function": "officer"}
+    for name, body in (("client", client), ("officer", officer)):
+        text = json.dumps({"agency": agency_id, **body}, indent=1) + "\n"
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 @officer.command("add")
@@ -203,7 +227,7 @@ def add_officer(
     as_json: Json = False,
 ) -> None:
     """Register an officer of an agency."""
-    _run(
+    run(
         lambda c, house, at: registry.register_officer(
             c, house, agency_id=agency_id, officer_id=officer_id, function=function, at=at
         )
@@ -211,37 +235,37 @@ def add_officer(
     show({"officer": officer_id, "status": "active"}, as_json=as_json)
 
 
-@officer.command("revoke")
-def revoke_officer(
+@officer.command("end")
+def end_officer(
     officer_id: Annotated[str, typer.Argument(help="The agency's own id of the officer.")],
     *,
     agency_id: AgencyId,
     as_json: Json = False,
 ) -> None:
     """End an officer; nobody acts on their behalf from the next call on."""
-    _run(
+    run(
         lambda c, house, at: registry.revoke_officer(
             c, house, agency_id=agency_id, officer_id=officer_id, at=at
         )
     )
-    show({"officer": officer_id, "status": "revoked"}, as_json=as_json)
+    show({"officer": officer_id, "status": "ended"}, as_json=as_json)
 
 
-def _run(work: Callable[[Connection, House, datetime], None]) -> None:
+def run(work: Callable[[Connection, House, datetime], T]) -> T:
     """Do registry work on the database of this installation, which nobody else may hold."""
     settings = Settings.from_environment()
     at = make_clock(settings)()
     house = make_house(settings, at=at)
 
-    def checked(connection: Connection) -> None:
+    def checked(connection: Connection) -> T:
         check_ready(connection, settings, house)
-        work(connection, house, at)
+        return work(connection, house, at)
 
     with opened(settings) as database:
-        database.run_blocking(checked)
+        return database.run_blocking(checked)
 
 
-def _ground(text: str) -> Ground:
+def ground_of(text: str) -> Ground:
     """`PURPOSE=BASIS`; a basis may hold further equals signs."""
     purpose, _, legal_basis = text.partition("=")
     return Ground(purpose, legal_basis)

@@ -1,6 +1,8 @@
 """Commands around retention: what is due, and the erasure of what two officers approved."""
 
 import json
+from functools import partial
+from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
@@ -8,6 +10,7 @@ from sqlalchemy import Connection
 from app.administration.retention import Candidate, candidates, run_due
 from app.cli.output import Json, screen
 from app.main import check_ready, make_clock, make_house, opened
+from app.retention.requests import certificate as certificate_of
 from app.settings import Settings
 
 retention = typer.Typer(help="How long files are kept.", no_args_is_help=True)
@@ -51,8 +54,19 @@ def run(*, as_json: Json = False) -> None:
         print(json.dumps({"erased": len(made), "certificates": made}))  # noqa: T201 - the result
         return
     for certificate in made:
-        screen.print(certificate, markup=False)
+        screen.print(certificate, markup=False, soft_wrap=True)
     screen.print(f"{len(made)} persons erased")
+
+
+@retention.command()
+def certificate(
+    erasure_id: Annotated[str, typer.Argument(help="As the request of the erasure was numbered.")],
+) -> None:
+    """Print the certificate of an erasure again."""
+    settings = Settings.from_environment()
+    with opened(settings) as database:
+        found = database.read_blocking(partial(certificate_of, erasure_id=erasure_id))
+    screen.print(found, markup=False, soft_wrap=True)
 
 
 def _empty_journal(connection: Connection) -> None:

@@ -23,7 +23,7 @@ from app.disclosure.situation import situation
 from app.files import store
 from app.files.padding import padded
 from app.files.store import StoredFile
-from app.house import Act, House, Refusal, record
+from app.house import Act, House, Refusal, receipt_of, record
 from app.policy.decision import Decision
 from app.policy.errors import DecisionFailed
 from app.policy.recorded_request import RecordedRequest, to_record
@@ -39,12 +39,14 @@ NOT_FOUND = NotFound("no inmate file is known to you by this reference")
 class Disclosure:
     """Exists only once its entry is written; whoever holds one holds it after the commit.
 
-    `body` are the exact bytes that leave, `etag` names this projection (RFC 9110).
+    `body` are the exact bytes that leave, `etag` names this projection (RFC 9110). `receipt`
+    promises that the entry stands in the log, and leaves with them.
     """
 
     body: bytes
     etag: str
     entry_id: str
+    receipt: str
     not_modified: bool = False
 
 
@@ -81,7 +83,7 @@ def disclose(
     body = render(house, caller, reference, decided.projection)
     etag = etag_of(body)
     unchanged = if_none_match is not None and names(if_none_match, etag, weak=True)
-    entry_id = record(
+    appended = record(
         connection,
         house,
         caller,
@@ -89,12 +91,17 @@ def disclose(
             operation=Operation.DISCLOSURE,
             channel=Channel.READ,
             outcome=Outcome.RELEASED,
+            reference=reference,
             **evidence(decided, body, media_type=JSON),
         ),
         at=at,
     )
     return Disclosure(
-        body=b"" if unchanged else body, etag=etag, entry_id=entry_id, not_modified=unchanged
+        body=b"" if unchanged else body,
+        etag=etag,
+        entry_id=appended.id,
+        receipt=receipt_of(house, appended, body, at=at),
+        not_modified=unchanged,
     )
 
 

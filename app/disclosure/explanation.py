@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
+from app.access_log.ledger import AppendedEntry
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies import registry
 from app.agencies.tokens import ASSERTED, Caller
@@ -22,7 +23,7 @@ from app.cases import references
 from app.disclosure.disclose import JSON, NOT_FOUND, Decided, decide_file, refuse
 from app.disclosure.situation import situation
 from app.files.padding import padded
-from app.house import Act, House, Refusal, record
+from app.house import Act, House, Refusal, receipt_of, record
 from app.policy.explain import explain
 from app.policy.roles import FACT_ROLES
 from app.policy.told import form_and_reason, told
@@ -51,6 +52,7 @@ class Told:
 
     body: bytes
     entry_id: str
+    receipt: str
 
 
 def explain_file(
@@ -78,7 +80,8 @@ def explain_file(
         orjson.dumps({"reference": reference, **content}),
         smallest=SMALLEST_FULL_ANSWER if full else SMALLEST_ANSWER,
     )
-    return Told(body, _record(connection, house, caller, person_id, about, body, at=at))
+    appended = _record(connection, house, caller, (person_id, reference), about, body, at=at)
+    return Told(body, appended.id, receipt_of(house, appended, body, at=at))
 
 
 def _content(
@@ -140,12 +143,12 @@ def _record(
     connection: Connection,
     house: House,
     caller: Caller,
-    person_id: str,
+    person: tuple[str, str],
     about: About | None,
     body: bytes,
     *,
     at: datetime,
-) -> str:
+) -> AppendedEntry:
     """No value of a field has left: the entry says that, and about which recipient it was told."""
     fields: dict[str, Any] = {"released": [], "withheld": [], "reason": "explained"}
     if about is not None:
@@ -154,7 +157,8 @@ def _record(
         operation=Operation.CONSULTATION,
         channel=Channel.READ,
         outcome=Outcome.RELEASED,
-        person_id=person_id,
+        person_id=person[0],
+        reference=person[1],
         fields=fields,
         payload={
             "media_type": JSON,

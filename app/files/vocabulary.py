@@ -29,15 +29,6 @@ class Verification(StrEnum):
     REGISTER_CHECKED = "register_checked"
 
 
-class PersonCategory(StrEnum):
-    """Whom a nested record is about (Directive (EU) 2016/680, Article 6)."""
-
-    RELATIVE = "relative"
-    CHILD = "child"
-    VICTIM = "victim"
-    THIRD_PARTY = "third_party"
-
-
 class OwnerRole(StrEnum):
     """The roles that own a section: only the owner writes it."""
 

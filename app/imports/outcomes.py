@@ -41,10 +41,6 @@ class RowError:
     line: int
     message: str
 
-    def as_field_error(self) -> FieldError:
-        """The same as a finding of a problem document."""
-        return FieldError(f"line {self.line}", self.message)
-
 
 class Unfit(Exception):
     """A cell or value does not fit. The message is what was expected."""

@@ -1,6 +1,6 @@
 """From statements to policies that may be used: parsed, checked, validated, with their masks.
 
-Shared by everything that is read besides the base: overlays of countries and invariants.
+Shared by everything that is read: the base, overlays of countries, invariants.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,15 +17,16 @@ POLICY_SUFFIX = ".cedar"
 
 
 def read_folder(directory: Path, folder: str, *, beside: Iterable[str] = ()) -> Mapping[str, str]:
-    """The policy files of a folder of the bundle by relative name, sorted.
+    """The policy files of a folder of the bundle by relative name, sorted; none without it.
 
     `beside` names other files that may lie there; they are not read.
 
     Raises:
         PolicyError: there is anything else in it, or a file cannot be read.
     """
+    within = directory / folder
     texts: dict[str, str] = {}
-    for path in sorted((directory / folder).iterdir()):
+    for path in sorted(within.iterdir()) if within.is_dir() else ():
         name = f"{folder}/{path.name}"
         if path.name in beside:
             continue

@@ -11,29 +11,28 @@ used at all: a policy left out may be a forbid.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import cedarpy
 
-from app.policy import agreements, checks, engine, self_test
+from app.policy import agreements, checks, self_test
 from app.policy.actions import Vocabulary, of_the_catalogue
 from app.policy.agreements import Register
+from app.policy.assembly import invalid, parse, read_folder, read_text
 from app.policy.bundle import Bundle, make_bundle
 from app.policy.cross_check import CrossCheck, Mode
-from app.policy.errors import Finding, PolicyError, refuse
+from app.policy.errors import Finding, refuse
 from app.policy.invariants import FOLDER as INVARIANTS
 from app.policy.masks import with_masks
 from app.policy.policies import Policy
 from app.policy.schema import schema_text
-from app.policy.statements import cut, unreadable_characters
 from app.policy.validation import validation_schema_text
 
 SCHEMA_FILE = "schema.cedarschema"
 BASE = "base"
-POLICY_SUFFIX = ".cedar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,9 @@ def read_base(
     register = agreements.read_register(
         files[agreements.FILE], allow_illustrative=allow_illustrative
     )
-    policies = _parse((name, text) for name, text in files.items() if name.startswith(f"{BASE}/"))
+    policies = parse({name: text for name, text in files.items() if name.startswith(f"{BASE}/")})
     refuse(checks.check(policies, register, vocabulary))
-    refuse(_invalid(policies, cedarpy.Schema.from_str(validation_schema_text(vocabulary))))
+    refuse(invalid(policies, cedarpy.Schema.from_str(validation_schema_text(vocabulary))))
     schema = cedarpy.Schema.from_str(files[SCHEMA_FILE])
     masked = {policy.id: policy for policy in with_masks(policies, vocabulary, schema)}
     return Base(files, vocabulary, schema, register, masked)
@@ -106,22 +105,10 @@ def refuse_unusable(bundle: Bundle, schema: cedarpy.Schema, *, at: date, place: 
 def read_files(directory: Path) -> Mapping[str, str]:
     """The texts of the bundle by relative name, sorted. Nothing may lie in its folders unread."""
     names = [SCHEMA_FILE, agreements.FILE]
-    texts = {name: _read(directory, name) for name in names}
+    texts = {name: read_text(directory, name) for name in names}
     for folder in (BASE, INVARIANTS):
-        texts |= read_files_of(directory, folder)
+        texts |= read_folder(directory, folder)
     return dict(sorted(texts.items()))
-
-
-def read_files_of(directory: Path, folder: str) -> dict[str, str]:
-    """The policy files of one folder of the bundle by relative name; none if it is not there."""
-    path = directory / folder
-    texts: dict[str, str] = {}
-    for file in sorted(path.iterdir()) if path.is_dir() else ():
-        name = f"{folder}/{file.name}"
-        if file.suffix != POLICY_SUFFIX or not file.is_file():
-            raise PolicyError([Finding(name, 0, "", f"only {POLICY_SUFFIX} files belong here")])
-        texts[name] = _read(directory, name)
-    return texts
 
 
 def digest(files: Mapping[str, str]) -> str:
@@ -133,40 +120,9 @@ def digest(files: Mapping[str, str]) -> str:
     return hashed.hexdigest()
 
 
-def _read(directory: Path, name: str) -> str:
-    try:
-        return (directory / name).read_bytes().decode("utf-8")
-    except OSError as error:
-        raise PolicyError([Finding(name, 0, "", "cannot be read")]) from error
-    except UnicodeDecodeError as error:
-        raise PolicyError([Finding(name, 0, "", "is not UTF-8")]) from error
-
-
 def _drift(schema: str, vocabulary: Vocabulary) -> Iterator[Finding]:
     if schema != schema_text(vocabulary):
         yield Finding(SCHEMA_FILE, 0, "", "is not the schema of the catalogue; write it anew")
-
-
-def _parse(files: Iterable[tuple[str, str]]) -> tuple[Policy, ...]:
-    policies: list[Policy] = []
-    findings: list[Finding] = []
-    for name, text in files:
-        findings.extend(unreadable_characters(name, text))
-        for statement in cut(name, text):
-            try:
-                policies.append(Policy(statement, engine.parse(statement.text)))
-            except engine.SyntaxRefused as error:
-                findings.append(statement.finding(str(error)))
-    refuse(findings)
-    return tuple(policies)
-
-
-def _invalid(policies: Sequence[Policy], schema: cedarpy.Schema) -> Iterator[Finding]:
-    """What strict validation finds, at the statement that it is about."""
-    texts = [policy.statement.text for policy in policies]
-    for place, message in engine.validate(texts, schema):
-        policy = None if place is None else policies[place]
-        yield policy.finding(message) if policy else Finding(BASE, 0, "", message)
 
 
 def _nothing_in_force(bundle: Bundle, place: str, at: date) -> Iterator[Finding]:

@@ -175,11 +175,12 @@ def _own_consent(subject: Subject, role: str) -> Question:
     other = any_request(role, subject.facts, name="other")
     sets = {path: other.entities[path] for path in CONSENTS}
     second = replace(first, entities={**first.entities, **sets})
+    same = {
+        path: every(first.entities[of][path] == sets[of][path] for of in CONSENTS)
+        for path in subject.vocabulary.fields
+    }
     violations = [
-        Violation(
-            (Answer(1, place, True), Answer(0, place, False)),
-            every(first.entities[of][path] == sets[of][path] for of in CONSENTS),
-        )
+        Violation((Answer(1, place, True), Answer(0, place, False)), same[path])
         for path, place in _releases(subject.vocabulary)
     ]
     return Question(_pair(subject, role, second), violations)

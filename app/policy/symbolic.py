@@ -160,18 +160,24 @@ def is_false(condition: z3.BoolRef) -> bool:
 
 def every(conditions: Iterable[z3.BoolRef]) -> z3.BoolRef:
     """Conjunction; constants are folded, so that what needs no solver is seen at once."""
-    parts = [part for part in conditions if not is_true(part)]
-    if any(map(is_false, parts)):
+    parts = {part.get_id(): part for part in conditions}
+    if _FALSE_ID in parts:
         return FALSE
-    return z3.And(parts) if parts else TRUE
+    parts.pop(_TRUE_ID, None)
+    if len(parts) > 1:
+        return z3.And(list(parts.values()))
+    return next(iter(parts.values()), TRUE)
 
 
 def some(conditions: Iterable[z3.BoolRef]) -> z3.BoolRef:
     """Disjunction; constants are folded."""
-    parts = [part for part in conditions if not is_false(part)]
-    if any(map(is_true, parts)):
+    parts = {part.get_id(): part for part in conditions}
+    if _TRUE_ID in parts:
         return TRUE
-    return z3.Or(parts) if parts else FALSE
+    parts.pop(_FALSE_ID, None)
+    if len(parts) > 1:
+        return z3.Or(list(parts.values()))
+    return next(iter(parts.values()), FALSE)
 
 
 def negation(condition: z3.BoolRef) -> z3.BoolRef:

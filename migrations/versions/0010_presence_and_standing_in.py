@@ -1,13 +1,13 @@
 """Whether a person is in custody, and agencies that stand in for their role.
 
-Revision 0010, after 0006.
+Revision 0010, after 0007.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -75,6 +75,7 @@ def test_what_is_appended_is_what_is_stored(connection: Connection, record: Reco
         "circumstances",
         "actor",
         "subject",
+        "reference",
         "grounds",
         "fields",
         "payload",

@@ -49,7 +49,7 @@ def test_what_outlives_an_erasure_is_sealed_apart(seal: Seal, log_keys: LogKeys)
     retained = open_group(sealed.id, RETAINED, sealed.retained, log_keys.log_retention)
     personal = open_group(sealed.id, PERSONAL, sealed.personal, PERSON_KEY)
     assert retained.keys() == {"circumstances", "actor", "grounds"}
-    assert personal.keys() == {"subject", "fields", "payload"}
+    assert personal.keys() == {"subject", "reference", "fields", "payload"}
     assert retained | personal == sealed.openings
 
 

@@ -213,6 +213,7 @@ def test_a_section_that_was_taken_away_is_named(
         ({"retained": "erased"}, Finding.MALFORMED_LINE),
         ({"personal": "lost"}, Finding.MALFORMED_LINE),
         ({"inputs": "withheld"}, Finding.MISSING_SECTION),
+        ({"reference": "withheld", "inputs": "withheld"}, Finding.MISSING_SECTION),
         ({"subject": "withheld"}, Finding.MALFORMED_LINE),
         ({"retained": "damaged"}, Finding.DAMAGED_SECTION),
     ],

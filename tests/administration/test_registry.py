@@ -1,16 +1,25 @@
 """The registry: what is entered is usable and on record; what is revoked ends at once."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Connection
 
-from app.administration import registry
-from app.agencies.registry import AgencyRecord, ClientRecord, ProviderRecord, on_basis
+from app.administration import registry, registry_desk
+from app.agencies.registry import (
+    AgencyRecord,
+    ClientRecord,
+    OfficerRecord,
+    ProviderRecord,
+    on_basis,
+)
+from app.agencies.tokens import Caller
 from app.crypto.signing_keys import SigningKey
-from app.house import House
-from app.problems import Conflict, InvalidInput, NotFound
+from app.house import House, Refusal
+from app.problems import Conflict, Forbidden, InvalidInput, NotFound
+from tests.administration.parties import caller_of
 from tests.api.exchange import Exchange, Speaker, is_problem
 
 KEY = SigningKey.generate()
@@ -186,6 +195,37 @@ def test_a_revoked_officer_is_nobody_at_the_next_call(exchange: Exchange) -> Non
     revoke_officer(exchange, agency.id, f"{agency.id}-officer")
     is_problem(called_with(agency, token), 401, "unauthenticated")
     assert facts(exchange)[-1] == ("officer-revoked", f"{agency.id}/{agency.id}-officer")
+
+
+def test_where_officers_have_to_be_proven_the_registry_asks_for_it_too(exchange: Exchange) -> None:
+    house = replace(exchange.world.service.house, require_proven_officers=True)
+    agency = exchange.some("probation_service")
+    new = OfficerRecord(agency_id=agency.id, officer_id="newcomer", function="officer")
+    asserted = caller_of(agency.id, agency.role)
+
+    def register(caller: Caller) -> Refusal | None:
+        return exchange.world.service.database.run_blocking(
+            lambda c: registry_desk.register_officer(
+                c, house, caller, new, at=exchange.world.clock()
+            )
+        )
+
+    refused = register(asserted)
+    assert refused is not None
+    assert isinstance(refused.problem, Forbidden)
+    assert register(replace(asserted, assurance="proven")) is None
+
+
+def test_the_id_of_the_commands_is_no_agencys(exchange: Exchange) -> None:
+    pretender = AgencyRecord(
+        agency_id="operator",
+        name="x",
+        role="probation_service",
+        country="XK",
+        municipalities=frozenset(),
+    )
+    with pytest.raises(InvalidInput, match="that of the commands"):
+        enter(exchange, "register_agency", pretender)
 
 
 def test_a_mistyped_revocation_is_no_revocation(exchange: Exchange) -> None:

@@ -15,18 +15,22 @@ from random import Random
 from typing import Any
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from app.access_log import query
 from app.access_log.ledger import read_head
 from app.access_log.opened_entry import OpenedEntry
 from app.access_log.query import EntryFilter
 from app.access_log.tables import AccessLogPending
+from app.administration import registry
+from app.agencies.registry import REGISTRY_PURPOSE, AgencyRecord, ClientRecord, on_basis
 from app.database import table_of
 from app.files.catalogue import FIELDS, SECTIONS
+from app.house import House
 from app.receiver.client import AgencyClient
+from app.receiver.new_agency import write_configuration
 from app.tables import METADATA
-from tests.world import START, World
+from tests.world import START, World, sealing_keys
 
 PENDING = table_of(AccessLogPending)
 # What a refused request must leave as it was.
@@ -44,6 +48,8 @@ FILES_AND_FACTS = (
 RELEASE = (START + timedelta(days=20)).date()
 MUNICIPALITY = "XK-GJILAN"
 PROBLEM = "application/problem+json"
+# On which basis somebody looks after the registry.
+OPERATION = "operation-1"
 
 Sections = dict[str, dict[str, Any]]
 
@@ -129,6 +135,37 @@ class Exchange:
             self._some[role] = self.agency(role)
         return self._some[role]
 
+    def registrar(self, agency_id: str, role: str = "") -> Speaker:
+        """A client for the registry alone: of a new agency of this role, or of one that is there.
+
+        As the commands of the installation enter it, who alone make an operator.
+        """
+        world, client_id = self.world, f"{agency_id}-registrar"
+        made = write_configuration(
+            world.folder / client_id,
+            issuer=world.settings.issuer,
+            client_id=client_id,
+            officer=f"{agency_id}-officer",
+            purpose=REGISTRY_PURPOSE,
+            legal_basis=OPERATION,
+            decryption=next(sealing_keys()),
+        )
+
+        def work(connection: Connection) -> None:
+            house, at = world.service.house, world.clock()
+            if role:
+                _enter(connection, house, agency_id, role, at=at)
+            client = ClientRecord(
+                client_id=client_id,
+                agency_id=agency_id,
+                jwks=made.jwks,
+                grounds=on_basis(OPERATION, REGISTRY_PURPOSE),
+            )
+            registry.register_client(connection, house, client, at=at)
+
+        world.service.database.run_blocking(work)
+        return Speaker(world, self.http, agency_id, role, world.client(made.configuration))
+
     def person(self, prison: Speaker, sections: Mapping[str, Any] | None = None) -> str:
         """A new file; the prison's reference for it."""
         reference = f"P-{next(self._numbers)}"
@@ -181,6 +218,24 @@ class Exchange:
                 for table in tables
             }
         )
+
+
+def _enter(
+    connection: Connection, house: House, agency_id: str, role: str, *, at: datetime
+) -> None:
+    """An agency with one officer."""
+    agency = AgencyRecord(
+        agency_id=agency_id, name=agency_id, role=role, country="XK", municipalities=frozenset()
+    )
+    registry.register_agency(connection, house, agency, at=at)
+    registry.register_officer(
+        connection,
+        house,
+        agency_id=agency_id,
+        officer_id=f"{agency_id}-officer",
+        function="registrar",
+        at=at,
+    )
 
 
 @contextmanager

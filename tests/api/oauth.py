@@ -87,6 +87,13 @@ def granted_token(prison: Speaker) -> str:
     return str(answer.json()["access_token"])
 
 
+def take_back(speaker: Speaker, token: str, *, at: str = "") -> httpx.Response:
+    """The answer to a client that takes a token back, at this address of the service."""
+    asked = {name: text for name, text in members(speaker).items() if name.startswith("client_")}
+    address = f"{at or speaker.world.settings.issuer}/oauth2/revoke"
+    return speaker.http.post(address, content=urlencode({**asked, "token": token}), headers=FORM)
+
+
 def called(prison: Speaker, token: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
     """The answer to a call with a token; with a proof, unless there are headers."""
     address = f"{prison.world.settings.issuer}/v1/cases"

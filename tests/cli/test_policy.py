@@ -393,7 +393,7 @@ def disclose_in(installation: Installation, house: House, **altered: str) -> str
             outcome=Outcome.RELEASED,
             **kept,
         )
-        return record(connection, house, READER, act, at=at)
+        return record(connection, house, READER, act, at=at).id
 
     with opened(installation.settings) as database:
         return database.run_blocking(work)

@@ -134,8 +134,8 @@ def test_an_identity_provider_is_entered_and_ended_on_record(
 def test_an_end_is_entered_and_on_record(registered: Installation, invoke: Invoke) -> None:
     client = invoke("client", "revoke", "police-1-1", "--json")
     assert client.json == {"client": "police-1-1", "status": "revoked"}
-    officer = invoke("officer", "revoke", "police-1-officer", "--agency", "police-1", "--json")
-    assert officer.json == {"officer": "police-1-officer", "status": "revoked"}
+    officer = invoke("officer", "end", "police-1-officer", "--agency", "police-1", "--json")
+    assert officer.json == {"officer": "police-1-officer", "status": "ended"}
     assert status_of(registered, "client") == ["revoked"]
     assert status_of(registered, "officer") == ["revoked"]
     assert entries(registered) == 5
@@ -144,9 +144,12 @@ def test_an_end_is_entered_and_on_record(registered: Installation, invoke: Invok
 def test_a_mistyped_id_is_told_and_nothing_is_recorded(
     registered: Installation, invoke: Invoke
 ) -> None:
-    for arguments in (("client", "police-1-2"), ("officer", "o-2", "--agency", "police-1")):
-        kind, *rest = arguments
-        done = invoke(kind, "revoke", *rest)
+    for arguments in (
+        ("client", "revoke", "police-1-2"),
+        ("officer", "end", "o-2", "--agency", "police-1"),
+        ("agency", "revoke", "police-2"),
+    ):
+        done = invoke(*arguments)
         assert done.code == 1
         assert "revoked" not in done.out
     assert entries(registered) == 3

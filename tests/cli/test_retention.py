@@ -67,6 +67,9 @@ def test_what_two_officers_approved_is_erased_once(
     put_in(installation, house, approved=True)
     done = invoke("retention", "run", "--json").json
     assert done["erased"] == len(done["certificates"]) == 1
+    shown = invoke("retention", "certificate", "1" * 32).out
+    assert shown.strip() == done["certificates"][0]
+    assert invoke("retention", "certificate", "2" * 32).code == 1
     again = invoke("retention", "run")
     assert again.code == 0
     assert "0 persons erased" in again.out

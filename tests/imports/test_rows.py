@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from app.imports.mapping import Mapping
 from app.imports.outcomes import Converted, RowError, UnusableFile
 from app.imports.rows import convert
-from app.problems import FieldError
 from tests.imports.conftest import FIELDS, Convert
 
 HEADER = b"number,release,home,note\n"
@@ -77,10 +76,6 @@ def test_a_reference_stands_in_one_row_only(convert_csv: Convert) -> None:
     assert isinstance(answers[1], Converted)
     assert answers[2] == RowError(4, "Column 'number': Expected a reference unlike line 2's")
     assert isinstance(answers[3], RowError)
-
-
-def test_a_row_error_is_a_finding_of_a_problem_document() -> None:
-    assert RowError(7, "Expected more").as_field_error() == FieldError("line 7", "Expected more")
 
 
 @settings(max_examples=300)

@@ -49,6 +49,12 @@ def revoke_client(town: Town, _: Prison, __: str, agency: Agency) -> str:
     return "recipient-not-active"
 
 
+def revoke_agency(town: Town, _: Prison, __: str, agency: Agency) -> str:
+    house, at = town.world.service.house, town.world.clock()
+    town.work(lambda c: registry.revoke_agency(c, house, agency.agency_id, at=at))
+    return "recipient-not-active"
+
+
 def take_purpose(town: Town, _: Prison, __: str, agency: Agency) -> str:
     of_client = GROUND.delete().where(GROUND.c.client_id == agency.client_id)
     town.work(lambda c: c.execute(of_client.where(GROUND.c.purpose == agency.purpose)))
@@ -83,6 +89,7 @@ def cancel_release(_: Town, prison: Prison, reference: str, __: Agency) -> str:
     [
         revoke_officer,
         revoke_client,
+        revoke_agency,
         take_purpose,
         end_subscription,
         spoil_key,

@@ -1,0 +1,182 @@
+"""The log over HTTP: what anybody can compute from its tiles, and a receipt held to its entry."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app.access_log import merkle
+from app.access_log.checkpoint import Checkpoint, open_checkpoint
+from app.access_log.note import Verifier
+from app.access_log.proof import InclusionProof, verify_proof
+from app.access_log.receipt import HEADER, from_header, open_receipt
+from app.access_log.tile_paths import Place, format_place
+from app.main import log_verifier
+from tests.api.exchange import (
+    Exchange,
+    Speaker,
+    exchange_in,
+    is_problem,
+    sections_of,
+    without_convictions,
+)
+from tests.world import World, ring
+
+
+@pytest.fixture(scope="module")
+def exchange(world: World) -> Iterator[Exchange]:
+    with exchange_in(world) as exchange:
+        yield exchange
+
+
+@pytest.fixture(scope="module")
+def log(world: World) -> Verifier:
+    return log_verifier(world.settings, ring(world))
+
+
+@pytest.fixture(scope="module")
+def read(exchange: Exchange) -> tuple[Speaker, str]:
+    """A welfare centre with a reference of its own for somebody."""
+    prison = exchange.some("correctional_service")
+    welfare = exchange.some("social_welfare_centre")
+    reference = exchange.person(prison, without_convictions(sections_of("correctional_service")))
+    return welfare, exchange.refer(prison, reference, welfare)
+
+
+def checkpoint(world: World, log: Verifier, *, of_at_least: int = 1) -> Checkpoint:
+    """The newest checkpoint, as soon as it is large enough."""
+    deadline = time.monotonic() + 30
+    while True:
+        found = open_checkpoint(world.raw("GET", "/log/checkpoint").text, [log])
+        if found.size >= of_at_least:
+            return found
+        assert time.monotonic() < deadline, "the log was not signed"
+        time.sleep(0.02)
+
+
+def proof_file(world: World, entry_id: str) -> str:
+    """The proof of an entry, as soon as a checkpoint covers it."""
+    deadline = time.monotonic() + 30
+    while (answer := world.raw("GET", f"/log/proof/{entry_id}")).status_code == 404:
+        assert time.monotonic() < deadline, "no checkpoint covered the entry"
+        time.sleep(0.02)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def places(hashes: int) -> list[Place]:
+    """The tiles of a level with so many hashes."""
+    full, rest = divmod(hashes, 256)
+    return [*(Place(n, 256) for n in range(full)), *([Place(full, rest)] if rest else [])]
+
+
+def test_the_tiles_make_the_signed_root(world: World, exchange: Exchange, log: Verifier) -> None:
+    del exchange
+    signed = checkpoint(world, log)
+    answers = [world.raw("GET", f"/log/tile/0/{format_place(p)}") for p in places(signed.size)]
+    assert all(answer.headers["Cache-Control"].endswith("immutable") for answer in answers)
+    hashes = merkle.split_hashes(b"".join(answer.content for answer in answers))
+    assert merkle.root(hashes) == signed.root
+
+
+def test_a_tile_that_no_checkpoint_covers_is_not_served(world: World, log: Verifier) -> None:
+    size = checkpoint(world, log).size
+    beyond = format_place(Place((size + 3 * 256) // 256, 256))
+    for path in (f"0/{beyond}", "5/000", "6/000", "0/x000/000", "0/000.p/256"):
+        assert world.raw("GET", f"/log/tile/{path}").status_code in (404, 422)
+
+
+def test_auditors_alone_get_leaves_and_it_is_on_record(
+    world: World, exchange: Exchange, log: Verifier, read: tuple[Speaker, str]
+) -> None:
+    auditor = exchange.agency("oversight_auditor")
+    place = places(checkpoint(world, log).size)[0]
+    path = f"/log/tile/entries/{format_place(place)}"
+    bundle = auditor.call("GET", path).content
+    hashes = []
+    while bundle:
+        length = int.from_bytes(bundle[:2])
+        hashes.append(merkle.leaf_hash(bundle[2 : 2 + length]))
+        bundle = bundle[2 + length :]
+    tile = world.raw("GET", f"/log/tile/0/{format_place(place)}").content
+    assert b"".join(hashes) == tile
+    is_problem(read[0].call("GET", path), 403, "forbidden")
+    assert world.raw("GET", path).status_code == 401
+    beyond = format_place(Place(999, 256))
+    is_problem(auditor.call("GET", f"/log/tile/entries/{beyond}"), 404, "not-found")
+    entries = exchange.entries(client_id=f"{auditor.id}-1")
+    asked = [entry.sections["fields"].get("tile") for entry in entries]
+    assert asked == [format_place(place), beyond]
+
+
+def test_a_receipt_is_kept(world: World, log: Verifier, read: tuple[Speaker, str]) -> None:
+    welfare, reference = read
+    answer = welfare.get(reference)
+    receipt = open_receipt(from_header(answer.headers[HEADER]), [log])
+    assert receipt.entry_id == answer.headers["Disclosure-Entry"]
+    assert receipt.body_sha256 == hashlib.sha256(answer.content).digest()
+    proof = InclusionProof.from_text(proof_file(world, receipt.entry_id))
+    assert verify_proof(proof, receipt.leaf_hash, [log]).origin == receipt.origin
+    shown = welfare.call("GET", f"/v1/disclosures/{receipt.entry_id}").json()
+    assert merkle.leaf_hash(shown["leaf"].encode()) == receipt.leaf_hash
+    committed = json.loads(shown["leaf"])["commitments"]
+    for name, opening in shown["openings"].items():
+        digest = hmac.digest(
+            base64.b64decode(opening["salt"]), opening["content"].encode(), "sha256"
+        )
+        assert base64.b64encode(digest).decode() == committed[name]
+    said = {name: json.loads(one["content"]) for name, one in shown["openings"].items()}
+    assert said["reference"] == {"reference": reference}
+    assert said["actor"]["client"] == f"{welfare.id}-1"
+    assert said["payload"]["sha256"] == receipt.body_sha256.hex()
+    body = answer.json()
+    released = {f"{s}.{f}" for s, fields in body["released"].items() for f in fields}
+    assert {one["field"] for one in said["fields"]["released"]} == released
+    # What joins two agencies' knowledge, and what the decision was made from, stay shut.
+    assert said.keys() == {
+        "circumstances", "actor", "reference", "grounds", "fields", "payload"
+    }  # fmt: skip
+    assert committed.keys() - said.keys() == {"subject", "inputs"}
+
+
+def test_an_unchanged_answer_has_a_receipt_of_its_own(
+    log: Verifier, read: tuple[Speaker, str]
+) -> None:
+    welfare, reference = read
+    first = welfare.get(reference)
+    again = welfare.get(reference, if_none_match=first.headers["ETag"])
+    assert again.status_code == 304
+    one, other = (
+        open_receipt(from_header(answer.headers[HEADER]), [log]) for answer in (first, again)
+    )
+    assert one.body_sha256 == other.body_sha256
+    assert one.entry_id != other.entry_id
+
+
+def test_an_explanation_has_a_receipt(log: Verifier, read: tuple[Speaker, str]) -> None:
+    welfare, reference = read
+    answer = welfare.call("GET", f"/v1/inmate-files/{reference}/explanation")
+    receipt = open_receipt(from_header(answer.headers[HEADER]), [log])
+    assert receipt.body_sha256 == hashlib.sha256(answer.content).digest()
+
+
+def test_nobody_sees_what_the_log_says_of_another_s_disclosure(
+    world: World, exchange: Exchange, read: tuple[Speaker, str]
+) -> None:
+    welfare, reference = read
+    entry = welfare.get(reference).headers["Disclosure-Entry"]
+    proof_file(world, entry)
+    for other in (exchange.some("police_local"), exchange.agency("social_welfare_centre")):
+        answer = other.call("GET", f"/v1/disclosures/{entry}")
+        is_problem(answer, 404, "not-found")
+        nothing = other.call("GET", f"/v1/disclosures/{'0' * 32}")
+        assert answer.json()["detail"] == nothing.json()["detail"]
+
+
+def test_an_entry_that_is_not_there_has_no_proof(world: World) -> None:
+    assert world.raw("GET", f"/log/proof/{'0' * 32}").status_code == 404
+    assert world.raw("GET", "/log/proof/none").status_code == 422
