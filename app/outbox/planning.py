@@ -231,8 +231,8 @@ def _publish(
         told = _publish_to(
             connection, planner, person_id, notice, release_date, main, stored, at=at
         )
-        if recipients in (Recipients.ALL, Recipients.NEW) and main.agencies is None:
-            _see_to_it(connection, planner, person_id, notice, told, at=at)
+        if main.agencies is None:
+            _see_to_it(connection, planner, person_id, notice, recipients, told, at=at)
     if notice.alarm_roles:
         _publish_to(connection, planner, person_id, notice, release_date, silent, stored, at=at)
 
@@ -264,16 +264,20 @@ def _see_to_it(
     planner: Planner,
     person_id: str,
     notice: Notice,
+    recipients: Recipients,
     told: int,
     *,
     at: datetime,
 ) -> None:
-    """A notice that should reach somebody on duty, and reaches nobody, is an alarm."""
+    """A notice that should reach somebody on duty, and reaches nobody, is an alarm.
+
+    That nobody has come late, or that nobody was told of what is over, is none.
+    """
     if EVENTS[notice.event].matter not in PUBLIC_MATTERS or not notice.roles & ON_DUTY:
         return
     if told:
         alarms.settle(connection, person_id, at=at)
-    else:
+    elif recipients is Recipients.ALL:
         known = anybody(connection, person_id, notice.roles)
         reason = Reason.NO_ENDPOINT if known else Reason.NOBODY_COMPETENT
         _alarm(connection, planner, person_id, notice.event, reason, at=at)
