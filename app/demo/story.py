@@ -279,7 +279,10 @@ def _week(day: date) -> str:
 
 def _lead_times(connection: Connection) -> dict[str, list[int]]:
     """Days from notice to release by agency, as the service measured them."""
-    query = select(DELIVERY.c.agency_id, DELIVERY.c.lead_days).where(DELIVERY.c.status == SENT)
+    # A notice of something else than a release, as of conditions set, has no lead time.
+    query = select(DELIVERY.c.agency_id, DELIVERY.c.lead_days).where(
+        DELIVERY.c.status == SENT, DELIVERY.c.lead_days.is_not(None)
+    )
     days: dict[str, list[int]] = {}
     for row in connection.execute(query.order_by(DELIVERY.c.agency_id)):
         days.setdefault(row.agency_id, []).append(row.lead_days)

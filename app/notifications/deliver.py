@@ -4,7 +4,7 @@ Two transactions with the sending between them.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -24,6 +24,7 @@ from app.outbox.deliveries import CANCELLED, DEAD, SENT, Try
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
 from app.policy.errors import DecisionFailed
+from app.releases.events import EVENTS, Matter
 
 # Two random bytes are enough to spread retries.
 JITTER_BYTES = 2
@@ -289,5 +290,8 @@ def _as_try(delivery: Row[Any], sent: Sent, *, at: datetime) -> Try:
 
 
 def _lead_days(house: House, event: Row[Any], at: datetime) -> int | None:
-    release = event.release_date
-    return None if release is None else (release - house.legal_date(at)).days
+    """Days to the release that a notice speaks of; None where it speaks of something else."""
+    release: date | None = event.release_date
+    if release is None or EVENTS[event.event_type].matter is not Matter.RELEASE:
+        return None
+    return (release - house.legal_date(at)).days

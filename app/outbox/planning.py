@@ -28,7 +28,7 @@ from app.releases.changes import Change, consequences
 from app.releases.events import EVENTS, Kind, Matter
 from app.releases.leaves import FAILED, overdue_at
 from app.releases.milestones import MILESTONES
-from app.releases.notices import Notice, collapse, immediate
+from app.releases.notices import Notice, collapse, immediate, named_milestones
 from app.releases.profile import Profile
 
 # Whose duty it is to act on a release, a leave or a flight in their territory. That nobody of
@@ -225,13 +225,14 @@ def _publish(
         agencies=None if occurrence is None else occurrence.agencies,
     )
     silent = Audience(roles=notice.alarm_roles, recipients=Recipients.SILENT)
-    stored = _stored(notice, occurrence)
+    lead = 0 if release_date is None else (release_date - planner.profile.local_date(at)).days
+    stored = _stored(notice, occurrence, lead_days=lead)
     if notice.roles or event.kind is not Kind.NEWS:
         told = _publish_to(
             connection, planner, person_id, notice, release_date, main, stored, at=at
         )
-        if recipients in (Recipients.ALL, Recipients.NEW) and main.agencies is None:
-            _see_to_it(connection, planner, person_id, notice, told, at=at)
+        if main.agencies is None:
+            _see_to_it(connection, planner, person_id, notice, recipients, told, at=at)
     if notice.alarm_roles:
         _publish_to(connection, planner, person_id, notice, release_date, silent, stored, at=at)
 
@@ -263,16 +264,20 @@ def _see_to_it(
     planner: Planner,
     person_id: str,
     notice: Notice,
+    recipients: Recipients,
     told: int,
     *,
     at: datetime,
 ) -> None:
-    """A notice that should reach somebody on duty, and reaches nobody, is an alarm."""
+    """A notice that should reach somebody on duty, and reaches nobody, is an alarm.
+
+    That nobody has come late, or that nobody was told of what is over, is none.
+    """
     if EVENTS[notice.event].matter not in PUBLIC_MATTERS or not notice.roles & ON_DUTY:
         return
     if told:
         alarms.settle(connection, person_id, at=at)
-    else:
+    elif recipients is Recipients.ALL:
         known = anybody(connection, person_id, notice.roles)
         reason = Reason.NO_ENDPOINT if known else Reason.NOBODY_COMPETENT
         _alarm(connection, planner, person_id, notice.event, reason, at=at)
@@ -301,10 +306,10 @@ def _alarm(
     )
 
 
-def _stored(notice: Notice, occurrence: Occurrence | None) -> dict[str, Any]:
+def _stored(notice: Notice, occurrence: Occurrence | None, *, lead_days: int) -> dict[str, Any]:
     """What an event keeps of its notice: nothing in it is about the person."""
     stored: dict[str, Any] = {
-        "milestones": list(notice.milestones),
+        "milestones": list(named_milestones(notice.milestones, lead_days=lead_days)),
         "sections": list(notice.sections),
         "shortfall_days": dict(notice.shortfall_days),
         "acknowledgement_hours": notice.acknowledgement_hours,

@@ -201,7 +201,8 @@ def _conditional(outcome: str, meaning: str, triggers: frozenset[Trigger]) -> Ev
         tells=("release", "supervision"),
         acknowledgement_hours=DAY,
         escalation=(Step(0, Contact.AGENCY_HEAD),),
-        announces_release=True,
+        # The others say that nobody leaves.
+        announces_release=outcome == "granted",
         matter=Matter.SUPERVISION,
     )
 

@@ -21,6 +21,7 @@ PLANNING_DAYS = 36_525
 # Contributions half a year ahead are asked for where the sentence is longer than two years.
 LONG_SENTENCE_DAYS = 730
 CONTRIBUTIONS = "T-180"
+PLAN = "T-90"
 # The hard floor of notice: from here on everything unsent is urgent (practice of prisons
 # in Bosnia and Herzegovina, which begin the preparation eight days ahead).
 NOTICE_FLOOR_DAYS = 8
@@ -43,7 +44,7 @@ class Milestone:
 # T-0 is no step of the clock: it is the fact that somebody was released.
 LADDER = (
     Milestone(CONTRIBUTIONS, -180, "release_planned", "contributions"),
-    Milestone("T-90", -90, "release_planned", "release plan and individual plan"),
+    Milestone(PLAN, -90, "release_planned", "release plan and individual plan"),
     Milestone("T-60", -60, "release_planned", "gaps closed, visit before the release"),
     Milestone("T-30", -30, "release_planned", "local services and police"),
     Milestone("T-14", -14, "release_planned", "mentors; capability check"),

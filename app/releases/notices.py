@@ -1,15 +1,17 @@
 """A notice: what is told, to which roles, how urgently. Milestones due collapse into one. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 
 from app.releases.events import EVENTS, PRECEDENCE, EventType, Kind, Priority
 from app.releases.milestones import (
+    CONTRIBUTIONS,
     LADDER,
     MILESTONES,
     NOTICE_FLOOR_DAYS,
+    PLAN,
     Milestone,
     lead_milestone,
     notice_days,
@@ -104,6 +106,17 @@ def immediate(
         sections=event.sections,
         only_those_told=event.only_those_told,
     )
+
+
+def named_milestones(milestones: Sequence[str], *, lead_days: int) -> tuple[str, ...]:
+    """The milestones as a notice names them, `lead_days` before the release.
+
+    Contributions are planned for where a sentence is long. To name that step would tell the
+    length of the sentence; so it is named wherever T-90 comes late, and nowhere else.
+    """
+    others = tuple(name for name in milestones if name != CONTRIBUTIONS)
+    late = PLAN in others and lead_days < -MILESTONES[PLAN].day
+    return (CONTRIBUTIONS, *others) if late else others
 
 
 def addressed_roles(step: Milestone, profile: Profile) -> frozenset[str]:

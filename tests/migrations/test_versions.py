@@ -304,7 +304,7 @@ def test_a_new_revision_writes_plain_column_types(
 
 
 def test_who_was_registered_stands_in_for_nobody_and_what_waits_is_routine(engine: Engine) -> None:
-    upgrade(engine, "0006")
+    upgrade(engine, "0007")
     with engine.begin() as connection:
         stood = fill(connection)
     upgrade(engine)
@@ -312,6 +312,6 @@ def test_who_was_registered_stands_in_for_nobody_and_what_waits_is_routine(engin
         stands = content(connection)
     for table, added in (("agency", {"fallback": False}), ("delivery", {"rank": 2})):
         assert stands[table] == [{**stood[table][0], **added}]
-    downgrade(engine, "0006")
+    downgrade(engine, "0007")
     with engine.begin() as connection:
         assert content(connection) == stood

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from app.agencies.registry import AGENCY, REVOKED
 from app.outbox.alarms import ALARM
 from app.outbox.competence import is_concerned
+from app.outbox.events import Recipients
 from app.outbox.planning import Occurrence, announce, catch_up_agency, follow, tell_due
 from app.releases.changes import Change, ReleaseFacts
 from tests.outbox.conftest import PLACE, START, Office
@@ -117,4 +118,22 @@ def test_roles_that_come_in_with_consent_need_nobody(office: Office) -> None:
         Occurrence(event="plan_updated"),
         at=office.at,
     )
+    assert alarms(office) == []
+
+
+def test_that_everybody_was_told_before_is_no_alarm(office: Office) -> None:
+    office.person("somebody", place=PEJA)
+    office.subscriber("police", "police_local", places=(PEJA,))
+    assert announced(office, "temporary_leave_granted") == ["police"]
+    again = Occurrence(event="temporary_leave_granted")
+    announce(
+        office.connection,
+        office.planner,
+        "somebody",
+        again,
+        at=office.at,
+        recipients=Recipients.NEW,
+    )
+    assert len(office.rows()) == 1
+    assert announced(office, "recaptured") == []
     assert alarms(office) == []

@@ -239,3 +239,17 @@ def test_the_plan_depends_on_profile_and_date_and_nothing_else(
     assert plan(release, profile=profile, at=at) == plan(
         release, profile=replace(profile), at=elsewhere
     )
+
+
+@pytest.mark.parametrize(
+    ("sentence_days", "planned"), [(None, True), (730, False), (731, True), (30, False)]
+)
+def test_contributions_are_asked_for_where_the_sentence_is_longer_than_two_years(
+    xk: Profile, sentence_days: int | None, *, planned: bool
+) -> None:
+    at = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    steps = plan(date(2027, 6, 1), profile=xk, at=at, sentence_days=sentence_days)
+    assert ("T-180" in [step.name for step in steps]) is planned
+    assert [step.name for step in steps if step.name != "T-180"] == [
+        step.name for step in LADDER if step.name != "T-180"
+    ]

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from app.releases.events import Priority
 from app.releases.milestones import LADDER, MILESTONES, Milestone, lead_milestone, plan
-from app.releases.notices import Notice, UnknownMilestone, addressed_roles, collapse, immediate
+from app.releases.notices import (
+    Notice,
+    UnknownMilestone,
+    addressed_roles,
+    collapse,
+    immediate,
+    named_milestones,
+)
 from app.releases.profile import Profile
 from app.releases.roles import ROLES
 
@@ -223,3 +230,26 @@ def test_a_notice_addresses_what_its_milestones_address(
     )
     assert notice.milestones == tuple(step.name for step in steps)
     assert notice.roles == frozenset().union(*(addressed_roles(s, profile) for s in steps))
+
+
+@given(release=RELEASES, days_before=st.integers(-20, 400))
+def test_no_notice_tells_how_long_the_sentence_is(
+    profile: Profile, release: date, days_before: int
+) -> None:
+    """Contributions are planned for long sentences alone; what is told is the same for all."""
+    start = noon(release - timedelta(days=days_before))
+
+    def told(sentence_days: int | None) -> list[tuple[datetime, object]]:
+        due: dict[datetime, list[str]] = {}
+        for one in plan(release, profile=profile, at=start, sentence_days=sentence_days):
+            due.setdefault(one.due_at, []).append(one.name)
+        found: list[tuple[datetime, object]] = []
+        for at, names in due.items():
+            notice = collapse(names, release_date=release, profile=profile, at=at)
+            lead = (release - profile.local_date(at)).days
+            named = named_milestones(notice.milestones, lead_days=lead)
+            if notice.roles:
+                found.append((at, (notice.event, notice.roles, notice.shortfall_days, named)))
+        return found
+
+    assert told(365) == told(3650) == told(None)

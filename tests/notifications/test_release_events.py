@@ -1,4 +1,4 @@
-"""Leaves and flights, as the police of the place and everybody else hear of them."""
+"""Events beside the milestones: leaves, flights, decisions, as those concerned hear of them."""
 
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from app.access_log.query import EntryFilter
 from app.agencies.registry import AGENCY
 from app.notifications.alarms import DISPATCHER
 from app.outbox.alarms import ALARM
+from app.outbox.receipts import EVENT
 from tests.notifications.agency import Agency, Notice
 from tests.notifications.mailroom import wait_until
 from tests.notifications.play import Prison, Town
@@ -259,6 +260,101 @@ def test_a_contribution_is_asked_of_the_agency_that_is_named(town: Town, prison:
     assert told["particulars"] == {"sections": ["supervision"]}
     assert told["acknowledgement_hours"] == 48
     assert set(told["released"]) == {"identity"}
+
+
+def kept(town: Town, prison: Prison, reference: str) -> list[tuple[str, dict[str, object]]]:
+    """The events that stand about somebody, whoever was told."""
+    person = town.person_id(prison.agency, reference)
+    query = select(EVENT).where(EVENT.c.person_id == person).order_by(EVENT.c.occurred_at)
+    rows = town.look(lambda c: list(c.execute(query)))
+    return [(row.event_type, row.notice.get("particulars", {})) for row in rows]
+
+
+def test_a_transfer_and_conditions_are_told_to_those_whom_they_concern(
+    town: Town, prison: Prison
+) -> None:
+    agencies = town.everybody()
+    court = town.subscribed("court_panel")
+    probation, police = agencies["probation_service"], agencies["police_local"]
+    reference = prison.admit(
+        town.today + timedelta(days=500), custody={"establishment_code": "XK-P-01"}
+    )
+    prison.change(reference, "custody", establishment_code="XK-P-02")
+    town.settle()
+    assert probation.told() == court.told() == ["transferred"]
+    prison.change(
+        reference, "release", release_type="conditional", release_date_confidence="confirmed"
+    )
+    town.settle()
+    assert probation.told() == court.told() == ["transferred", "conditional_release_granted"]
+    # Far from the release the police may have nothing of it without an authority in law.
+    assert police.told() == []
+
+
+def test_a_plan_that_changes_is_told_to_who_has_it_with_what_has_changed(
+    town: Town, prison: Prison
+) -> None:
+    agencies = town.everybody()
+    probation, police = agencies["probation_service"], agencies["police_local"]
+    reference = prison.admit(town.today + timedelta(days=20))
+    prison.change(reference, "plan", individual_plan_summary="A first plan")
+    town.settle()
+    assert probation.told() == ["release_planned"]
+    prison.change(reference, "plan", release_preparation_status="ready")
+    town.settle()
+    assert probation.told() == ["release_planned", "plan_updated"]
+    assert police.told() == ["release_planned"]
+    told = last(probation).event
+    assert set(told["released"]["plan"]) == {"release_preparation_status"}
+
+
+def test_a_court_that_orders_a_release_is_immediate_news(town: Town, prison: Prison) -> None:
+    agencies = town.everybody()
+    police = agencies["police_local"]
+    reference = prison.admit(town.today + timedelta(days=400))
+    prison.change(
+        reference,
+        "release",
+        release_type="court_ordered_early",
+        release_date_confidence="court_ordered",
+        planned_release_date=(town.today + timedelta(days=5)).isoformat(),
+    )
+    town.settle()
+    assert "release_advanced_by_court" in police.told()
+    [told] = [one for one in police.notices() if one.event_type == "release_advanced_by_court"]
+    assert (told.event["priority"], told.event["acknowledgement_hours"]) == ("immediate", 1)
+
+
+def test_consents_are_events_for_the_exchange_alone(town: Town, prison: Prison) -> None:
+    mentor = town.subscribed("ngo_mentor")
+    reference = prison.admit(town.today + timedelta(days=100))
+    withdrawn = prison.consent(reference, mentor, "identity.full_name")
+    prison.withdraw(withdrawn)
+    expires = prison.consent(reference, mentor, "identity.full_name", "plan.follow_up_schedule")
+    town.advance(days=102)
+    found = [one for one in kept(town, prison, reference) if one[0].startswith("consent_")]
+    assert found == [
+        ("consent_given", {"fact": withdrawn}),
+        ("consent_withdrawn", {"fact": withdrawn}),
+        ("consent_given", {"fact": expires}),
+        ("consent_expired", {"fact": expires}),
+    ]
+    assert not [one for one in mentor.told() if one.startswith("consent_")]
+
+
+def test_who_referred_a_case_hears_how_it_was_answered(town: Town, prison: Prison) -> None:
+    prison.agency.subscribe()
+    town.shake_hands(prison.agency)
+    probation = town.subscribed("probation_service", competent=False)
+    other = town.join("social_welfare_centre", name="other", competent=False)
+    reference = prison.admit(town.today + timedelta(days=400))
+    prison.refer(reference, probation)
+    offer = {"reference": reference, "agency": other.agency_id}
+    made = prison.agency.call("POST", "/v1/case-assignments", offer).json()["assignment_id"]
+    assert other.call("POST", f"/v1/case-assignments/{made}/refusal").status_code == 200
+    town.settle()
+    assert prison.agency.told() == ["referral_accepted", "referral_declined"]
+    assert prison.agency.notices()[0].claims["sub_id"]["id"] == reference
 
 
 def test_an_alarm_stands_in_the_access_log(town: Town, prison: Prison) -> None:
