@@ -114,6 +114,7 @@ def test_the_operator_registers_an_agency_a_client_and_an_officer_on_record(
         **agency("w-1"),
         "municipalities": ["XK-GJILAN", "XK-VITI"],
         "standing_acceptance": False,
+        "fallback": False,
         "contact_points": [DESK],
         "second_contact": LEAD,
         "status": "active",

@@ -11,7 +11,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Boolean, Connection, Date, Engine, Integer, LargeBinary, MetaData, inspect
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Date,
+    Engine,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    inspect,
+)
 from sqlalchemy.types import JSON, TypeEngine
 
 from app.database import make_engine
@@ -62,6 +72,7 @@ def value_of(kind: TypeEngine[Any]) -> object:
     for known, value in (
         (Boolean, True),
         (Integer, 1),
+        (Float, 0.5),
         (Date, date(2027, 3, 3)),
         (LargeBinary, b"sealed"),
         (JSON, ["a", "b"]),
@@ -112,7 +123,7 @@ def indexes(engine: Engine) -> set[str | None]:
 
 def test_the_revisions_are_one_line_and_each_says_what_it_does() -> None:
     assert SCRIPTS.get_heads() == [HEAD]
-    assert sorted(set(REVISIONS)) == REVISIONS
+    assert [f"{number:04}" for number in range(1, len(REVISIONS) + 1)] == REVISIONS
     for revision in REVISIONS:
         assert SCRIPTS.get_revision(revision).doc
 
@@ -304,7 +315,7 @@ def test_a_new_revision_writes_plain_column_types(
 
 
 def test_who_was_registered_stands_in_for_nobody_and_what_waits_is_routine(engine: Engine) -> None:
-    upgrade(engine, "0007")
+    upgrade(engine, "0008")
     with engine.begin() as connection:
         stood = fill(connection)
     upgrade(engine)
@@ -312,6 +323,6 @@ def test_who_was_registered_stands_in_for_nobody_and_what_waits_is_routine(engin
         stands = content(connection)
     for table, added in (("agency", {"fallback": False}), ("delivery", {"rank": 2})):
         assert stands[table] == [{**stood[table][0], **added}]
-    downgrade(engine, "0007")
+    downgrade(engine, "0008")
     with engine.begin() as connection:
         assert content(connection) == stood

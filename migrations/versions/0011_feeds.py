@@ -1,13 +1,13 @@
 """Feeds and what they turned lately.
 
-Revision 0030, after 0011.
+Revision 0011, after 0010.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
