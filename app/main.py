@@ -1,18 +1,16 @@
-"""The only place that wires: from settings to a running service."""
+"""An installation: from settings to its house, its database, and whether it may start."""
 
-import asyncio
 import fcntl
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from fastapi import FastAPI
 from sqlalchemy import Connection, Table, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -27,23 +25,12 @@ from app.activation.evidence import Evidence
 from app.activation.loading import Terms, load
 from app.activation.register import ACTIVATION, Verified
 from app.administration import data_keys
-from app.administration.in_force import InForce
 from app.administration.policy_status import reviews_due
-from app.administration.purger import Purger
-from app.agencies.provider_keys import ProviderKeys, fetch
-from app.api.application import make_application
-from app.api.limits import Patience, RateLimit
-from app.api.service import Service
-from app.audit.sequencer import Sequencer
 from app.crypto.claims import LEEWAY_SECONDS
-from app.crypto.json_web_keys import public_jwks
 from app.crypto.key_ring import KeyRing
-from app.crypto.signing_keys import KeySet
 from app.database import Database, make_engine, open_database
 from app.durability import make_private, open_to_others, weaknesses
 from app.house import House
-from app.notifications.addresses import EndpointRules
-from app.notifications.dispatcher import Dispatcher
 from app.policy.archive import Archive
 from app.policy.errors import PolicyError
 from app.problems import ThroughcareError
@@ -140,48 +127,6 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     return house
 
 
-def create_app(
-    settings: Settings, *, clock: Clock | None = None, house: House | None = None
-) -> FastAPI:
-    """The service as an ASGI application; it opens its database when it starts."""
-    app = make_application()
-    app.add_middleware(Patience, idle=settings.body_seconds)
-    now = clock or make_clock(settings)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(settings, now, house) as service:
-            app.state.service = service
-            yield
-
-    app.router.lifespan_context = lifespan
-    return app
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings, clock: Clock, house: House | None = None
-) -> AsyncIterator[Service]:
-    """A service with its dispatcher and sequencer at work; all of it ends with the block."""
-    house = house or make_house(settings, at=clock())
-    with opened(settings) as database:
-        at = clock()
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
-        service = make_service(settings, house, database, clock)
-        stop = asyncio.Event()
-        async with AsyncExitStack() as stack:
-            for name, work in (
-                ("Dispatcher", _dispatcher(service).run(stop)),
-                ("Sequencer", _sequencer(service).run(stop)),
-                ("InForce", service.in_force.watch(stop)),
-                ("Purger", _purger(service).run(stop)),
-            ):
-                task = asyncio.create_task(_watched(name, work))
-                stack.push_async_callback(_ended, task)
-            stack.callback(stop.set)
-            yield service
-
-
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
     """The database, held by this process alone where it is a file.
@@ -203,26 +148,6 @@ def opened(settings: Settings) -> Iterator[Database]:
             yield database
         finally:
             database.close()
-
-
-def make_service(settings: Settings, house: House, database: Database, clock: Clock) -> Service:
-    """What the routes have at hand."""
-    return Service(
-        settings=settings,
-        database=database,
-        in_force=InForce(
-            database=database,
-            house=house,
-            terms=lambda at: terms(settings, house.profile, at),
-            clock=clock,
-            interval=settings.dispatch_interval,
-        ),
-        token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
-        provider_keys=ProviderKeys(fetch),
-        endpoint_rules=EndpointRules(allow_loopback=settings.allow_loopback_delivery),
-        clock=clock,
-        rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
-    )
 
 
 def log_verifier(settings: Settings, ring: KeyRing) -> Verifier:
@@ -381,42 +306,3 @@ def _say_if_the_folder_differs(settings: Settings, house: House) -> None:
         there = "cannot be read"
     if there != house.bundle.digest:
         log.warning("%s (%s) is not what is in force: %s", folder, there, house.bundle.digest)
-
-
-def _dispatcher(service: Service) -> Dispatcher:
-    return Dispatcher(
-        database=service.database,
-        in_force=service.in_force,
-        rules=service.endpoint_rules,
-        clock=service.clock,
-        interval=service.settings.dispatch_interval,
-        retry_base=timedelta(seconds=service.settings.retry_base_seconds),
-    )
-
-
-def _sequencer(service: Service) -> Sequencer:
-    return Sequencer(
-        database=service.database,
-        key=service.house.ring.log_signing,
-        origin=service.settings.log_origin,
-        checkpoint_file=service.settings.checkpoint_file,
-        clock=service.clock,
-        interval=service.settings.checkpoint_interval,
-    )
-
-
-def _purger(service: Service) -> Purger:
-    return Purger(database=service.database, clock=service.clock)
-
-
-async def _watched(name: str, work: Coroutine[None, None, None]) -> None:
-    """Say it when something ends that should go on as long as the service runs."""
-    try:
-        await work
-    except Exception:
-        log.critical("%s has ended by an error; restart the service", name, exc_info=True)
-        raise
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    await task

@@ -24,16 +24,13 @@ from app.database import DatabaseUnavailable
 from app.house import House
 from app.main import (
     NotReady,
-    _watched,
     alembic_config,
     check_installation,
     check_ready,
-    create_app,
     log_verifier,
     make_clock,
     make_house,
     opened,
-    running,
 )
 from app.policy.errors import PolicyError
 from app.policy.loader import load_bundle
@@ -41,6 +38,7 @@ from app.policy.overlays import load_country_bundle
 from app.policy.self_test import most_favourable
 from app.problems import NotFound
 from app.releases.profile import ProfileError
+from app.serving import _watched, create_app, running
 from app.settings import Settings
 from tests.world import POLICIES
 

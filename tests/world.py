@@ -26,13 +26,14 @@ from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
 from app.demo.stage import free_port
 from app.house import House
-from app.main import create_app, make_house
+from app.main import make_house
 from app.policy.bundle import Bundle
 from app.policy.loader import load_bundle
 from app.policy.roles import ROLE_PURPOSES
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.new_agency import NewAgency, write_configuration
+from app.serving import create_app
 from app.settings import Settings
 from throughcare_receiver.keys import DecryptionKey
 
@@ -200,8 +201,8 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
         "allow_loopback_delivery": True,
         # The server of the tests spares itself its disk: see tests/conftest.py.
         "allow_unsafe_database": url.startswith("postgresql"),
-        "dispatch_interval": 0.1,
-        "checkpoint_interval": 0.1,
+        "dispatch_interval": 0.25,
+        "checkpoint_interval": 0.25,
         "retry_base_seconds": 0.1,
         # Tests ask faster than anybody who works.
         "requests_at_once": 1_000_000,

@@ -1,53 +1,50 @@
 """The `throughcare` command."""
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 
 import typer
 
-from app.cli import (
-    access_log,
-    activation,
-    coverage,
-    demonstrate,
-    exchange,
-    feed,
-    installation,
-    keys,
-    policy,
-    registry,
-    registry_entries,
-    report,
-    retention,
-)
 from app.cli.output import errors
 from app.crypto.backend import assert_backend
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
 from throughcare_receiver.errors import ReceiverError
 
-cli = typer.Typer(
-    name="throughcare",
-    help="What must be known when somebody leaves prison: by whom, in which form, on which basis.",
-    no_args_is_help=True,
-    add_completion=False,
-    # A traceback could show what was in a variable.
-    pretty_exceptions_enable=False,
-)
-installation.add_to(cli)
-exchange.add_to(cli)
-demonstrate.add_to(cli)
-coverage.add_to(cli)
-registry_entries.add_to(registry.agency, registry.client, registry.officer)
-cli.add_typer(registry.agency, name="agency")
-cli.add_typer(registry.client, name="client")
-cli.add_typer(registry.officer, name="officer")
-cli.add_typer(keys.keys, name="keys")
-activation.add_to(policy.policy)
-cli.add_typer(policy.policy, name="policy")
-cli.add_typer(retention.retention, name="retention")
-cli.add_typer(feed.feed, name="feed")
-cli.add_typer(report.report, name="report")
-cli.add_typer(access_log.access_log, name="access-log")
+# What each module of this package adds. A command loads the module that it stands in and no
+# other: all of them together take a second, and a program that asks often asks one thing.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "installation": ("init", "serve"),
+    "exchange": ("import", "call", "receive"),
+    "demonstrate": ("demo",),
+    "coverage": ("coverage",),
+    "registry_entries": ("agency", "client", "officer"),
+    "keys": ("keys",),
+    "policy": ("policy",),
+    "retention": ("retention",),
+    "feed": ("feed",),
+    "report": ("report",),
+    "access_log": ("access-log",),
+}
+
+
+def commands(asked: str | None = None) -> typer.Typer:
+    """The command with the part that `asked` stands in; with all of them where it is in none."""
+    cli = typer.Typer(
+        name="throughcare",
+        help="What must be known when somebody leaves prison: by whom, in which form, on which "
+        "basis.",
+        no_args_is_help=True,
+        add_completion=False,
+        # A traceback could show what was in a variable.
+        pretty_exceptions_enable=False,
+    )
+    # Else a command that is alone would take the place of the whole.
+    cli.callback()(lambda: None)
+    for name in [name for name, words in PARTS.items() if asked in words] or PARTS:
+        import_module(f"app.cli.{name}").add_to(cli)
+    return cli
 
 
 def main() -> None:
@@ -55,7 +52,7 @@ def main() -> None:
     try:
         # A process that would compute signatures in pure Python must not come up at all.
         assert_backend()
-        cli()
+        commands(next(iter(sys.argv[1:]), None))()
     except (ThroughcareError, CryptoError, ReceiverError) as error:
         _say(str(error), *(f"{one.pointer}: {one.message}" for one in getattr(error, "errors", ())))
     except OSError as error:

@@ -15,6 +15,12 @@ from app.receiver.configuration import AgencyConfiguration
 
 access_log = typer.Typer(help="The access log: export it, verify it.", no_args_is_help=True)
 
+
+def add_to(cli: typer.Typer) -> None:
+    """Add these commands."""
+    cli.add_typer(access_log, name="access-log")
+
+
 # An export of a large log; the client holds it in memory before it is written.
 LARGEST_EXPORT = 2 * 1024**3
 

@@ -39,7 +39,7 @@ OfficerId = Annotated[str, typer.Option("--officer", help="Id of the policy offi
 Digest = Annotated[str, typer.Argument(help="Digest of a stored bundle.")]
 
 
-def add_to(policy: typer.Typer) -> None:
+def add_commands(policy: typer.Typer) -> None:
     """Add these commands to those of the policy."""
     policy.add_typer(officer, name="officer")
     for command in (approve, activate, revoke, confirm, status, export):

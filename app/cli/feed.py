@@ -18,6 +18,12 @@ from app.settings import Settings
 feed = typer.Typer(help="Feeds: what the clients of custodians send.", no_args_is_help=True)
 DEFAULT = Limits()
 
+
+def add_to(cli: typer.Typer) -> None:
+    """Add these commands."""
+    cli.add_typer(feed, name="feed")
+
+
 ClientId = Annotated[str, typer.Argument(help="Id of the client that feeds.")]
 
 

@@ -28,7 +28,6 @@ from app.main import (
     alembic_config,
     check_installation,
     check_log,
-    create_app,
     house_of,
     log_verifier,
     make_clock,
@@ -83,6 +82,9 @@ def serve() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     clock = make_clock(settings)
     # Before anything listens: what speaks against starting is one sentence for the operator.
+    # The service takes half a second to load; what only prepares it does without.
+    from app.serving import create_app  # noqa: PLC0415
+
     app = create_app(settings, clock=clock, house=check_installation(settings, clock))
     # Full collections over a large heap were the ten-fold p99 of the prototypes.
     gc.collect()

@@ -23,6 +23,11 @@ from app.settings import Settings
 keys = typer.Typer(help="Keys of this service.", no_args_is_help=True)
 
 
+def add_to(cli: typer.Typer) -> None:
+    """Add these commands."""
+    cli.add_typer(keys, name="keys")
+
+
 class Kind(StrEnum):
     """Which keys: those that sign access tokens, or those that wrap data keys."""
 

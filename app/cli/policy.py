@@ -19,6 +19,7 @@ from app.administration.policy_status import reviews_due
 from app.audit.repeat import Status
 from app.audit.replay import Replay
 from app.audit.replay import replay as replay_decisions
+from app.cli import activation
 from app.cli.output import Json, errors, screen
 from app.cli.policy_report import show_changes
 from app.database import open_database
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     from app.policy.scenario_checks import Failure
 
 policy = typer.Typer(help="The data-sharing policy.", no_args_is_help=True)
+activation.add_commands(policy)
+
+
+def add_to(cli: typer.Typer) -> None:
+    """Add these commands."""
+    cli.add_typer(policy, name="policy")
 
 
 def _configured() -> Path:

@@ -16,7 +16,7 @@ from app.agencies.directory import Registered
 from app.agencies.registry import AgencyRecord, ClientRecord
 from app.agencies.shown import Shown
 from app.cli.output import Json, show
-from app.cli.registry import AgencyId, ground_of, read_json, run
+from app.cli.registry import AgencyId, agency, client, ground_of, officer, read_json, run
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.house import House
@@ -30,23 +30,13 @@ ClientName = Annotated[str, typer.Argument(help="Id of the client.")]
 OfficerName = Annotated[str, typer.Argument(help="The agency's own id of the officer.")]
 
 
-def add_to(agency: typer.Typer, client: typer.Typer, officer: typer.Typer) -> None:
-    """Add these commands."""
-    agency.command("list")(list_agencies)
-    agency.command("show")(show_agency)
-    agency.command("change")(change_agency)
-    agency.command("contact")(set_contact)
-    agency.command("revoke")(revoke_agency)
-    client.command("list")(list_clients)
-    client.command("show")(show_client)
-    client.command("change")(change_client)
-    client.command("add-key")(add_key)
-    client.command("remove-key")(remove_key)
-    officer.command("list")(list_officers)
-    officer.command("show")(show_officer)
-    officer.command("change")(change_officer)
+def add_to(cli: typer.Typer) -> None:
+    """Add the commands of the registry: these, and those that make an entry."""
+    for name, group in (("agency", agency), ("client", client), ("officer", officer)):
+        cli.add_typer(group, name=name)
 
 
+@agency.command("list")
 def list_agencies(*, as_json: Json = False) -> None:
     """List every agency, ended ones too."""
     _list(
@@ -56,11 +46,13 @@ def list_agencies(*, as_json: Json = False) -> None:
     )
 
 
+@agency.command("show")
 def show_agency(agency_id: AgencyName, *, as_json: Json = False) -> None:
     """Show an agency: role, places, how it is reached."""
     _show(lambda c: shown.agency(_agency(c, agency_id)), as_json=as_json)
 
 
+@agency.command("change")
 def change_agency(
     agency_id: AgencyName,
     *,
@@ -86,6 +78,7 @@ def change_agency(
     _change_agency(agency_id, lambda old: replace(old, **members), as_json=as_json)
 
 
+@agency.command("contact")
 def set_contact(
     agency_id: AgencyName,
     *,
@@ -112,12 +105,14 @@ def set_contact(
     _change_agency(agency_id, changed, as_json=as_json)
 
 
+@agency.command("revoke")
 def revoke_agency(agency_id: AgencyName, *, as_json: Json = False) -> None:
     """End an agency; none of its clients is anybody from the next call on."""
     run(lambda c, house, at: registry.revoke_agency(c, house, agency_id, at=at))
     show({"agency": agency_id, "status": "revoked"}, as_json=as_json)
 
 
+@client.command("list")
 def list_clients(*, agency_id: AgencyId, as_json: Json = False) -> None:
     """List the clients of an agency, ended ones too."""
 
@@ -130,11 +125,13 @@ def list_clients(*, agency_id: AgencyId, as_json: Json = False) -> None:
     _list("clients", found, as_json=as_json)
 
 
+@client.command("show")
 def show_client(client_id: ClientName, *, as_json: Json = False) -> None:
     """Show a client: its agency, public keys and grounds."""
     _show(lambda c: shown.client(_client(c, client_id)), as_json=as_json)
 
 
+@client.command("change")
 def change_client(
     client_id: ClientName,
     *,
@@ -154,6 +151,7 @@ def change_client(
     _change_client(client_id, lambda old: replace(old, **members), as_json=as_json)
 
 
+@client.command("add-key")
 def add_key(
     client_id: ClientName,
     *,
@@ -171,6 +169,7 @@ def add_key(
     )
 
 
+@client.command("remove-key")
 def remove_key(
     client_id: ClientName,
     kid: Annotated[str, typer.Argument(help="Id of the key, as `client show` names it.")],
@@ -188,6 +187,7 @@ def remove_key(
     _change_client(client_id, changed, as_json=as_json)
 
 
+@officer.command("list")
 def list_officers(*, agency_id: AgencyId, as_json: Json = False) -> None:
     """List the officers of an agency, ended ones too."""
 
@@ -200,6 +200,7 @@ def list_officers(*, agency_id: AgencyId, as_json: Json = False) -> None:
     _list("officers", found, as_json=as_json)
 
 
+@officer.command("show")
 def show_officer(officer_id: OfficerName, *, agency_id: AgencyId, as_json: Json = False) -> None:
     """Show an officer: function and status."""
     _show(
@@ -208,6 +209,7 @@ def show_officer(officer_id: OfficerName, *, agency_id: AgencyId, as_json: Json 
     )
 
 
+@officer.command("change")
 def change_officer(
     officer_id: OfficerName,
     *,

@@ -24,6 +24,11 @@ report = typer.Typer(help="Reports over what was done.", no_args_is_help=True)
 YEAR = timedelta(days=365)
 
 
+def add_to(cli: typer.Typer) -> None:
+    """Add these commands."""
+    cli.add_typer(report, name="report")
+
+
 @report.callback()
 def about() -> None:
     """Reports name no person, and leave out groups that are small."""

@@ -16,6 +16,11 @@ from app.settings import Settings
 retention = typer.Typer(help="How long files are kept.", no_args_is_help=True)
 
 
+def add_to(cli: typer.Typer) -> None:
+    """Add these commands."""
+    cli.add_typer(retention, name="retention")
+
+
 @retention.command()
 def preview(*, as_json: Json = False) -> None:
     """Files whose term has ended, or whose release nobody recorded, and what stands in the way."""
@@ -60,12 +65,17 @@ def run(*, as_json: Json = False) -> None:
 @retention.command()
 def certificate(
     erasure_id: Annotated[str, typer.Argument(help="As the request of the erasure was numbered.")],
+    *,
+    as_json: Json = False,
 ) -> None:
     """Print the certificate of an erasure again."""
     settings = Settings.from_environment()
     with opened(settings) as database:
         found = database.read_blocking(partial(certificate_of, erasure_id=erasure_id))
-    screen.print(found, markup=False, soft_wrap=True)
+    if as_json:
+        print(json.dumps({"erasure": erasure_id, "certificate": found}))  # noqa: T201 - the result
+    else:
+        screen.print(found, markup=False, soft_wrap=True)
 
 
 def _line(one: Candidate) -> str:

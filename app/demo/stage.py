@@ -54,8 +54,8 @@ class Stage:
             f"{PREFIX}PORT": issuer.rsplit(":", 1)[1],
             f"{PREFIX}ALLOW_ILLUSTRATIVE": "true",
             f"{PREFIX}ALLOW_LOOPBACK_DELIVERY": "true",
-            f"{PREFIX}DISPATCH_INTERVAL": "0.1",
-            f"{PREFIX}CHECKPOINT_INTERVAL": "0.2",
+            f"{PREFIX}DISPATCH_INTERVAL": "0.25",
+            f"{PREFIX}CHECKPOINT_INTERVAL": "0.5",
             f"{PREFIX}RETRY_BASE_SECONDS": "1",
         }
         return cls(

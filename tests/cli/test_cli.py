@@ -7,7 +7,8 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from app.cli import cli
+from app.cli import PARTS
+from app.cli import commands as built
 from tests.cli.command_line import Done, Installation
 from tests.cli.conftest import Invoke, InvokeIn
 
@@ -15,7 +16,7 @@ from tests.cli.conftest import Invoke, InvokeIn
 NAMES = {
     "demo", "serve", "dispatch", "sequence", "init", "agency", "client", "officer", "subscription",
     "import", "policy", "access-log", "receive", "keys", "retention", "coverage", "report", "bench",
-    "call",
+    "call", "feed",
 }  # fmt: skip
 # These go on until they are stopped, show a table, or print what the service answered.
 WITHOUT_REPORT = {"serve", "receive", "demo", "call"}
@@ -23,7 +24,7 @@ WITHOUT_REPORT = {"serve", "receive", "demo", "call"}
 
 def commands() -> Iterator[tuple[str, TyperCommand]]:
     """Every command that can be given, with its words."""
-    waiting: list[tuple[str, object]] = [("", typer.main.get_command(cli))]
+    waiting: list[tuple[str, object]] = [("", typer.main.get_command(built()))]
     while waiting:
         words, found = waiting.pop()
         if isinstance(found, TyperGroup):
@@ -44,6 +45,17 @@ def assert_one_sentence(done: Done, *expected: str) -> None:
     assert "Traceback" not in done.err
     for text in expected:
         assert text in done.err
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_command_loads_its_own_part_and_finds_itself_in_it(part: str) -> None:
+    for word in PARTS[part]:
+        alone = typer.main.get_command(built(word))
+        assert isinstance(alone, TyperGroup)
+        assert set(alone.commands) == set(PARTS[part])
+    everything = typer.main.get_command(built("no such command"))
+    assert isinstance(everything, TyperGroup)
+    assert set(everything.commands) == {word for words in PARTS.values() for word in words}
 
 
 def test_the_commands_are_among_the_names_that_are_fixed() -> None:

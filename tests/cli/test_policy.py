@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
-from app.cli import cli
+from app.cli import commands
 from app.disclosure.disclose import decide_file, evidence
 from app.files.catalogue import FIELDS
 from app.files.store import StoredFile
@@ -78,7 +78,7 @@ def copies_of(source: Path, directory: Path) -> Edit:
 
 def run(*arguments: object, stdin: str | None = None, **environment: str) -> Result:
     return CliRunner().invoke(
-        cli,
+        commands("policy"),
         ["policy", *map(str, arguments)],
         input=stdin,
         env={"THROUGHCARE_ALLOW_ILLUSTRATIVE": "true", **environment},
