@@ -60,11 +60,16 @@ def run(*, as_json: Json = False) -> None:
 @retention.command()
 def certificate(
     erasure_id: Annotated[str, typer.Argument(help="As the request of the erasure was numbered.")],
+    *,
+    as_json: Json = False,
 ) -> None:
     """Print the certificate of an erasure again."""
     settings = Settings.from_environment()
     with opened(settings) as database:
         found = database.read_blocking(partial(certificate_of, erasure_id=erasure_id))
+    if as_json:
+        print(json.dumps({"certificate": found}))  # noqa: T201 - the result
+        return
     screen.print(found, markup=False, soft_wrap=True)
 
 
