@@ -243,8 +243,9 @@ def _file(_stage: Stage, party: Party) -> dict[str, Any]:
 
 def _line(stage: Stage, party: Party) -> dict[str, Any]:
     """A line of an import; from strangers one that does not fit: prisons may open files."""
-    strange = party.label not in ALL
-    return {"reference": party.reference, "sections": {"needs": stage.number()} if strange else {}}
+    if party.label not in ALL:
+        return {"reference": party.reference, "sections": {"needs": stage.number()}}
+    return {"reference": party.reference, **_file(stage, party)}
 
 
 def _own_reference(_stage: Stage, party: Party) -> dict[str, Any]:
