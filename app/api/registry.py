@@ -31,7 +31,9 @@ M = TypeVar("M", bound=Model)
 R = TypeVar("R", AgencyRecord, ClientRecord, OfficerRecord)
 
 Id = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
-IfMatch = Annotated[str | None, Header(description="The ETag of the entry to change.")]
+IfMatch = Annotated[
+    str | None, Header(max_length=1_000, description="The ETag of the entry to change.")
+]
 
 ETAG = {"ETag": {"schema": {"type": "string"}}}
 ONE = problems(400, 401, 403, 404, 422, 503)

@@ -14,7 +14,7 @@ from app.policy.roles import ROLE_PURPOSES
 # It stands in addresses, tokens and the access log.
 NewId = Annotated[str, Member(pattern=REFERENCE.pattern)]
 Country = Annotated[str, Member(pattern=r"^[A-Z]{2}$")]
-Municipalities = Annotated[list[Annotated[str, MUNICIPALITY]], Member(max_length=500)]
+Municipalities = Annotated[list[Annotated[str, MUNICIPALITY]], Member(max_length=200)]
 Name = Annotated[str, Line(200)]
 Function = Annotated[str, Line(100)]
 # Of the closed list of the policy; another one is refused with the list.

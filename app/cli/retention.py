@@ -73,9 +73,9 @@ def certificate(
     with opened(settings) as database:
         found = database.read_blocking(partial(certificate_of, erasure_id=erasure_id))
     if as_json:
-        print(json.dumps({"erasure": erasure_id, "certificate": found}))  # noqa: T201 - the result
-    else:
-        screen.print(found, markup=False, soft_wrap=True)
+        print(json.dumps({"certificate": found}))  # noqa: T201 - the result
+        return
+    screen.print(found, markup=False, soft_wrap=True)
 
 
 def _line(one: Candidate) -> str:

@@ -201,7 +201,7 @@ def test_where_officers_have_to_be_proven_the_registry_asks_for_it_too(exchange:
     house = replace(exchange.world.service.house, require_proven_officers=True)
     agency = exchange.some("probation_service")
     new = OfficerRecord(agency_id=agency.id, officer_id="newcomer", function="officer")
-    asserted = caller_of(agency.id, agency.role)
+    asserted = replace(caller_of(agency.id, agency.role), assurance="asserted")
 
     def register(caller: Caller) -> Refusal | None:
         return exchange.world.service.database.run_blocking(

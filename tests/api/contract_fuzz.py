@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import schemathesis
+from pydantic import ValidationError
 from schemathesis.auths import AuthContext
 from schemathesis.config import ChecksConfig
 from schemathesis.engine import events, from_schema
@@ -20,6 +21,7 @@ from schemathesis.wfc.escalation import EscalatingAuthProvider
 
 from app.api.application import make_application
 from app.api.body import NDJSON
+from app.api.models import NewSubscription
 from tests.api.exchange import Exchange, Speaker
 from tests.world import sealing_keys
 
@@ -122,12 +124,12 @@ def _know(schema: BaseSchema, persons: list[str], sealing_jwk: Mapping[str, Any]
 
 
 def _reads_like_one(body: object) -> bool:
-    return (
-        isinstance(body, dict)
-        and body.keys() == {"endpoint", "encryption_jwk"}
-        and isinstance(body["endpoint"], str)
-        and isinstance(body["encryption_jwk"], dict)
-    )
+    """Whether it fits its schema: what is made not to fit has to be sent as it was made."""
+    try:
+        NewSubscription.model_validate(body, strict=True)
+    except ValidationError:
+        return False
+    return True
 
 
 @schemathesis.serializer(NDJSON)

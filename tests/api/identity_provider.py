@@ -37,6 +37,10 @@ class IdentityProvider:
     def jwks_uri(self) -> str:
         return f"{self.issuer}/keys"
 
+    def of(self, agency_id: str) -> str:
+        """The issuer of one agency, where several sign in here with the same keys."""
+        return f"{self.issuer}/{agency_id}"
+
     def rotate(self, *, publish: bool = True) -> None:
         """Sign with a new key from now on."""
         self.key = ECKey.generate_key("P-256", private=True)

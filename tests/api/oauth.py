@@ -11,6 +11,7 @@ import httpx
 from app.agencies.oauth import ASSERTION_TYPE
 from app.crypto.encoding import decode_base64url
 from app.crypto.signing_keys import SigningKey
+from app.receiver.configuration import AgencyConfiguration
 from tests.api.exchange import Speaker, is_problem
 from tests.api.forgeries import CANARY, Forge
 from throughcare_receiver.keys import SigningKey as AgencyKey
@@ -24,13 +25,17 @@ TOKEN_PATH = "/oauth2/token"
 
 def members(prison: Speaker, **changed: str) -> dict[str, str]:
     """A token request that would be granted, unless something in it is changed."""
-    configuration = prison.world.agencies[prison.id].configuration
+    return {**members_of(prison, prison.world.agencies[prison.id].configuration), **changed}
+
+
+def members_of(speaker: Speaker, configuration: AgencyConfiguration) -> dict[str, str]:
+    """The token request of a client that is configured so."""
     assertion = client_assertion(
         configuration.load_signing_key(),
         client_id=configuration.client_id,
         issuer=configuration.issuer,
         jti=secrets.token_urlsafe(16),
-        at=prison.world.clock(),
+        at=speaker.world.clock(),
     )
     details = {
         "type": "inmate-file",
@@ -43,7 +48,6 @@ def members(prison: Speaker, **changed: str) -> dict[str, str]:
         "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": assertion,
         "authorization_details": json.dumps([details]),
-        **changed,
     }
 
 

@@ -6,7 +6,9 @@ import httpx
 import pytest
 
 from tests.api.exchange import Exchange
+from tests.api.identity_provider import identity_provider
 from tests.conftest import BOTH, empty_database
+from tests.isolation.stage import Stage, set_up
 from tests.world import World, running_world
 
 
@@ -26,3 +28,10 @@ def exchange(world: World) -> Iterator[Exchange]:
     """An exchange whose connections are kept."""
     with httpx.Client(trust_env=False, timeout=20) as http:
         yield Exchange(world, http)
+
+
+@pytest.fixture(scope="module")
+def stage(exchange: Exchange) -> Iterator[Stage]:
+    """Everybody, and where their officers sign in."""
+    with identity_provider() as provider:
+        yield set_up(exchange, provider)

@@ -5,20 +5,35 @@ something that does not exist; who has the case may be told the rule instead.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
 from app.administration.fact_rules import TRANSFER_TEST
+from app.agencies.registry import OPERATOR_ROLE
+from app.crypto.json_web_keys import public_jwks
+from app.crypto.signing_keys import SigningKey
 from app.files.catalogue import SECTIONS
 from app.policy.roles import ROLE_PURPOSES
 from tests.api.exchange import RELEASE, statement
-from tests.isolation.stage import CUSTODIAN, FILE, NOBODY, SECOND, Party, Stage
+from tests.isolation.stage import (
+    CUSTODIAN,
+    FILE,
+    NOBODY,
+    OPERATOR,
+    REGISTRAR,
+    SECOND,
+    Party,
+    Stage,
+)
+from tests.isolation.views import sees
 
 DIGEST = "0" * 64
 LAST_DAY = (RELEASE + timedelta(days=30)).isoformat()
 NO_CODE = "0000-0000-0000-0000-0"
 NO_ID = "f" * 32
+FIRST_LEAF = "000.p/1"
+NO_TILE = "x999/999"
 
 ROLES = frozenset(ROLE_PURPOSES)
 COURT, WELFARE, GATEWAY = "court_panel", "social_welfare_centre", "international_gateway"
@@ -26,6 +41,8 @@ CHILD, VICTIM, HEALTH = "child_protection_authority", "victim_support_service", 
 AUDITOR = "oversight_auditor"
 OFFICERS = frozenset({CUSTODIAN, SECOND})
 ALL = ROLES | OFFICERS
+# Who looks after the registry; their purpose opens that, and no other purpose does.
+DESK = frozenset({OPERATOR, REGISTRAR})
 # The person is the owner of its belief, and no agency of another than its own prison is it.
 OWNERS = frozenset(one.owner_role for one in SECTIONS.values()) - {
     "correctional_service",
@@ -33,7 +50,7 @@ OWNERS = frozenset(one.owner_role for one in SECTIONS.values()) - {
 }
 DESIGNATED = frozenset({"police_local", "police_ct", "reintegration_unit", WELFARE, CHILD})
 # They have their own way to a person, or none.
-WITHOUT_CODES = frozenset({"correctional_service", AUDITOR, "data_subject"})
+WITHOUT_CODES = frozenset({"correctional_service", AUDITOR, "data_subject", OPERATOR_ROLE})
 ANY_STATE = {"If-Match": "*"}
 
 # What a party finds at a door: path parameters of something that is there, and a body.
@@ -59,6 +76,9 @@ class Door:
         strange: what strangers get, whether there is something or nothing.
         target: path parameters besides the reference; a fresh object each time.
         content: the body; JSON, or a line of JSON where the route takes lines.
+        registry: a door of the registry; the others are shut to who looks after that. None: a
+            door that no purpose shuts.
+        in_person: for officers alone whom their agency's identity provider has proven.
         headers: others than those of the credential.
         elsewhere: where its success is tested, if it takes more than one request to get there.
     """
@@ -71,6 +91,8 @@ class Door:
     strange: int = 404
     target: Target = lambda _stage, _party: {}
     content: Content | None = None
+    registry: bool | None = False
+    in_person: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     elsewhere: str = ""
 
@@ -129,7 +151,8 @@ def _emergency(stage: Stage, party: Party) -> dict[str, Any]:
         "reference": party.reference,
         "agency": agency,
         "fields": ["health.self_harm_alert"],
-        "reason": f"A reason, the {stage.number()}th.",
+        "reason": "danger_to_life",
+        "narrative": f"What happened, as told for the {stage.number()}th time.",
     }
 
 
@@ -167,14 +190,62 @@ def _endpoint(stage: Stage, _party: Party) -> dict[str, Any]:
     return {"endpoint": address, "encryption_jwk": stage.sealing_jwk}
 
 
+# Of the registry. What a party may have something done to is new each time; to all others it is
+# the registrar's own agency, which must outlive them.
+
+
+def _new_agency(stage: Stage, _party: Party) -> dict[str, Any]:
+    return {
+        "agency": f"agency-{stage.number()}",
+        "name": "A welfare centre",
+        "role": WELFARE,
+        "country": "XK",
+    }
+
+
+def _new_client(stage: Stage, party: Party) -> dict[str, Any]:
+    return {
+        "client": f"client-{stage.number()}",
+        "agency": _registrars_agency(stage, party),
+        "grounds": [{"purpose": ROLE_PURPOSES[WELFARE][0], "legal_basis": "illustrative:welfare"}],
+        **_keys(stage, party),
+    }
+
+
+def _keys(_stage: Stage, _party: Party) -> dict[str, Any]:
+    return {"jwks": public_jwks([SigningKey.generate()])}
+
+
+def _new_officer(stage: Stage, party: Party) -> dict[str, Any]:
+    officer = f"officer-{stage.number()}"
+    return {
+        "agency": _registrars_agency(stage, party),
+        "officer": officer,
+        **_function(stage, party),
+    }
+
+
+def _function(stage: Stage, _party: Party) -> dict[str, Any]:
+    return {"function": f"function {stage.number()}"}
+
+
+def _contacts(stage: Stage, _party: Party) -> dict[str, Any]:
+    return {"contact_points": [{"unit": f"desk {stage.number()}", "phone": "+38344000001"}]}
+
+
+def _registrars_agency(stage: Stage, party: Party) -> str:
+    return NO_ID if party.reference == NOBODY else stage.desk[REGISTRAR].id
+
+
 def _file(_stage: Stage, party: Party) -> dict[str, Any]:
     return {"sections": FILE if party.label in OFFICERS else {}}
 
 
 def _line(stage: Stage, party: Party) -> dict[str, Any]:
     """A line of an import; from strangers one that does not fit: prisons may open files."""
-    strange = party.label not in ALL
-    return {"reference": party.reference, "sections": {"needs": stage.number()} if strange else {}}
+    if party.label not in ALL:
+        return {"reference": party.reference, "sections": {"needs": stage.number()}}
+    return {"reference": party.reference, **_file(stage, party)}
 
 
 def _own_reference(_stage: Stage, party: Party) -> dict[str, Any]:
@@ -187,6 +258,8 @@ def _own_reference(_stage: Stage, party: Party) -> dict[str, Any]:
 def _fact(path: str, content: Content, by: str) -> Target:
     def made(stage: Stage, _party: Party) -> dict[str, str]:
         author = stage.party(by)
+        if DOORS[f"POST {path}"].in_person:
+            author = author.in_person(stage)
         return {"fact_id": author.post(path, content(stage, author))["fact_id"]}
 
     return made
@@ -257,6 +330,33 @@ def _decision(stage: Stage, _party: Party) -> dict[str, str]:
     return {"entry_id": answer.headers["disclosure-entry"]}
 
 
+def _own_disclosure(stage: Stage, party: Party) -> dict[str, str]:
+    """The entry of what was disclosed to the party; where that is nothing, to the custodian."""
+    if party.label not in OFFICERS and not (party.label in ROLES and sees(stage, party)):
+        return _decision(stage, party)
+    answer = party.speaker.get(party.reference)
+    assert answer.is_success, answer.text
+    stage.exchange.entries(agency_id=party.id)  # by then it has its place in the log
+    return {"entry_id": answer.headers["disclosure-entry"]}
+
+
+def _agency(stage: Stage, party: Party) -> dict[str, str]:
+    if party.label == OPERATOR:
+        return {"agency": party.post("/v1/agencies", _new_agency(stage, party))["agency"]}
+    return {"agency": stage.desk[REGISTRAR].id}
+
+
+def _client(stage: Stage, _party: Party) -> dict[str, str]:
+    made = stage.desk[OPERATOR].post("/v1/clients", _new_client(stage, stage.desk[REGISTRAR]))
+    return {"client": made["client"]}
+
+
+def _officer(stage: Stage, _party: Party) -> dict[str, str]:
+    registrar = stage.desk[REGISTRAR]
+    made = registrar.post("/v1/officers", _new_officer(stage, registrar))
+    return {"agency": made["agency"], "officer": made["officer"]}
+
+
 def _section(_stage: Stage, party: Party) -> dict[str, str]:
     """A section that the party owns; for who owns none, one of the custodian's."""
     own = [name for name, one in SECTIONS.items() if one.owner_role == party.speaker.role]
@@ -282,6 +382,27 @@ def _moving(path: str, content: Content, by: str, *may: str, **told: int) -> Doo
     return Door(may=frozenset(may), told=told, target=_fact(path, content, by))
 
 
+def _listing() -> Door:
+    """A list of the registry: everybody who looks after entries has one of their own."""
+    own = labels(REGISTRAR)
+    return Door(registry=True, may=DESK, strangers_may=own, known=403, strange=403)
+
+
+def _registering(content: Content, *may: str) -> Door:
+    """A route that enters something in the registry."""
+    return Door(registry=True, may=frozenset(may), known=403, strange=403, content=content)
+
+
+def _entry(target: Target, *may: str, **given: Any) -> Door:  # noqa: ANN401 - members of a door
+    """A route about an entry of the registry, which is nobody's who does not look after it."""
+    return Door(registry=True, may=frozenset(may), known=403, target=target, **given)
+
+
+def _change(target: Target, content: Content) -> Door:
+    """A route that changes an entry in what is its agency's to change."""
+    return _entry(target, OPERATOR, REGISTRAR, content=content, headers=ANY_STATE)
+
+
 PRISON_AND_WELFARE = OFFICERS | {WELFARE}
 
 DOORS: Mapping[str, Door] = {
@@ -305,8 +426,9 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/inmate-files/{reference}/explanation": Door(may=OFFICERS, seers=True, known="as seen"),
     # An answer to each line: whoever may not is refused there.
     "POST /v1/inmate-files/import": Door(
-        may=ALL,
-        strangers_may=ROLES,
+        may=ALL | DESK,
+        strangers_may=ROLES | DESK,
+        registry=None,
         content=_line,
     ),
     "GET /v1/inmate-files/{reference}/facts": Door(
@@ -382,7 +504,9 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/relative-consents/{fact_id}/withdrawal": _moving(
         "/v1/relative-consents", relative, WELFARE, CUSTODIAN, SECOND, WELFARE
     ),
-    "POST /v1/emergency-access": _proposing(_emergency, CUSTODIAN, SECOND, HEALTH),
+    "POST /v1/emergency-access": replace(
+        _proposing(_emergency, CUSTODIAN, SECOND, HEALTH), in_person=True
+    ),
     "GET /v1/emergency-access": Door(may=ALL, strangers_may=ROLES),
     "POST /v1/emergency-access/{fact_id}/review": _moving(
         "/v1/emergency-access", _emergency, HEALTH, CUSTODIAN, SECOND, health_provider=403
@@ -413,10 +537,32 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/access-log/entries": _for_auditors(),
     "GET /v1/access-log/entries/{entry_id}/explanation": _for_auditors(target=_decision),
     "GET /v1/access-log/exports": _for_auditors(),
-    "GET /v1/policy/matrix": Door(may=ALL, strangers_may=ROLES),
+    "GET /log/tile/entries/{place}": _for_auditors(
+        target=lambda _stage, _party: {"place": FIRST_LEAF}
+    ),
+    # What the log says of a disclosure: to whom it was made.
+    "GET /v1/disclosures/{entry_id}": Door(may=OFFICERS, seers=True, target=_own_disclosure),
+    # Who may receive what is nobody's secret.
+    "GET /v1/policy/matrix": Door(may=ALL | DESK, strangers_may=ROLES | DESK, registry=None),
+    # The registry: the operator's, and of its own agency a registrar's.
+    "GET /v1/agencies": _listing(),
+    "POST /v1/agencies": _registering(_new_agency, OPERATOR),
+    "GET /v1/agencies/{agency}": _entry(_agency, OPERATOR, REGISTRAR),
+    "PATCH /v1/agencies/{agency}": _change(_agency, _contacts),
+    "POST /v1/agencies/{agency}/revocation": _entry(_agency, OPERATOR),
+    "GET /v1/clients": _listing(),
+    "POST /v1/clients": _registering(_new_client, OPERATOR),
+    "GET /v1/clients/{client}": _entry(_client, OPERATOR, REGISTRAR),
+    "PATCH /v1/clients/{client}": _change(_client, _keys),
+    "POST /v1/clients/{client}/revocation": _entry(_client, OPERATOR, REGISTRAR),
+    "GET /v1/officers": _listing(),
+    "POST /v1/officers": _registering(_new_officer, OPERATOR, REGISTRAR),
+    "GET /v1/officers/{agency}/{officer}": _entry(_officer, OPERATOR, REGISTRAR),
+    "PATCH /v1/officers/{agency}/{officer}": _change(_officer, _function),
+    "POST /v1/officers/{agency}/{officer}/end": _entry(_officer, OPERATOR, REGISTRAR),
 }
 
-# Routes that ask for no token, and what they answer to a request with nothing in it.
+# Routes that ask for no token, and what they answer to a request with nothing in its body.
 PUBLIC: Mapping[str, int] = {
     "GET /.well-known/jwks.json": 200,
     "GET /.well-known/oauth-authorization-server": 200,
@@ -424,6 +570,8 @@ PUBLIC: Mapping[str, int] = {
     "GET /health/live": 200,
     "GET /health/ready": 200,
     "GET /log/checkpoint": 200,
+    "GET /log/proof/{entry_id}": 200,
+    "GET /log/tile/{level}/{place}": 200,
     "POST /oauth2/token": 415,
     "POST /oauth2/revoke": 415,
     "POST /oauth2/introspect": 415,

@@ -1,6 +1,8 @@
 """Every route for every role, over HTTP: who may gets its success, who may not learns nothing."""
 
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -8,9 +10,18 @@ import pytest
 
 from app.api.answers import HEADERS
 from app.api.application import make_application
-from tests.api.exchange import Exchange, is_problem, without_date
-from tests.isolation.doors import ALL, DOORS, NO_ID, PUBLIC, ROLES, Door
-from tests.isolation.stage import FILE, NOBODY, Party, Stage, set_up
+from tests.api.exchange import is_problem, without_date
+from tests.isolation.doors import (
+    ALL,
+    DESK,
+    DOORS,
+    FIRST_LEAF,
+    NO_ID,
+    NO_TILE,
+    PUBLIC,
+    Door,
+)
+from tests.isolation.stage import FILE, NOBODY, Party, Stage
 from tests.isolation.views import sees
 from tests.world import World
 
@@ -24,11 +35,9 @@ PROTECTED = {name.decode() for name, _ in HEADERS}
 FAMILY = str(FILE["identity"]["full_name"]["value"]["family"])
 NDJSON = "application/x-ndjson"
 PROBATION = "probation_service"
-
-
-@pytest.fixture(scope="module")
-def stage(exchange: Exchange) -> Stage:
-    return set_up(exchange)
+EVERYBODY = ALL | DESK
+# By whether a door is the registry's.
+OPEN_TO = {True: DESK, False: ALL, None: EVERYBODY}
 
 
 def some(stage: Stage, name: str, labels: Iterable[str]) -> list[str]:
@@ -46,20 +55,23 @@ def behind(name: str, stage: Stage, party: Party) -> dict[str, str]:
 
 def nowhere(target: dict[str, str]) -> dict[str, str]:
     """The path parameters of something that is not."""
-    named = {"reference": NOBODY, "section": target.get("section", "")}
+    named = {"reference": NOBODY, "section": target.get("section", ""), "place": NO_TILE}
     return {parameter: named.get(parameter, NO_ID) for parameter in target}
 
 
-def knock(name: str, stage: Stage, party: Party, target: dict[str, str]) -> httpx.Response:
-    """What this party gets at this door."""
+def knock(
+    name: str, stage: Stage, party: Party, target: dict[str, str], door: Door | None = None
+) -> httpx.Response:
+    """What this party gets at this door, or at another one in its place."""
     method, _, path = name.partition(" ")
-    door = DOORS[name]
+    door = door or DOORS[name]
     options: dict[str, Any] = {"headers": dict(door.headers)}
     if door.content is not None:
         options["json"] = door.content(stage, party)
         if NDJSON in OPERATIONS[name]["requestBody"]["content"]:
             options["headers"]["Content-Type"] = NDJSON
-    answer = party.speaker.call(method, path.format(**target), **options)
+    by = party.in_person(stage) if door.in_person else party
+    answer = by.speaker.call(method, path.format(**target), **options)
     assert set(answer.headers) >= PROTECTED
     # A refusal holds nothing of anybody.
     assert answer.is_success or FAMILY not in answer.text
@@ -71,8 +83,16 @@ def successes(name: str) -> set[int]:
     return {int(status) for status in OPERATIONS[name]["responses"] if status.startswith("2")}
 
 
+def purpose_opens(door: Door, party: Party) -> bool:
+    """Whether what the party calls for is what the door is for."""
+    looks_after_registry = party.label.removeprefix("strange ") in DESK
+    return door.registry is None or door.registry is looks_after_registry
+
+
 def expected(stage: Stage, door: Door, party: Party) -> int | None:
     """The refusal that this party is to get, or None for a success."""
+    if not purpose_opens(door, party):
+        return 403
     if party.label in door.may or (door.seers and sees(stage, party)):
         return None
     if party.label in door.told:
@@ -87,8 +107,8 @@ def test_every_route_of_the_contract_has_a_line_in_the_table() -> None:
     assert secured == set(DOORS), "a route has no line in tests/isolation/doors.py"
     assert set(OPERATIONS) - secured == set(PUBLIC)
     for name, door in DOORS.items():
-        assert door.may <= ALL
-        assert door.strangers_may <= ROLES
+        assert door.may <= OPEN_TO[door.registry]
+        assert door.strangers_may <= OPEN_TO[door.registry]
         assert door.may or door.seers or door.elsewhere, name
 
 
@@ -96,15 +116,27 @@ def test_every_route_of_the_contract_has_a_line_in_the_table() -> None:
 def test_without_a_token_no_door_opens(world: World, name: str) -> None:
     method, _, path = name.partition(" ")
     filled = path.replace("{reference}", "P-1").replace("{section}", "needs")
+    filled = filled.replace("{place}", FIRST_LEAF)
     while "{" in filled:
         filled = f"{filled[: filled.index('{')]}{NO_ID}{filled[filled.index('}') + 1 :]}"
     is_problem(world.raw(method, filled), 401, "unauthenticated")
 
 
+def in_the_log(stage: Stage) -> str:
+    """The entry of a disclosure to the custodian, once a checkpoint covers it."""
+    entry_id = stage.custodian.speaker.get(stage.custodian.reference).headers["disclosure-entry"]
+    deadline = time.monotonic() + 30
+    while stage.exchange.world.raw("GET", f"/log/proof/{entry_id}").status_code == 404:
+        assert time.monotonic() < deadline, "no checkpoint covered the entry"
+        time.sleep(0.02)
+    return entry_id
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_what_is_public_says_nothing_of_anybody(stage: Stage, name: str) -> None:
     method, _, path = name.partition(" ")
-    answer = stage.exchange.world.raw(method, path)
+    there = {"level": "0", "place": FIRST_LEAF, "entry_id": in_the_log(stage)}
+    answer = stage.exchange.world.raw(method, path.format(**there))
     assert answer.status_code == PUBLIC[name]
     assert stage.custodian.id not in answer.text
 
@@ -114,7 +146,7 @@ def test_who_may_gets_in_and_who_may_not_is_told_the_rule_or_nothing(
     stage: Stage, name: str
 ) -> None:
     door = DOORS[name]
-    shut = {one: told for one in ALL if (told := expected(stage, door, stage.party(one)))}
+    shut = {one: told for one in EVERYBODY if (told := expected(stage, door, stage.party(one)))}
     wrong: dict[str, tuple[int, object, str]] = {}
     # What does not open changes nothing, so that all of them may stand before the same.
     common = behind(name, stage, stage.custodian)
@@ -124,12 +156,23 @@ def test_who_may_gets_in_and_who_may_not_is_told_the_rule_or_nothing(
         answer = knock(name, stage, party, own)
         if answer.status_code != told:
             wrong[label] = (answer.status_code, told, answer.text[:200])
-    for label in some(stage, name, ALL - shut.keys()):
+    for label in some(stage, name, EVERYBODY - shut.keys()):
         party = stage.party(label)
         answer = knock(name, stage, party, behind(name, stage, party))
         if answer.status_code not in successes(name):
             wrong[label] = (answer.status_code, successes(name), answer.text[:200])
     assert not wrong
+
+
+@pytest.mark.parametrize("name", [name for name, door in DOORS.items() if door.in_person])
+def test_a_door_for_proven_officers_is_shut_to_one_who_is_only_named(
+    stage: Stage, name: str
+) -> None:
+    named = replace(DOORS[name], in_person=False)
+    for label in sorted(named.may):
+        party = stage.party(label)
+        answer = knock(name, stage, party, behind(name, stage, party), named)
+        is_problem(answer, 403, "forbidden")
 
 
 @pytest.mark.parametrize("name", DOORS)
@@ -144,7 +187,7 @@ def test_to_strangers_somebody_looks_like_nobody(stage: Stage, name: str) -> Non
             assert answer.status_code in successes(name), (role, answer.text)
             continue
         empty = knock(name, stage, party.naming_nobody(), nowhere(there))
-        told = door.told.get(party.label, door.strange)
+        told = door.told.get(party.label, door.strange) if purpose_opens(door, party) else 403
         if without_date(answer) != without_date(empty) or answer.status_code != told:
             wrong[role] = (answer.status_code, empty.status_code, answer.text[:200])
     assert not wrong

@@ -2,21 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from app.access_log.receipt import from_header, open_receipt
 from app.administration import designations
 from app.administration.fact_rules import TRANSFER_TEST
 from app.files.catalogue import FIELDS, SECTIONS
 from app.files.vocabulary import DataClass
+from app.main import log_verifier
 from app.policy.roles import CONSENT_ROLES, FACT_ROLES, ROLE_PURPOSES
 from tests.api.exchange import Exchange, sections_of, without_convictions, without_date
 from tests.isolation import doors, oracle
 from tests.isolation.doors import CHILD, COURT, DESIGNATED, GATEWAY, HEALTH, VICTIM, WELFARE
-from tests.isolation.stage import NOBODY, Party, Stage, set_up
+from tests.isolation.stage import NOBODY, Party, Stage
 from tests.isolation.views import letters, letters_of
+from tests.world import ring
 
 # What the person can consent to.
 OWN = tuple(
@@ -28,11 +32,6 @@ CONTACT = "custody.emergency_contact"
 PROBATION = "probation_service"
 READERS = (PROBATION, COURT, WELFARE, "police_local")
 NOTHING = dict.fromkeys(FIELDS, "-")
-
-
-@pytest.fixture(scope="module")
-def stage(exchange: Exchange) -> Stage:
-    return set_up(exchange)
 
 
 def seen(party: Party) -> dict[str, str]:
@@ -90,7 +89,8 @@ def _stated(
     def given(stage: Stage, party: Party) -> Callable[[], object]:
         by = stage.party(author)
         favoured = {name: party.id if value is PARTY else value for name, value in content.items()}
-        made = by.post(path, {"reference": by.reference, **favoured})["fact_id"]
+        stating = by.in_person(stage) if doors.DOORS[f"POST {path}"].in_person else by
+        made = stating.post(path, {"reference": by.reference, **favoured})["fact_id"]
         if confirmed_by:
             stage.party(confirmed_by).post(f"{path}/{made}/confirmation")
         return lambda: by.post(f"{path}/{made}/{end}")
@@ -163,7 +163,8 @@ GRANTS = {
             {
                 "agency": PARTY,
                 "fields": ["identity.full_name", "health.self_harm_alert"],
-                "reason": "A reason.",
+                "reason": "danger_to_life",
+                "narrative": "Was found on the floor and does not answer.",
             },
         ),
     ),
@@ -229,6 +230,7 @@ def test_a_head_is_a_read_without_its_body_and_on_record_like_it(
         get, head = (party.speaker.call(method, path) for method in ("GET", "HEAD"))
         assert head.content == b""
         assert _told(head) == _told(get)
+        assert _promised(head, exchange) == _promised(get, exchange)
         read, headed = exchange.entries(agency_id=party.id)[-2:]
         assert headed.sections.keys() == read.sections.keys()
         for name in ("subject", "fields", "payload", "grounds"):
@@ -239,9 +241,20 @@ def test_a_head_is_a_read_without_its_body_and_on_record_like_it(
 
 
 def _told(answer: httpx.Response) -> tuple[int, list[tuple[str, str]]]:
-    its_own = {"date", "disclosure-entry"}
-    told = [(name, value) for name, value in answer.headers.items() if name not in its_own]
+    its_own = {"date", "disclosure-entry", "disclosure-receipt"}
+    told = [(name, "" if name in its_own else value) for name, value in answer.headers.items()]
     return answer.status_code, told
+
+
+def _promised(answer: httpx.Response, exchange: Exchange) -> tuple[bytes, datetime] | None:
+    """What the receipt of an answer says, but for the entry, which is the answer's own."""
+    if "disclosure-receipt" not in answer.headers:
+        return None
+    world = exchange.world
+    log = log_verifier(world.settings, ring(world))
+    receipt = open_receipt(from_header(answer.headers["disclosure-receipt"]), [log])
+    assert receipt.entry_id == answer.headers["disclosure-entry"]
+    return receipt.body_sha256, receipt.expected_by
 
 
 def written(reference: str) -> dict[str, tuple[str, bool]]:

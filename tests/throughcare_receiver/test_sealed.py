@@ -13,7 +13,12 @@ from jwcrypto.jwe import JWE  # type: ignore[import-untyped] # it ships no types
 from jwcrypto.jwk import JWK  # type: ignore[import-untyped] # it ships no types
 
 from throughcare_receiver.encoding import decode_base64url, encode_base64url
-from throughcare_receiver.errors import EnvelopeRefused, NotificationRefused, NotOpened
+from throughcare_receiver.errors import (
+    EnvelopeRefused,
+    NotificationRefused,
+    NotOpened,
+    UnknownRecipientKey,
+)
 from throughcare_receiver.keys import DecryptionKey
 from throughcare_receiver.sealed import MAX_SEALED_LENGTH, unseal
 
@@ -119,6 +124,16 @@ def test_a_message_altered_in_any_segment_is_refused(decryption_key: DecryptionK
         changed = ("A" if segment[0] != "A" else "B") + segment[1:]
         with pytest.raises(NotificationRefused):
             opened(".".join([*segments[:place], changed, *segments[place + 1 :]]), decryption_key)
+
+
+def test_a_message_to_another_recipient_is_refused_whatever_key_it_names(
+    decryption_key: DecryptionKey,
+) -> None:
+    other = DecryptionKey.generate(bits=2048)
+    with pytest.raises(UnknownRecipientKey, match="another key"):
+        opened(_forge(other, _header(other)), decryption_key)
+    with pytest.raises(NotOpened, match="does not open"):
+        opened(_forge(other, _header(decryption_key)), decryption_key)
 
 
 def test_a_cut_nonce_or_tag_is_refused(decryption_key: DecryptionKey) -> None:
