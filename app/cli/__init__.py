@@ -14,6 +14,7 @@ from app.cli import (
     policy,
     registry,
     retention,
+    subscription,
 )
 from app.cli.output import errors
 from app.crypto.errors import CryptoError
@@ -34,6 +35,7 @@ demonstrate.add_to(cli)
 cli.add_typer(registry.agency, name="agency")
 cli.add_typer(registry.client, name="client")
 cli.add_typer(registry.officer, name="officer")
+cli.add_typer(subscription.subscription, name="subscription")
 cli.add_typer(keys.keys, name="keys")
 activation.add_to(policy.policy)
 cli.add_typer(policy.policy, name="policy")

@@ -13,6 +13,7 @@ import typer
 from rich.progress import Progress
 
 from app.cli.call import call
+from app.cli.inbox import inbox
 from app.cli.output import Json, errors, screen
 from app.imports.mapping import Mapping
 from app.imports.outcomes import ROWS_REFUSED, Converted, RowError
@@ -40,6 +41,7 @@ def add_to(cli: typer.Typer) -> None:
     cli.command("import")(import_file)
     cli.command()(call)
     cli.command()(receive)
+    cli.command()(inbox)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from app.house import House
 from app.outbox import receipts, subscriptions
 from app.outbox.events import is_concerned
 from app.problems import Unauthenticated
+from app.releases.events import EVENTS
 
 # The event that says that somebody has left, and the section that tells of a release.
 RELEASED = "released"
@@ -60,6 +61,7 @@ def decide_anew(
 ) -> Fresh:
     """Decide about one delivery as things are now. Raises Withdrawn, DecisionFailed."""
     caller = _recipient(connection, subscription)
+    _require_newest(connection, delivery, event)
     decided = decide_file(connection, house, caller, delivery.person_id, at=at)
     projection = _of_event(decided.projection, event.notice["sections"])
     concerned = _concerned(connection, delivery, event)
@@ -91,6 +93,13 @@ def _recipient(connection: Connection, subscription: Row[Any]) -> Caller:
         return identify(connection, grant)
     except Unauthenticated as error:
         raise Withdrawn("recipient-not-active") from error
+
+
+def _require_newest(connection: Connection, delivery: Row[Any], event: Row[Any]) -> None:
+    """No newer date waits behind it. One that may have arrived is not taken out of the order."""
+    newer = EVENTS[event.event_type].superseded_by
+    if receipts.is_superseded(connection, delivery, by=newer):
+        raise Withdrawn("superseded")
 
 
 def _encryption_key(subscription: Row[Any]) -> EncryptionKey:

@@ -5,15 +5,16 @@ arrived nobody knows, and whoever may hold a date must hear that it changed. Wha
 an earlier release, cancelled or long over, says nothing about the next one.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 
 from app.database import table_of
-from app.outbox.tables import Delivery, Event
+from app.outbox.deliveries import DELIVERY, QUEUED
+from app.outbox.tables import Event
 
-DELIVERY = table_of(Delivery)
 EVENT = table_of(Event)
 
 # With one of these a release is over: who is told after it is told of another one.
@@ -49,6 +50,24 @@ def of_event(connection: Connection, event: Row[Any], *, subscription_id: str) -
         .order_by(DELIVERY.c.sequence)
     )
     return list(connection.scalars(query))
+
+
+def is_superseded(connection: Connection, delivery: Row[Any], *, by: Collection[str]) -> bool:
+    """Whether newer news of one of these types waits behind a delivery that nobody has seen."""
+    if delivery.sequence is not None or not by:
+        return False
+    newer = (
+        select(DELIVERY.c.jti)
+        .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
+        .where(
+            DELIVERY.c.subscription_id == delivery.subscription_id,
+            DELIVERY.c.person_id == delivery.person_id,
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.created_at > delivery.created_at,
+            EVENT.c.event_type.in_(by),
+        )
+    )
+    return connection.scalar(newer.limit(1)) is not None
 
 
 def _closed(*, before: datetime | None) -> ColumnElement[bool]:

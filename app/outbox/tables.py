@@ -10,7 +10,10 @@ from app.database import Instant
 
 
 class Subscription(SQLModel, table=True):
-    """An endpoint of an agency that wants release notifications, and the key they are sealed to."""
+    """What a client of an agency is told of, the key it is sealed to, and where it is pushed to.
+
+    One without an endpoint is polled.
+    """
 
     __tablename__ = "subscription"
     subscription_id: str = Field(primary_key=True)
@@ -20,15 +23,30 @@ class Subscription(SQLModel, table=True):
     officer_id: str
     purpose: str
     legal_basis: str
-    endpoint: str
+    endpoint: str | None
     encryption_jwk: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    # What takes the place of these once it is proven; until then the old ones go on.
+    next_endpoint: str | None = None
+    next_jwk: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     status: str
-    # The handshake before the first notification: how often tried, when next.
+    # The handshake: whether one is open, which one it is, how often tried, when next.
+    proven: bool
+    challenge: int
     handshakes: int
     next_handshake_at: datetime = Field(sa_type=Instant)
     last_sequence: int
     created_at: datetime = Field(sa_type=Instant)
     verified_at: datetime | None = Field(default=None, sa_type=Instant)
+    # Nothing is pushed as its owner wishes it.
+    paused: bool
+    # How many attempts in a row failed, until when the endpoint rests for it, and why.
+    failures: int
+    rests_until: datetime | None = Field(default=None, sa_type=Instant)
+    problem: str | None = None
+    # It said that it is gone: nothing is pushed before it is proven anew.
+    disabled_at: datetime | None = Field(default=None, sa_type=Instant)
+    # When it last heard the newest number from us.
+    heartbeat_at: datetime = Field(sa_type=Instant)
 
 
 class Milestone(SQLModel, table=True):
@@ -72,7 +90,7 @@ class Delivery(SQLModel, table=True):
     attempts: int
     next_attempt_at: datetime = Field(sa_type=Instant, index=True)
     lease: str | None = None
-    lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    lease_until: datetime | None = Field(default=None, sa_type=Instant, index=True)
     sequence: int | None = None
     sent_at: datetime | None = Field(default=None, sa_type=Instant)
     # Days between the delivery and the planned release: the lead time that the agency had.
@@ -80,14 +98,17 @@ class Delivery(SQLModel, table=True):
     acknowledgement: str | None = None
     acknowledged_at: datetime | None = Field(default=None, sa_type=Instant)
     reason: str | None = None
+    # When it was last asked for again: how long it is tried counts from there.
+    replayed_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Attempt(SQLModel, table=True):
-    """One try to deliver, kept for the subscriber to see."""
+    """One try to deliver, or one time it was polled, kept for the subscriber to see."""
 
     __tablename__ = "delivery_attempt"
     jti: str = Field(primary_key=True, foreign_key="delivery.jti")
     number: int = Field(primary_key=True)
+    channel: str
     started_at: datetime = Field(sa_type=Instant)
     status_code: int | None = None
     milliseconds: int

@@ -26,6 +26,8 @@ EVENT_TOKEN_TYP = "secevent+jwt"  # noqa: S105 - the media type of RFC 8417, no 
 EVENT_PREFIX = "urn:throughcare:event:"
 VERIFICATION = "verification"
 """The event that proves an endpoint; it is about no person."""
+HEARTBEAT = "heartbeat"
+"""The event that says that the service is there, and its last number; it is about no person."""
 
 CLOCK_SECONDS = 300
 """How far this machine's clock may lag. A notice does not expire, so nothing is gained by
@@ -131,9 +133,11 @@ def _verified_claims(
 
 def _notification(claims: Mapping[str, Any]) -> Notification:
     event_type, event = _only_event(claims["events"])
-    about_person = event_type != VERIFICATION
+    about_person = event_type not in (VERIFICATION, HEARTBEAT)
     if not about_person:
-        _check_verification(claims, event)
+        _check_about_nobody(claims)
+    if event_type == VERIFICATION:
+        _check_verification(event)
     return Notification(
         jti=_name(claims["jti"], "jti"),
         txn=claims["txn"],
@@ -156,9 +160,12 @@ def _only_event(events: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return match.group(1), event
 
 
-def _check_verification(claims: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+def _check_about_nobody(claims: Mapping[str, Any]) -> None:
     if "sub_id" in claims or "seq" in claims:
-        raise _malformed("a verification is about no person and has no sequence")
+        raise _malformed("it is about no person and has no sequence")
+
+
+def _check_verification(event: Mapping[str, Any]) -> None:
     for member in ("subscription_id", "nonce"):
         _name(event.get(member), member)
 

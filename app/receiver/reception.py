@@ -7,7 +7,7 @@ from app.crypto.sealing_keys import DecryptionKey
 from app.crypto.signing_keys import KeySet
 from app.receiver.clock import Clock
 from app.receiver.errors import UnknownSenderKey
-from app.receiver.notification import Notification, open_notification
+from app.receiver.notification import HEARTBEAT, Notification, open_notification
 from app.receiver.sender_keys import SenderKeys
 from app.receiver.store import NotificationStore
 
@@ -35,20 +35,22 @@ class Reception:
     clock: Clock
 
     def take(self, sealed: str) -> bool:
-        """Receive a sealed notification; False when it was received before.
+        """Receive a sealed notification; False when there is nothing new to keep.
 
         Raises:
             NotificationRefused: it is not one for us.
             ServiceError: the sender's keys are not to be had, so it cannot be judged now.
             sqlite3.Error: it could not be stored.
         """
-        notification = self._open(sealed)
+        notification = self.open(sealed)
+        if notification.event_type == HEARTBEAT:
+            return False
         is_new = self.store.add(notification, at=self.clock())
         if is_new:
             self.on_stored()
         return is_new
 
-    def _open(self, sealed: str) -> Notification:
+    def open(self, sealed: str) -> Notification:
         """Open and verify, the second time with newer keys where the first lacked one."""
         keys = self.sender_keys.current()
         try:

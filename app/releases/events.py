@@ -28,6 +28,8 @@ class EventType:
     `hastened_hours` holds instead when the release is near and was moved earlier.
     `announces_release` marks news that grows urgent as the release comes near.
     `only_those_told` keeps an event from roles that never heard of this release.
+    `superseded_by` are the types whose news makes one that still waits pointless: each of them
+    goes to whoever was told before, so that nobody keeps an old date. Of most types each counts.
     """
 
     name: str
@@ -38,6 +40,7 @@ class EventType:
     priority: Priority = Priority.ROUTINE
     announces_release: bool = False
     only_those_told: bool = False
+    superseded_by: frozenset[str] = frozenset()
 
 
 _ROWS = (
@@ -71,6 +74,7 @@ _ROWS = (
         hastened_hours=4,
         announces_release=True,
         only_those_told=True,
+        superseded_by=frozenset({"release_date_changed", "release_cancelled"}),
     ),
     EventType(
         name="release_planned",

@@ -1,0 +1,71 @@
+"""`throughcare inbox`: an agency polls what waits for it, instead of hosting an endpoint."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.output import Json, screen
+from app.receiver.client import AgencyClient
+from app.receiver.clock import utc_now
+from app.receiver.configuration import AgencyConfiguration
+from app.receiver.inbox import Inbox
+from app.receiver.notification import VERIFICATION, Notification
+from app.receiver.reception import Reception
+from app.receiver.sender_keys import SenderKeys
+from app.receiver.statements import Acknowledgement
+from app.receiver.store import NotificationStore
+
+
+def inbox(
+    *,
+    configuration: Annotated[
+        Path, typer.Option("--as", help="Configuration of the agency's client (agency.toml).")
+    ],
+    subscription: Annotated[
+        str | None,
+        typer.Option(help="One that is pushed to, whose endpoint was down; else our polled one."),
+    ] = None,
+    answer: Annotated[
+        Acknowledgement, typer.Option(help="How notifications are acknowledged.")
+    ] = Acknowledgement.ACCEPTED,
+    as_json: Json = False,
+) -> None:
+    """Poll: verify, open, store, print and acknowledge what waits. The first time, subscribe."""
+    agency = AgencyConfiguration.from_file(configuration)
+    key = agency.load_decryption_key()
+    with NotificationStore.open(agency.store) as store, AgencyClient(agency) as client:
+        reception = Reception(
+            issuer=agency.issuer,
+            client_id=agency.client_id,
+            decryption_key=key,
+            sender_keys=SenderKeys(client.sender_keys),
+            store=store,
+            on_stored=lambda: None,
+            clock=utc_now,
+        )
+        reader = Inbox(
+            client=client, open=reception.open, store=store, answer=answer, clock=utc_now
+        )
+        polled = subscription or reader.subscription(key.encryption_key)
+        for notification in reader.collect(polled):
+            if notification.event_type != VERIFICATION:
+                _show(notification, as_json=as_json)
+
+
+def _show(notification: Notification, *, as_json: bool) -> None:
+    shown: dict[str, Any] = {
+        "jti": notification.jti,
+        "issued_at": notification.issued_at.isoformat(),
+        "event": notification.event_type,
+        "reference": notification.reference,
+        "content": notification.event,
+    }
+    if as_json:
+        print(json.dumps(shown, ensure_ascii=False))  # noqa: T201 - the result, a line for each
+        return
+    screen.print(
+        f"{shown['issued_at']} {notification.event_type} {notification.reference}", markup=False
+    )
+    screen.print(f"  {json.dumps(notification.event, ensure_ascii=False)}", markup=False)

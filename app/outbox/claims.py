@@ -1,0 +1,206 @@
+"""Claims: which deliveries are taken now, by a dispatcher or by whoever polls.
+
+Order is kept within (subscription, person) and nowhere else: a delivery waits while an
+older one of the same pair is unfinished. A lease that ran out is simply claimed again, so
+there is no state that only an operator could clear. No subscription gets more than its share.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from app.outbox.deliveries import DEAD, DELIVERY, QUEUED
+from app.outbox.endpoints import PATIENCE, can_be_sent_to, is_sent_to
+from app.outbox.subscriptions import ENDED, SUBSCRIPTION
+
+# Of one subscription in anybody's hands at a time: what one endpoint gets at once.
+SHARE = 16
+# How the leases of whoever polls begin.
+INBOX = "inbox."
+# Why a delivery that could only be polled was given up.
+NOBODY_CAME = "nobody came for it"
+
+
+def claim(
+    connection: Connection,
+    *,
+    lease: str,
+    at: datetime,
+    until: datetime,
+    limit: int,
+    share: int = SHARE,
+) -> list[Row[Any]]:
+    """Take up to `limit` deliveries that are due; nobody else gets them before `until`.
+
+    Of one subscription no more than `share` are in anybody's hands at a time, and one alone
+    where its endpoint has failed so often that this is a probe.
+    """
+    in_hand = _in_hand(connection, at=at)
+    full: set[str] = set()
+    taken: list[str] = []
+    while len(taken) < limit:
+        wanted = limit - len(taken)
+        found = list(connection.execute(_due(at, besides=full).limit(wanted)))
+        some: list[str] = [row.jti for row in found if _has_room(row, in_hand, full, share=share)]
+        _lease(connection, some, lease=lease, until=until)
+        taken += some
+        if len(found) < wanted or len(some) == wanted:
+            break
+    return _by_age(connection, taken)
+
+
+def claim_for_inbox(
+    connection: Connection,
+    subscription: Row[Any],
+    *,
+    lease: str,
+    at: datetime,
+    until: datetime,
+    limit: int,
+) -> tuple[list[Row[Any]], bool]:
+    """Take up to `limit` deliveries for whoever polls; and whether there are more.
+
+    `lease` begins with INBOX. One that was polled and not confirmed is taken again, and what
+    was given up on is taken, too.
+    """
+    query = _pollable(subscription, at).limit(limit + 1)
+    found: list[str] = list(
+        connection.scalars(query.with_for_update(skip_locked=True, of=DELIVERY))
+    )
+    _lease(connection, found[:limit], lease=lease, until=until, status=QUEUED)
+    return _by_age(connection, found[:limit]), len(found) > limit
+
+
+def is_waiting_in_inbox(connection: Connection, subscription: Row[Any], *, at: datetime) -> bool:
+    """Whether there is something to poll."""
+    return connection.scalar(_pollable(subscription, at).limit(1)) is not None
+
+
+def expire(connection: Connection, *, before: datetime, at: datetime, limit: int) -> int:
+    """Give up on what can only be polled and nobody came for; how many."""
+    stale = (
+        select(DELIVERY.c.jti)
+        .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
+        .where(
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.created_at < before,
+            or_(DELIVERY.c.replayed_at.is_(None), DELIVERY.c.replayed_at < before),
+            _free(at),
+            SUBSCRIPTION.c.status != ENDED,
+            ~can_be_sent_to(at),
+        )
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=DELIVERY)
+    )
+    jtis = list(connection.scalars(stale))
+    connection.execute(
+        update(DELIVERY).where(DELIVERY.c.jti.in_(jtis)).values(status=DEAD, reason=NOBODY_CAME)
+    )
+    return len(jtis)
+
+
+def _due(at: datetime, *, besides: Collection[str]) -> Select[tuple[str, str, int]]:
+    """What may be pushed now, the longest waiting first; none of these subscriptions.
+
+    What was ended is claimed as well: to be cancelled.
+    """
+    pushed = or_(can_be_sent_to(at), SUBSCRIPTION.c.status == ENDED)
+    return (
+        select(DELIVERY.c.jti, DELIVERY.c.subscription_id, SUBSCRIPTION.c.failures)
+        .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
+        .where(
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.next_attempt_at <= at,
+            DELIVERY.c.subscription_id.not_in(besides),
+            pushed,
+            _free(at),
+            ~_blocked(),
+        )
+        .order_by(DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
+        .with_for_update(skip_locked=True, of=DELIVERY)
+    )
+
+
+def _pollable(subscription: Row[Any], at: datetime) -> Select[tuple[str]]:
+    """What can be polled now, oldest first: all of it, or what could not be pushed."""
+    not_pushed = or_(DELIVERY.c.attempts > 0, DELIVERY.c.status == DEAD)
+    reason = () if not is_sent_to(subscription, at=at) else (not_pushed,)
+    return (
+        select(DELIVERY.c.jti)
+        .where(
+            DELIVERY.c.subscription_id == subscription.subscription_id,
+            DELIVERY.c.status.in_((QUEUED, DEAD)),
+            or_(_free(at), DELIVERY.c.lease.startswith(INBOX)),
+            ~_blocked(),
+            *reason,
+        )
+        .order_by(DELIVERY.c.created_at, DELIVERY.c.jti)
+    )
+
+
+def _blocked() -> ColumnElement[bool]:
+    """Whether an older delivery of the same subscription and person is unfinished."""
+    older = DELIVERY.alias("older")
+    return exists().where(
+        older.c.subscription_id == DELIVERY.c.subscription_id,
+        older.c.person_id == DELIVERY.c.person_id,
+        older.c.status == QUEUED,
+        or_(
+            older.c.created_at < DELIVERY.c.created_at,
+            and_(older.c.created_at == DELIVERY.c.created_at, older.c.jti < DELIVERY.c.jti),
+        ),
+    )
+
+
+def _free(at: datetime) -> ColumnElement[bool]:
+    """In nobody's hands."""
+    return or_(DELIVERY.c.lease_until.is_(None), DELIVERY.c.lease_until < at)
+
+
+def _in_hand(connection: Connection, *, at: datetime) -> Counter[str]:
+    """How many deliveries of each subscription somebody holds now."""
+    query = (
+        select(DELIVERY.c.subscription_id, func.count())
+        .where(DELIVERY.c.status == QUEUED, DELIVERY.c.lease_until >= at)
+        .group_by(DELIVERY.c.subscription_id)
+    )
+    return Counter({row[0]: row[1] for row in connection.execute(query)})
+
+
+def _has_room(row: Row[Any], in_hand: Counter[str], full: set[str], *, share: int) -> bool:
+    """Whether one more of this subscription may be taken; it is counted if so."""
+    most = 1 if row.failures >= PATIENCE else share
+    if in_hand[row.subscription_id] >= most:
+        full.add(row.subscription_id)
+        return False
+    in_hand[row.subscription_id] += 1
+    return True
+
+
+def _lease(
+    connection: Connection, jtis: list[str], *, lease: str, until: datetime, **values: object
+) -> None:
+    connection.execute(
+        update(DELIVERY)
+        .where(DELIVERY.c.jti.in_(jtis))
+        .values(lease=lease, lease_until=until, **values)
+    )
+
+
+def _by_age(connection: Connection, jtis: list[str]) -> list[Row[Any]]:
+    query = select(DELIVERY).where(DELIVERY.c.jti.in_(jtis))
+    return list(connection.execute(query.order_by(DELIVERY.c.created_at, DELIVERY.c.jti)))

@@ -1,0 +1,123 @@
+"""The inbox of an agency that hosts no endpoint, or whose endpoint was down: polled by itself.
+
+The shape is that of RFC 8936. What came is confirmed only once it is in the store, so that
+nothing is lost between the two; what cannot be read is refused with its error code.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.crypto.sealing_keys import EncryptionKey
+from app.receiver.client import AgencyClient
+from app.receiver.clock import Clock
+from app.receiver.errors import NotificationRefused, ServiceRefused, UnexpectedAnswer
+from app.receiver.notification import HEARTBEAT, VERIFICATION, Notification
+from app.receiver.statements import Acknowledgement
+from app.receiver.store import GIVEN_UP, TAKEN, NotificationStore
+
+ADDRESS: Final = "inbox"
+"""What stands for the endpoint of a subscription that is polled, in the store."""
+
+MOST: Final = 50
+"""Notifications in one poll."""
+
+_GONE: Final = 410
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """What is needed to poll.
+
+    Attributes:
+        client: to the service.
+        open: opens and verifies a sealed message; raises NotificationRefused.
+        store: where notifications go.
+        answer: what is said to each of them.
+        clock: the present time.
+    """
+
+    client: AgencyClient
+    open: Callable[[str], Notification]
+    store: NotificationStore
+    answer: Acknowledgement
+    clock: Clock
+    _read: list[str] = field(default_factory=list)
+    _refused: dict[str, str] = field(default_factory=dict)
+
+    def subscription(self, key: EncryptionKey) -> str:
+        """The id of our subscription that is polled; the service is asked for one if needed."""
+        known = self.store.subscription(endpoint=ADDRESS, encryption_kid=key.kid)
+        if known is not None:
+            return known
+        body = {"delivery": "poll", "encryption_jwk": key.public_jwk()}
+        made = self.client.request("POST", "/v1/subscriptions", json=body).json()
+        subscription_id = made.get("subscription_id")
+        if not isinstance(subscription_id, str):
+            raise UnexpectedAnswer("the service gave no subscription")
+        self.store.remember_subscription(subscription_id, endpoint=ADDRESS, encryption_kid=key.kid)
+        return subscription_id
+
+    def collect(self, subscription_id: str) -> Iterator[Notification]:
+        """Everything that waits, each once it is in the store; confirmed at the end.
+
+        Raises:
+            ServiceError: the service cannot be asked; what was not confirmed comes again.
+        """
+        while True:
+            sets, more = self._poll(subscription_id, MOST)
+            verified = False
+            for jti, sealed in sets.items():
+                notification = self._take(jti, sealed)
+                if notification is not None:
+                    verified = verified or notification.event_type == VERIFICATION
+                    yield notification
+            # With a handshake just done there may be something to tell.
+            if not more and not verified:
+                break
+        if self._read or self._refused:
+            self._poll(subscription_id, 0)
+
+    def _poll(self, subscription_id: str, most: int) -> tuple[Mapping[str, str], bool]:
+        body: dict[str, Any] = {
+            "subscription_id": subscription_id,
+            "maxEvents": most,
+            "returnImmediately": True,
+            "ack": list(self._read),
+            "setErrs": {jti: {"err": code} for jti, code in self._refused.items()},
+        }
+        answer = self.client.request("POST", "/v1/inbox/poll", json=body).json()
+        self._read.clear()
+        self._refused.clear()
+        sets, more = answer.get("sets"), answer.get("moreAvailable")
+        if not isinstance(sets, dict) or not all(isinstance(one, str) for one in sets.values()):
+            raise UnexpectedAnswer("the service gave no notifications")
+        return sets, more is True
+
+    def _take(self, jti: str, sealed: str) -> Notification | None:
+        """Open, store and answer one message; None where it cannot be read or is no news."""
+        try:
+            notification = self.open(sealed)
+        except NotificationRefused as refused:
+            self._refused[jti] = refused.code
+            return None
+        if notification.event_type == HEARTBEAT:
+            return None
+        is_new = self.store.add(notification, at=self.clock())
+        self._answer(notification)
+        self._read.append(jti)
+        return notification if is_new else None
+
+    def _answer(self, notification: Notification) -> None:
+        state = TAKEN
+        try:
+            if notification.event_type == VERIFICATION:
+                event = notification.event
+                self.client.verify_subscription(event["subscription_id"], event["nonce"])
+            else:
+                self.client.acknowledge(notification.jti, self.answer)
+        except ServiceRefused as refusal:
+            if refusal.status != _GONE:
+                raise
+            state = GIVEN_UP
+        self.store.mark_answered(notification.jti, state=state, at=self.clock())
