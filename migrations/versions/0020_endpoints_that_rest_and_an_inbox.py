@@ -17,61 +17,78 @@ SUBSCRIPTION = sa.table(
     sa.column("status", sa.String()),
     sa.column("proven", sa.Boolean()),
     sa.column("endpoint", sa.String()),
+    sa.column("kept", sa.String()),
     sa.column("created_at", sa.BigInteger()),
     sa.column("heartbeat_at", sa.BigInteger()),
 )
+INDEXES = {
+    "ix_delivery_due": ["status", "next_attempt_at", "jti"],
+    "ix_delivery_order": ["subscription_id", "person_id", "created_at"],
+    "ix_delivery_lease_until": ["lease_until"],
+}
+# Indexes of one column that these take the place of.
+REPLACED = ("subscription_id", "status", "next_attempt_at")
+
+
+# What each subscription that stands begins with.
+BEGINNINGS = {
+    "proven": (sa.Boolean(), sa.false()),
+    "challenge": (sa.Integer(), "0"),
+    "paused": (sa.Boolean(), sa.false()),
+    "failures": (sa.Integer(), "0"),
+    "heartbeat_at": (sa.BigInteger(), "0"),
+}
+NOTHING_YET = {
+    "next_endpoint": sa.String(),
+    "next_jwk": sa.JSON(),
+    "rests_until": sa.BigInteger(),
+    "problem": sa.String(),
+    "disabled_at": sa.BigInteger(),
+}
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("subscription") as subscription:
-        subscription.alter_column("endpoint", existing_type=sa.String(), nullable=True)
-        subscription.add_column(sa.Column("next_endpoint", sa.String(), nullable=True))
-        subscription.add_column(sa.Column("next_jwk", sa.JSON(), nullable=True))
-        subscription.add_column(_filled("proven", sa.Boolean(), sa.false()))
-        subscription.add_column(_filled("challenge", sa.Integer(), "0"))
-        subscription.add_column(_filled("paused", sa.Boolean(), sa.false()))
-        subscription.add_column(_filled("failures", sa.Integer(), "0"))
-        subscription.add_column(sa.Column("rests_until", sa.BigInteger(), nullable=True))
-        subscription.add_column(sa.Column("problem", sa.String(), nullable=True))
-        subscription.add_column(sa.Column("disabled_at", sa.BigInteger(), nullable=True))
-        subscription.add_column(_filled("heartbeat_at", sa.BigInteger(), "0"))
+    _remake_endpoint(sa.Column("kept", sa.String(), nullable=True), of_none=None)
+    for name, (kind, beginning) in BEGINNINGS.items():
+        column = sa.Column(name, kind, nullable=False, server_default=beginning)
+        op.add_column("subscription", column)
+    for name, kind in NOTHING_YET.items():
+        op.add_column("subscription", sa.Column(name, kind, nullable=True))
     op.execute(
         sa.update(SUBSCRIPTION).values(
-            proven=SUBSCRIPTION.c.status != "pending",
-            heartbeat_at=SUBSCRIPTION.c.created_at,
+            proven=SUBSCRIPTION.c.status != "pending", heartbeat_at=SUBSCRIPTION.c.created_at
         )
     )
     op.add_column("delivery", sa.Column("replayed_at", sa.BigInteger(), nullable=True))
-    op.create_index("ix_delivery_lease_until", "delivery", ["lease_until"])
-    op.add_column("delivery_attempt", _filled("channel", sa.String(), "push"))
-    _drop_defaults()
+    for column in REPLACED:
+        op.drop_index(f"ix_delivery_{column}", table_name="delivery")
+    for name, columns in INDEXES.items():
+        op.create_index(name, "delivery", columns)
+    pushed = sa.Column("channel", sa.String(), nullable=False, server_default="push")
+    op.add_column("delivery_attempt", pushed)
 
 
-def _filled(name: str, kind: sa.types.TypeEngine, default: object) -> sa.Column:
-    """A column that rows have a value of from the start."""
-    return sa.Column(name, kind, nullable=False, server_default=default)
+def _remake_endpoint(kept: sa.Column, *, of_none: str | None) -> None:
+    """Have the endpoint be another kind of column, in place.
 
-
-def _drop_defaults() -> None:
-    """A value is given by whoever writes a row, and never guessed."""
-    with op.batch_alter_table("subscription") as subscription:
-        for name in ("proven", "challenge", "paused", "failures", "heartbeat_at"):
-            subscription.alter_column(name, server_default=None)
-    with op.batch_alter_table("delivery_attempt") as attempt:
-        attempt.alter_column("channel", server_default=None)
+    SQLite would change it by making the table anew, which rows that refer to it forbid.
+    """
+    op.add_column("subscription", kept)
+    values = sa.func.coalesce(SUBSCRIPTION.c.endpoint, of_none)
+    op.execute(sa.update(SUBSCRIPTION).values(kept=values))
+    op.drop_column("subscription", "endpoint")
+    op.execute("ALTER TABLE subscription RENAME COLUMN kept TO endpoint")
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("delivery_attempt") as attempt:
-        attempt.drop_column("channel")
-    op.drop_index("ix_delivery_lease_until", table_name="delivery")
+    op.drop_column("delivery_attempt", "channel")
+    for name in INDEXES:
+        op.drop_index(name, table_name="delivery")
+    for column in REPLACED:
+        op.create_index(f"ix_delivery_{column}", "delivery", [column])
     op.drop_column("delivery", "replayed_at")
-    # What is polled has no endpoint; the older version would take an empty one for odd, and wait.
-    op.execute(sa.update(SUBSCRIPTION).where(SUBSCRIPTION.c.endpoint.is_(None)).values(endpoint=""))
-    with op.batch_alter_table("subscription") as subscription:
-        for name in (
-            "heartbeat_at", "disabled_at", "problem", "rests_until", "failures", "paused",
-            "challenge", "proven", "next_jwk", "next_endpoint",
-        ):  # fmt: skip
-            subscription.drop_column(name)
-        subscription.alter_column("endpoint", existing_type=sa.String(), nullable=False)
+    for name in (*NOTHING_YET, *BEGINNINGS):
+        op.drop_column("subscription", name)
+    # What is polled has no endpoint: the older version tries an empty one, and waits.
+    empty = sa.Column("kept", sa.String(), nullable=False, server_default="")
+    _remake_endpoint(empty, of_none="")

@@ -16,7 +16,7 @@ from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.deliver import conclude, prepare
 from app.notifications.dispatcher import LEASE
-from app.notifications.transport import Sent
+from app.notifications.transport import Sent, send
 from app.outbox import claims, deliveries
 from app.outbox.deliveries import ATTEMPT, Try
 from app.outbox.planning import tell_due
@@ -376,6 +376,47 @@ def test_what_a_killed_dispatcher_had_claimed_is_sent_when_the_lease_ran_out(
     assert probation.notices() == []
     town.advance(seconds=1)
     assert statuses(town, probation) == ["sent"]
+
+
+def test_what_was_on_record_and_never_sent_is_sent_once_under_the_same_name(
+    town: Town, prison: Prison
+) -> None:
+    """Killed between the commit of the intent and the sending."""
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    house, at = town.world.service.house, town.world.clock()
+    claimed = claim(town, probation, lease="killed")
+    assert town.work(lambda c: prepare(c, house, claimed, at=at, until=at + LEASE))
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    [notice] = probation.notices()
+    assert (notice.jti, notice.sequence) == (claimed.jti, (1, 1))
+    outcomes = [entry["circumstances"]["outcome"] for entry in town.entries(probation)]
+    assert outcomes[-3:] == ["attempted", "attempted", "delivered"]
+
+
+def test_what_was_sent_and_not_marked_is_sent_again_under_the_same_name(
+    town: Town, prison: Prison
+) -> None:
+    """Killed between the sending and its outcome; the first one's outcome comes too late."""
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    house, at = town.world.service.house, town.world.clock()
+    claimed = claim(town, probation, lease="slow")
+    prepared = town.work(lambda c: prepare(c, house, claimed, at=at, until=at + LEASE))
+    assert prepared is not None
+    rules = town.world.service.endpoint_rules
+    sent = asyncio.run(send(prepared.endpoint or "", prepared.sealed, rules=rules))
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    late = town.world.clock()
+    town.work(lambda c: conclude(c, house, claimed, sent, retry_base=days(1), at=late))
+    first, second = probation.notices()
+    assert (first.jti, first.sequence) == (second.jti, second.sequence) == (claimed.jti, (1, 1))
+    delivered = [entry["payload"] for entry in town.entries(probation, Outcome.DELIVERED)]
+    assert [payload["notification"] for payload in delivered] == [claimed.jti]
+    [row] = town.deliveries(probation)
+    assert (row.status, row.attempts) == ("sent", 1)
 
 
 def test_who_comes_late_with_an_old_lease_changes_nothing(town: Town, prison: Prison) -> None:
