@@ -9,18 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from app.access_log.canonical_json import JsonObject
-from app.access_log.vocabulary import Channel, Operation, Outcome
-from app.agencies.tokens import Caller
+from app.access_log.vocabulary import Channel
 from app.cases import references
-from app.disclosure.disclose import evidence
-from app.house import Act, House, record
-from app.notifications.envelope import MEDIA_TYPE, Message, enclose
+from app.house import House
+from app.notifications.attempts import record_attempt, record_cancelled, record_outcome
+from app.notifications.envelope import Message, enclose
 from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew
+from app.notifications.health import asked_wait, judge_endpoint
 from app.notifications.retries import GIVE_UP, wait
-from app.notifications.subscribe import record_change
 from app.notifications.transport import GONE, UNREADABLE, Sent
-from app.outbox import deliveries, endpoints, subscriptions
+from app.outbox import deliveries, subscriptions
 from app.outbox.deliveries import CANCELLED, DEAD, QUARANTINED, SENT, Try
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
@@ -92,7 +90,7 @@ def prepare(
         recipient=fresh.key,
         at=at,
     )
-    _record_attempt(connection, house, fresh, delivery.jti, sealed, channel=channel, at=at)
+    record_attempt(connection, house, fresh, delivery.jti, sealed, channel=channel, at=at)
     return Prepared(endpoint=subscription.endpoint, sealed=sealed)
 
 
@@ -138,33 +136,6 @@ def arrived(
     return {"sent_at": at, "lead_days": _lead_days(house, _event_of(connection, delivery), at)}
 
 
-def judge_endpoint(
-    connection: Connection,
-    house: House,
-    subscription_id: str,
-    sent: Sent,
-    *,
-    retry_base: timedelta,
-    at: datetime,
-) -> None:
-    """What the answer says of the endpoint itself, whatever was sent to it."""
-    if sent.ours:
-        return
-    if sent.accepted:
-        endpoints.note_success(connection, subscription_id)
-        return
-    problem = sent.problem or ""
-    if sent.status_code != GONE:
-        asked = _asked(sent, at)
-        endpoints.note_failure(
-            connection, subscription_id, problem=problem, base=retry_base, asked=asked, at=at
-        )
-    elif endpoints.disable(connection, subscription_id, problem=problem, at=at):
-        subscription = _subscription(connection, subscription_id)
-        owner = recipient_of(subscription)
-        record_change(connection, house, owner, subscription_id, "disabled", reason=problem, at=at)
-
-
 def _ended(connection: Connection, delivery: Row[Any], sent: Sent, *, at: datetime) -> str | None:
     """The status in which a delivery ends by this attempt; None where it is tried again."""
     if sent.accepted:
@@ -187,15 +158,6 @@ def _is_last(connection: Connection, delivery: Row[Any], sent: Sent, *, at: date
         connection, delivery.jti, besides=UNDECIDED.problem or "", since=delivery.replayed_at
     )
     return first is not None and at - first > GIVE_UP
-
-
-def _asked(sent: Sent, at: datetime) -> timedelta | None:
-    """The wait that the receiver asked for; none is negative."""
-    if sent.retry_after is None:
-        return None
-    if isinstance(sent.retry_after, datetime):
-        return max(sent.retry_after - at, timedelta(0))
-    return timedelta(seconds=sent.retry_after)
 
 
 def _event_of(connection: Connection, delivery: Row[Any]) -> Row[Any]:
@@ -253,7 +215,7 @@ def _postpone(
     retry_base: timedelta,
     at: datetime,
 ) -> None:
-    asked = _asked(sent, at)
+    asked = asked_wait(sent, at)
     delay = wait(
         delivery.attempts + 1,
         base=retry_base,
@@ -286,85 +248,7 @@ def _cancel(
     deliveries.finish(
         connection, delivery.jti, lease=delivery.lease, status=CANCELLED, reason=reason
     )
-    act = Act(
-        operation=Operation.DELIVERY,
-        channel=channel,
-        outcome=Outcome.CANCELLED,
-        person_id=delivery.person_id,
-        fields=_withheld(reason),
-        payload={"notification": delivery.jti},
-    )
-    record(connection, house, recipient_of(subscription), act, at=at)
-
-
-def _record_attempt(
-    connection: Connection,
-    house: House,
-    fresh: Fresh,
-    jti: str,
-    sealed: str,
-    *,
-    channel: Channel,
-    at: datetime,
-) -> None:
-    """The intent: which fields in which form are about to leave, and the digest of the bytes."""
-    kept = evidence(fresh.pushed, sealed.encode(), media_type=MEDIA_TYPE)
-    act = Act(
-        operation=Operation.DISCLOSURE,
-        channel=channel,
-        # What is polled leaves as the answer to whoever asked, like a read.
-        outcome=Outcome.RELEASED if channel is Channel.INBOX else Outcome.ATTEMPTED,
-        **{**kept, "payload": {**kept["payload"], "notification": jti}},
-    )
-    record(connection, house, fresh.caller, act, at=at)
-
-
-def record_outcome(
-    connection: Connection,
-    house: House,
-    delivery: Row[Any],
-    sent: Sent,
-    *,
-    channel: Channel = Channel.PUSH,
-    at: datetime,
-) -> None:
-    """Append how an attempt ended."""
-    act = Act(
-        operation=Operation.DELIVERY,
-        channel=channel,
-        outcome=Outcome.DELIVERED if sent.accepted else Outcome.FAILED,
-        person_id=delivery.person_id,
-        fields=_withheld(sent.problem) if sent.problem == UNDECIDED.problem else None,
-        payload={
-            "notification": delivery.jti,
-            "status": 0 if sent.status_code is None else sent.status_code,
-        },
-    )
-    recipient = recipient_of(_subscription_of(connection, delivery))
-    record(connection, house, recipient, act, at=at)
-
-
-def _withheld(reason: str | None) -> JsonObject:
-    return {"released": [], "withheld": [], "reason": reason}
-
-
-def recipient_of(subscription: Row[Any]) -> Caller:
-    """The recipient as the log names it, also when it is no longer active."""
-    return Caller(
-        agency_id=subscription.agency_id,
-        agency_name="",
-        role="",
-        country="",
-        municipalities=frozenset(),
-        client_id=subscription.client_id,
-        officer_id=subscription.officer_id,
-        officer_function="",
-        assurance="asserted",
-        purpose=subscription.purpose,
-        legal_basis=subscription.legal_basis,
-        case=None,
-        token_id="",
-    )
+    record_cancelled(connection, house, delivery, subscription, reason, channel=channel, at=at)
 
 
 def _as_try(delivery: Row[Any], sent: Sent, *, channel: Channel, at: datetime) -> Try:

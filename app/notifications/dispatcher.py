@@ -22,10 +22,10 @@ from app.notifications.deliver import (
     UNPREPARED,
     Prepared,
     conclude,
-    judge_endpoint,
     prepare,
 )
 from app.notifications.greetings import sealed_heartbeat, sealed_nonce
+from app.notifications.health import judge_endpoint
 from app.notifications.retries import wait
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
 from app.outbox import claims, endpoints, subscriptions
@@ -158,8 +158,8 @@ class Dispatcher:
             return self.house, UNPREPARED
         if prepared is None:
             return house, None
-        # None only where it became a polled one since it was claimed.
-        return house, await send(prepared.endpoint or "", prepared.sealed, rules=self.rules)
+        assert prepared.endpoint is not None  # noqa: S101 - what is claimed here has one
+        return house, await send(prepared.endpoint, prepared.sealed, rules=self.rules)
 
     def _conclude(
         self, connection: Connection, house: House, delivery: Row[Any], sent: Sent

@@ -20,13 +20,13 @@ from app.administration.in_force import InForce
 from app.agencies.tokens import Caller
 from app.crypto.errors import UnsafeKey
 from app.house import House
+from app.notifications.attempts import record_outcome
 from app.notifications.deliver import (
     UNDECIDED,
     UNPREPARED,
     arrived,
     conclude,
     prepare,
-    record_outcome,
 )
 from app.notifications.greetings import sealed_heartbeat, sealed_nonce
 from app.notifications.transport import Sent

@@ -83,7 +83,7 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         # What is due, in its order; and what stands before one of the same person. Without these a
         # claim would read a whole backlog for each row of it.
-        Index("ix_delivery_due", "status", "next_attempt_at", "jti"),
+        Index("ix_delivery_due", "status", "next_attempt_at", "jti", "subscription_id"),
         Index("ix_delivery_order", "subscription_id", "person_id", "created_at"),
     )
     jti: str = Field(primary_key=True)

@@ -22,7 +22,7 @@ SUBSCRIPTION = sa.table(
     sa.column("heartbeat_at", sa.BigInteger()),
 )
 INDEXES = {
-    "ix_delivery_due": ["status", "next_attempt_at", "jti"],
+    "ix_delivery_due": ["status", "next_attempt_at", "jti", "subscription_id"],
     "ix_delivery_order": ["subscription_id", "person_id", "created_at"],
     "ix_delivery_lease_until": ["lease_until"],
 }
