@@ -49,8 +49,8 @@ async def poll_inbox(request: Request) -> Response:
         clock=service.clock,
         retry_base=timedelta(seconds=service.settings.retry_base_seconds),
     )
-    sets = await counter.hand_out(taken)
-    return json_answer({"sets": sets, "moreAvailable": taken.more})
+    handed = await counter.hand_out(taken)
+    return json_answer({"sets": dict(handed.sets), "moreAvailable": handed.more})
 
 
 async def _take(request: Request, poll: Poll) -> Taken:

@@ -22,14 +22,13 @@ from app.outbox import deliveries, subscriptions
 from app.outbox.deliveries import CANCELLED, DEAD, QUARANTINED, SENT, Try
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
-from app.policy.errors import DecisionFailed
 
 # Two random bytes are enough to spread retries.
 JITTER_BYTES = 2
 # An attempt that did not come to sending: it counts, and is tried again like any other.
-UNPREPARED = Sent(status_code=None, problem="could not be prepared", milliseconds=0, ours=True)
+UNPREPARED = Sent(status_code=None, problem=deliveries.UNPREPARED, milliseconds=0, ours=True)
 # How an attempt ended that was none: the policy could not decide. It is asked again until it can.
-UNDECIDED = Sent(status_code=None, problem=DecisionFailed.slug, milliseconds=0, ours=True)
+UNDECIDED = Sent(status_code=None, problem=deliveries.UNDECIDED, milliseconds=0, ours=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +154,7 @@ def _is_last(connection: Connection, delivery: Row[Any], sent: Sent, *, at: date
     if sent.problem == UNDECIDED.problem or sent.status_code == GONE:
         return False
     first = deliveries.first_tried_at(
-        connection, delivery.jti, besides=UNDECIDED.problem or "", since=delivery.replayed_at
+        connection, delivery.jti, besides=deliveries.UNDECIDED, since=delivery.replayed_at
     )
     return first is not None and at - first > GIVE_UP
 

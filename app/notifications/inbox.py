@@ -40,6 +40,8 @@ log = logging.getLogger("throughcare.inbox")
 
 # Nothing is pushed meanwhile: time to open and keep what was polled, and to confirm it.
 LEASE = timedelta(seconds=60)
+# Instead of a message that was cancelled: what waited behind it can be polled now.
+NOTHING_LEFT = ""
 READ = Sent(status_code=None, problem=None, milliseconds=0, confirmed=True)
 
 
@@ -111,6 +113,14 @@ def is_waiting(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """Sealed messages by `jti`, and whether there is more to poll at once."""
+
+    sets: Mapping[str, str]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
     """Where what was taken is decided, sealed and put on record, each by itself."""
 
@@ -118,11 +128,12 @@ class Counter:
     clock: Callable[[], datetime]
     retry_base: timedelta
 
-    async def hand_out(self, taken: Taken) -> dict[str, str]:
-        """The sealed messages by `jti`; without those that nothing is left of."""
+    async def hand_out(self, taken: Taken) -> Handed:
+        """The sealed messages; without those that nothing is left of."""
         sealed = await asyncio.gather(*(self._seal(delivery) for delivery in taken.claimed))
         named = zip((delivery.jti for delivery in taken.claimed), sealed, strict=True)
-        return {**taken.greetings, **{jti: text for jti, text in named if text is not None}}
+        made = {jti: text for jti, text in named if text}
+        return Handed(sets={**taken.greetings, **made}, more=taken.more or NOTHING_LEFT in sealed)
 
     async def _seal(self, delivery: Row[Any]) -> str | None:
         """One message. If it cannot be made it is put off, and holds up no other."""
@@ -131,7 +142,7 @@ class Counter:
             return _hand_out(connection, house, delivery, at=self.clock())
 
         try:
-            return await self.in_force.run(work)
+            return await self.in_force.run(work) or NOTHING_LEFT
         except Exception as error:  # noqa: BLE001 - a file that cannot be opened must not silence the others
             log.error("delivery %s failed: %s", delivery.jti, type(error).__name__)  # noqa: TRY400 - its words may hold what was to be sent
             failed = UNDECIDED if isinstance(error, DecisionFailed) else UNPREPARED

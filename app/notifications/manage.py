@@ -120,8 +120,9 @@ def reopen(
 ) -> None:
     """Take an endpoint for healthy again on the word of an operator. NotFound."""
     row = subscriptions.find(connection, subscription_id)
-    endpoints.clear(connection, subscription_id)
+    # Deliveries before their subscription: in the order in which an attempt locks them.
     deliveries.hasten(connection, subscription_id, at=at)
+    endpoints.clear(connection, subscription_id)
     record_change(
         connection, house, operator, subscription_id, row.status, changed=["reopened"], at=at
     )

@@ -89,8 +89,9 @@ def verify_subscription(
         raise _unproven()
     if row.proven or row.status == subscriptions.ENDED:
         return
-    subscriptions.activate(connection, subscription_id, at=at)
+    # Deliveries before their subscription: in the order in which an attempt locks them.
     deliveries.hasten(connection, subscription_id, at=at)
+    subscriptions.activate(connection, subscription_id, at=at)
     record_change(connection, house, caller, subscription_id, subscriptions.ACTIVE, at=at)
     if row.status == subscriptions.PENDING:
         catch_up_agency(connection, house.planner, row.agency_id, at=at)

@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.outbox.deliveries import DEAD, DELIVERY, QUEUED
+from app.outbox.deliveries import DEAD, DELIVERY, QUEUED, UNDECIDED, UNPREPARED
 from app.outbox.endpoints import PATIENCE, can_be_sent_to, is_sent_to
 from app.outbox.subscriptions import ENDED, SUBSCRIPTION
 
@@ -141,7 +141,13 @@ def _due(at: datetime, *, besides: Collection[str]) -> Select[tuple[str, str, in
 def _pollable(subscription: Row[Any], at: datetime) -> Select[tuple[str]]:
     """What can be polled now, oldest first: all of it, or what could not be pushed."""
     not_pushed = or_(DELIVERY.c.attempts > 0, DELIVERY.c.status == DEAD)
-    reason = () if not is_sent_to(subscription, at=at) else (not_pushed,)
+    some = () if not is_sent_to(subscription, at=at) else (not_pushed,)
+    # What could not be made waits for its time: it would stand at the head of every poll.
+    made = or_(
+        DELIVERY.c.reason.is_(None),
+        DELIVERY.c.reason.not_in((UNPREPARED, UNDECIDED)),
+        DELIVERY.c.next_attempt_at <= at,
+    )
     return (
         select(DELIVERY.c.jti)
         .where(
@@ -149,7 +155,8 @@ def _pollable(subscription: Row[Any], at: datetime) -> Select[tuple[str]]:
             DELIVERY.c.status.in_((QUEUED, DEAD)),
             or_(_free(at), DELIVERY.c.lease.startswith(INBOX)),
             ~_blocked(),
-            *reason,
+            *some,
+            made,
         )
         .order_by(DELIVERY.c.created_at, DELIVERY.c.jti)
     )

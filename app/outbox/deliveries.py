@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from app.database import table_of
 from app.outbox.tables import Attempt, Delivery
+from app.policy.errors import DecisionFailed
 from app.problems import NotFound
 
 DELIVERY = table_of(Delivery)
@@ -35,6 +36,9 @@ DEAD = "dead"
 QUARANTINED = "quarantined"
 
 PUSH_CHANNEL = "push"
+# Why a message could not be made: that is ours to put right, and nobody's who receives.
+UNPREPARED = "could not be prepared"
+UNDECIDED = DecisionFailed.slug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,29 +59,25 @@ class Inbox:
         return subscription_id
 
     def collect(self, subscription_id: str) -> Iterator[Notification]:
-        """Everything that waits, each once it is in the store; confirmed at the end.
+        """Everything that waits, each once it is in the store; a poll confirms the one before.
 
         Raises:
             ServiceError: the service cannot be asked; what was not confirmed comes again.
         """
         while True:
-            sets, more = self._poll(subscription_id, MOST)
-            verified = False
+            sets, more = self._poll(subscription_id)
             for jti, sealed in sets.items():
                 notification = self._take(jti, sealed)
                 if notification is not None:
-                    verified = verified or notification.event_type == VERIFICATION
                     yield notification
-            # With a handshake just done there may be something to tell.
-            if not more and not verified:
-                break
-        if self._read or self._refused:
-            self._poll(subscription_id, 0)
+            # What was just confirmed may have held up something: ask until nothing comes.
+            if not sets and not more:
+                return
 
-    def _poll(self, subscription_id: str, most: int) -> tuple[Mapping[str, str], bool]:
+    def _poll(self, subscription_id: str) -> tuple[Mapping[str, str], bool]:
         body: dict[str, Any] = {
             "subscription_id": subscription_id,
-            "maxEvents": most,
+            "maxEvents": MOST,
             "returnImmediately": True,
             "ack": list(self._read),
             "setErrs": {jti: {"err": code} for jti, code in self._refused.items()},

@@ -5,14 +5,26 @@ import hashlib
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from app.administration.registry import OPERATOR
+from app.crypto.sealing_keys import DecryptionKey
 from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.inbox import LEASE
+from app.notifications.manage import replay_for
+from app.outbox.deliveries import DELIVERY
+from app.outbox.subscriptions import find
+from app.receiver.inbox import Inbox
+from app.receiver.reception import Reception
+from app.receiver.sender_keys import SenderKeys
+from app.receiver.statements import Acknowledgement
+from app.receiver.store import NotificationStore
 from tests.notifications.agency import Agency
 from tests.notifications.play import Prison, Town
 
@@ -107,11 +119,12 @@ def test_portions_come_in_order_and_say_whether_there_is_more(
     assert (len(answer["sets"]), answer["moreAvailable"]) == (2, True)
     assert len(welfare.poll(*answer["sets"])) == 1
     # Of one person the younger waits for the older to be confirmed.
-    prison.move(references[0], town.today + days(50))
+    for reference in references:
+        prison.move(reference, town.today + days(50))
     last = welfare.ask_inbox(most=0).json()
     assert last == {"sets": {}, "moreAvailable": False}
-    changed = welfare.poll()
-    assert "release_date_changed" in [notice.event_type for notice in changed]
+    told = Counter(notice.event_type for notice in welfare.poll())
+    assert told == {"release_planned": 1, "release_date_changed": 2}
 
 
 def test_it_is_on_record_before_it_leaves_and_when_it_is_confirmed(
@@ -209,7 +222,9 @@ def test_a_file_that_cannot_be_opened_holds_up_nobody_else_in_the_inbox(
     where = (SECTION.c.person_id == person, SECTION.c.section == "identity")
     town.work(lambda c: c.execute(update(SECTION).where(*where).values(sealed=b"\0" * 40)))
     town.settle()
-    assert len(welfare.poll()) == 1
+    # One at a time: what cannot be made does not stay at the head of the queue.
+    polled = [*welfare.poll(most=1), *welfare.poll(most=1)]
+    assert [notice.sequence[0] for notice in polled] == [1]
     assert "DecryptionFailed" in caplog.text
     assert "Wexample" not in caplog.text
 
@@ -224,6 +239,77 @@ def test_a_heartbeat_comes_with_the_poll(town: Town, prison: Prison, welfare: Ag
     assert heartbeat.event_type == "heartbeat"
     assert heartbeat.event["last_sequence"] == 1
     assert welfare.poll() == []
+
+
+def test_of_dates_that_waited_the_newest_is_polled_and_the_poll_says_to_go_on(
+    town: Town, prison: Prison, welfare: Agency
+) -> None:
+    reference = prison.admit(town.today + days(40))
+    town.settle()
+    [planned] = welfare.poll()
+    for number in (50, 60):
+        prison.move(reference, town.today + days(number))
+    assert welfare.ask_inbox(planned.jti).json() == {"sets": {}, "moreAvailable": True}
+    [changed] = welfare.poll()
+    assert (changed.event_type, changed.sequence) == ("release_date_changed", (2, 2))
+    assert [row.reason for row in town.deliveries(welfare)] == [None, "superseded", None]
+
+
+# With the receiving program.
+
+
+@pytest.fixture
+def reader(town: Town, tmp_path: Path) -> Iterator[Callable[[DecryptionKey], Inbox]]:
+    """An inbox of a centre that opens with the key that it is given."""
+    world = town.world
+    name = f"reader-{town.number}"
+    client = world.agency(name, "social_welfare_centre", municipalities=(town.place,))
+    configuration = world.agencies[name].configuration
+    with NotificationStore.open(tmp_path / "store") as store:
+
+        def opening_with(key: DecryptionKey) -> Inbox:
+            reception = Reception(
+                issuer=configuration.issuer,
+                client_id=configuration.client_id,
+                decryption_key=key,
+                sender_keys=SenderKeys(client.sender_keys),
+                store=store,
+                on_stored=lambda: None,
+                clock=world.clock,
+            )
+            return Inbox(
+                client=client,
+                open=reception.open,
+                store=store,
+                answer=Acknowledgement.ACCEPTED,
+                clock=world.clock,
+            )
+
+        yield opening_with
+
+
+def test_the_program_keeps_and_confirms_what_it_reads_and_refuses_what_it_cannot(
+    town: Town, prison: Prison, reader: Callable[[DecryptionKey], Inbox]
+) -> None:
+    key, other = (DecryptionKey.generate(bits=2048) for _ in range(2))
+    inbox = reader(key)
+    subscription = inbox.subscription(key.encryption_key)
+    assert [one.event_type for one in inbox.collect(subscription)] == ["verification"]
+    assert inbox.subscription(key.encryption_key) == subscription
+    prison.admit(town.today + days(40))
+    town.tell()
+    assert list(reader(other).collect(subscription)) == []
+    of_reader = select(DELIVERY).where(DELIVERY.c.subscription_id == subscription)
+    row = town.look(lambda c: c.execute(of_reader).one())
+    assert (row.status, row.reason) == ("quarantined", "refused: invalid_key")
+    house, at = town.world.service.house, town.world.clock()
+    town.work(
+        lambda c: replay_for(c, house, OPERATOR, find(c, subscription), since=0, status=None, at=at)
+    )
+    assert [one.event_type for one in inbox.collect(subscription)] == ["release_planned"]
+    assert list(inbox.collect(subscription)) == []
+    row = town.look(lambda c: c.execute(of_reader).one())
+    assert (row.status, row.acknowledgement) == ("sent", "accepted")
 
 
 # Waiting.
