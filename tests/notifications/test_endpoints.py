@@ -1,18 +1,14 @@
 """What receivers answer, and what becomes of their endpoints and of what waits for them."""
 
 import asyncio
-import threading
-from collections import Counter
 from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
 
-from app.notifications.dispatcher import BACKLOG, CLAIM
-from app.outbox.claims import SHARE
+from app.notifications.dispatcher import BACKLOG
 from app.outbox.endpoints import LONGEST_ASKED, LONGEST_REST, PATIENCE
 from tests.notifications.agency import Agency
-from tests.notifications.mailroom import Letter, wait_until
 from tests.notifications.play import Prison, Town
 
 
@@ -222,29 +218,6 @@ def test_one_failure_in_between_lets_nobody_rest(town: Town, prison: Prison) -> 
         town.settle()
         town.advance(minutes=1)
     assert set(statuses(town, probation)) == {"sent"}
-
-
-def test_a_poison_endpoint_keeps_nobody_waiting(lively_town: Town, lively_prison: Prison) -> None:
-    """While one endpoint never answers, the other gets everything."""
-    town, prison = lively_town, lively_prison
-    poison = town.subscribed("probation_service", name="poison")
-    good = town.subscribed("probation_service", name="good")
-    stuck, release = Counter[str](), threading.Event()
-
-    def hang(_: Letter) -> None:
-        stuck["letters"] += 1
-        release.wait(9)
-
-    poison.box.reading = hang
-    for _ in range(SHARE + 4):
-        prison.admit(town.today + days(40))
-    try:
-        wait_until(lambda: len(good.box.letters) == SHARE + 5)
-        # Hanging still, on its share of connections: nobody waited for its deadline.
-        assert 0 < stuck["letters"] <= SHARE < CLAIM
-        assert set(statuses(town, poison)) == {"queued"}
-    finally:
-        release.set()
 
 
 # What nobody comes for, and heartbeats.
