@@ -97,6 +97,7 @@ def _dispatcher(service: Service) -> Dispatcher:
         clock=service.clock,
         interval=service.settings.dispatch_interval,
         retry_base=timedelta(seconds=service.settings.retry_base_seconds),
+        heartbeat=timedelta(seconds=service.settings.heartbeat_seconds),
     )
 
 

@@ -88,6 +88,10 @@ class Settings:
     checkpoint_interval: float = 1.0
     # Wait before the second attempt of a delivery; it doubles from there, with jitter.
     retry_base_seconds: float = 30.0
+    # Seconds between two heartbeats to a subscriber: so long may it take to notice a gap.
+    heartbeat_seconds: float = 3_600.0
+    # Seconds for which a poll of the inbox waits for something, at most; proxies cut longer ones.
+    inbox_wait_seconds: float = 25.0
     # Days after a release for which a file is kept. National law decides; support ends at 180.
     retention_days: int = 365
     # A file with an RFC 3339 time that stands for now. For rehearsals and tests only.

@@ -35,6 +35,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "dispatch_interval": ("0.25", 0.25),
     "checkpoint_interval": ("5", 5.0),
     "retry_base_seconds": ("1.5", 1.5),
+    "heartbeat_seconds": ("1.5", 1.5),
+    "inbox_wait_seconds": ("1.5", 1.5),
     "retention_days": ("730", 730),
     "clock_file": ("/tmp/clock", Path("/tmp/clock")),  # noqa: S108 - a text here
 }

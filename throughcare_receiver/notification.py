@@ -23,6 +23,8 @@ EVENT_TOKEN_TYP: Final = "secevent+jwt"  # noqa: S105 - the media type of RFC 84
 EVENT_PREFIX: Final = "urn:throughcare:event:"
 VERIFICATION: Final = "verification"
 """The event that proves an endpoint; it is about no person."""
+HEARTBEAT: Final = "heartbeat"
+"""The event that says that the service is there, and its last number; it is about no person."""
 
 CLOCK_SECONDS: Final = 300
 """How far this machine's clock may lag. A notice does not expire, so nothing is gained by
@@ -51,10 +53,10 @@ class Notification:
         jti: names it; the same at every attempt to deliver it.
         txn: what caused it; another value for every recipient and attempt.
         issued_at: when this attempt was signed, in UTC.
-        reference: of the inmate file; None for the verification of an endpoint.
+        reference: of the inmate file; None for a verification and a heartbeat.
         event_type: as in the event catalogue, `release_planned` for one.
         event: what is told.
-        sequence: None for the verification of an endpoint.
+        sequence: None for a verification and a heartbeat.
     """
 
     jti: str
@@ -102,9 +104,13 @@ def open_notification(
 
 def _notification(claims: Mapping[str, Any], *, at: datetime) -> Notification:
     event_type, event = _only_event(claims.get("events"))
-    about_person = event_type != VERIFICATION
+    about_person = event_type not in (VERIFICATION, HEARTBEAT)
     if not about_person:
-        _check_verification(claims, event)
+        _check_about_nobody(claims)
+    if event_type == VERIFICATION:
+        _check_verification(event)
+    if event_type == HEARTBEAT:
+        _check_heartbeat(event)
     return Notification(
         jti=_name(claims.get("jti"), "jti"),
         txn=_text(claims.get("txn"), "txn"),
@@ -148,12 +154,22 @@ def _only_event(events: object) -> tuple[str, dict[str, Any]]:
     return match.group(1), event
 
 
-def _check_verification(claims: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+def _check_about_nobody(claims: Mapping[str, Any]) -> None:
     for claim in ("sub_id", "seq"):
         if claim in claims:
-            raise ClaimRefused(claim, "a verification is about no person and has no sequence")
+            raise ClaimRefused(claim, "it is about no person and has no sequence")
+
+
+def _check_verification(event: Mapping[str, Any]) -> None:
     for member in ("subscription_id", "nonce"):
         _name(event.get(member), "events")
+
+
+def _check_heartbeat(event: Mapping[str, Any]) -> None:
+    _name(event.get("subscription_id"), "events")
+    last = event.get("last_sequence")
+    if type(last) is not int or last < 0:
+        raise ClaimRefused("events", "expected the last number there is")
 
 
 def _reference(subject: object) -> str:

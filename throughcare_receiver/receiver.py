@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 
 from throughcare_receiver.errors import UnknownSenderKey
 from throughcare_receiver.keys import DecryptionKey, KeySet, SigningKey
-from throughcare_receiver.notification import VERIFICATION, Notification, open_notification
+from throughcare_receiver.notification import (
+    HEARTBEAT,
+    VERIFICATION,
+    Notification,
+    open_notification,
+)
 from throughcare_receiver.sender_keys import SenderKeys
 from throughcare_receiver.statements import (
     Acknowledgement,
@@ -49,12 +54,17 @@ class Receiver:
     def take(self, sealed: str) -> Arrival:
         """Receive a sealed notification. Once this returns it is safe: answer with 202.
 
+        A heartbeat is not kept, so it is never new: its `last_sequence` tells what is missing.
+
         Raises:
             NotificationRefused: it is not one for us, and never will be (400).
             TryLater: it cannot be judged now (503); the same goes for what fetching the keys
                 or storing raises.
         """
-        return self.store.add(self._open(sealed), at=self.clock())
+        notification = self._open(sealed)
+        if notification.event_type == HEARTBEAT:
+            return Arrival(notification=notification, is_new=False, placement=None)
+        return self.store.add(notification, at=self.clock())
 
     def acknowledge(self, jti: str, kind: Acknowledgement) -> str:
         """Our signed word on a notification, as often as it is asked for.

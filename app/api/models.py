@@ -31,6 +31,9 @@ PageSize = Annotated[int, Member(ge=1, le=200)]
 Signed = Annotated[str, Member(min_length=1, max_length=4096)]
 
 
+Endpoint = Annotated[str, Member(min_length=1, max_length=2048)]
+Finished = Literal["sent", "cancelled", "dead", "quarantined"]
+DeliveryStatus = Literal["queued", "sent", "cancelled", "dead", "quarantined"]
 Reason = Literal["not_for_this_role", "not_for_this_purpose", "conditions_not_met"]
 
 
@@ -254,18 +257,88 @@ class Consent(Model):
 
 
 class NewSubscription(Model):
-    """Where to push to, and the public RSA key (RFC 7517) to seal to."""
+    """Where to push to, and the public RSA key (RFC 7517) to seal to.
 
-    endpoint: Annotated[str, Member(min_length=1, max_length=2048)]
+    With `delivery` `poll` there is no endpoint: the client polls its inbox.
+    """
+
+    delivery: Literal["push", "poll"] = "push"
+    endpoint: Endpoint | None = None
     encryption_jwk: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _endpoint_goes_with_push(self) -> Self:
+        if (self.endpoint is not None) != (self.delivery == "push"):
+            raise ValueError("expected an endpoint with push, and none with poll")
+        return self
+
+
+class SubscriptionChange(Model):
+    """What is to change. An endpoint or a key takes effect once a handshake has proven it."""
+
+    endpoint: Endpoint | None = None
+    encryption_jwk: dict[str, Any] | None = None
+    paused: bool | None = None
 
 
 class Subscription(Model):
-    """A subscription: pending until its nonce came back signed, then active."""
+    """A subscription: pending until its nonce came back signed, then active until it is ended.
+
+    `endpoint_state` says whether pushes go out, and `problem` why they do not.
+    """
 
     subscription_id: str
-    endpoint: str
-    status: Literal["pending", "active"]
+    delivery: Literal["push", "poll"]
+    endpoint: str | None
+    status: Literal["pending", "active", "ended"]
+    handshake: Literal["open", "done"]
+    endpoint_state: Literal["none", "open", "paused", "resting", "disabled"]
+    problem: str | None
+    rests_until: datetime | None
+    last_sequence: int
+
+
+class Replay(Model):
+    """Send again what was numbered after `since`; of one status only, if it is given."""
+
+    since: Annotated[int, Member(ge=0, lt=2**53)]
+    status: Finished | None = None
+
+
+class Replayed(Model):
+    """How many notifications were queued again. Each is decided afresh, under the same `jti`."""
+
+    replayed: int
+
+
+class SetError(Model):
+    """Why a notification could not be read (RFC 8935, section 2.4). `description` is not kept."""
+
+    err: Annotated[str, Member(pattern=r"^[A-Za-z_]{1,40}$")]
+    description: Annotated[str, Member(max_length=1000)] = ""
+
+
+class InboxPoll(Model):
+    """A poll in the shape of RFC 8936 (section 2.2), of one subscription.
+
+    `ack` names what is kept, `setErrs` what could not be read; both may be said again. Without
+    `returnImmediately` the answer waits for something, within a bound.
+    """
+
+    subscription_id: Annotated[str, Member(pattern=r"^[0-9a-f]{32}$")]
+    max_events: Annotated[int, Member(alias="maxEvents", ge=0, le=100)] = 50
+    return_immediately: Annotated[bool, Member(alias="returnImmediately")] = False
+    ack: Annotated[list[Identifier], Member(max_length=1000)] = Member(default_factory=list)
+    set_errs: Annotated[dict[Identifier, SetError], Member(alias="setErrs", max_length=1000)] = (
+        Member(default_factory=dict)
+    )
+
+
+class InboxAnswer(Model):
+    """Sealed notifications by their `jti` (RFC 8936, section 2.3)."""
+
+    sets: dict[str, str]
+    more_available: Annotated[bool, Member(alias="moreAvailable")]
 
 
 class VerificationResponse(Model):
@@ -284,6 +357,7 @@ class Attempt(Model):
     """One try to deliver."""
 
     number: int
+    channel: Literal["push", "inbox"]
     started_at: datetime
     milliseconds: int
     status_code: int | None
@@ -294,10 +368,11 @@ class DeliveryView(Model):
     """A notification on its way, as its subscriber may see it."""
 
     jti: str
-    status: Literal["queued", "sent", "cancelled", "dead"]
+    status: DeliveryStatus
     created_at: datetime
     sequence: int | None
     sent_at: datetime | None
+    problem: str | None = Member(description="Why it is not with its receiver.")
     acknowledgement: Kind | None
     attempts: list[Attempt]
 

@@ -49,6 +49,8 @@ class Service:
     clock: Callable[[], datetime]
     rate_limit: RateLimit
     matrices: MatrixDocuments = field(default_factory=MatrixDocuments)
+    # Subscriptions whose poll waits for something: one each, a second one is answered at once.
+    waiting_polls: set[str] = field(default_factory=set)
 
     @property
     def house(self) -> House:

@@ -17,9 +17,11 @@ from throughcare_receiver.errors import ReceiverError
 PARTS: Mapping[str, tuple[str, ...]] = {
     "installation": ("init", "serve"),
     "exchange": ("import", "call", "receive"),
+    "inbox": ("inbox",),
     "demonstrate": ("demo",),
     "coverage": ("coverage",),
     "registry_entries": ("agency", "client", "officer"),
+    "subscription": ("subscription",),
     "keys": ("keys",),
     "policy": ("policy",),
     "retention": ("retention",),

@@ -9,39 +9,48 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from app.access_log.canonical_json import JsonObject
-from app.access_log.vocabulary import Channel, Operation, Outcome
-from app.agencies.tokens import Caller
+from app.access_log.vocabulary import Channel
 from app.cases import references
-from app.disclosure.disclose import evidence
-from app.house import Act, House, record
-from app.notifications.envelope import MEDIA_TYPE, Message, enclose
+from app.house import House
+from app.notifications.attempts import record_attempt, record_cancelled, record_outcome
+from app.notifications.envelope import Message, enclose
 from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew
+from app.notifications.health import asked_wait, judge_endpoint
 from app.notifications.retries import GIVE_UP, wait
-from app.notifications.transport import GONE, Sent
+from app.notifications.transport import GONE, UNREADABLE, Sent
 from app.outbox import deliveries, subscriptions
-from app.outbox.deliveries import CANCELLED, DEAD, SENT, Try
+from app.outbox.deliveries import CANCELLED, DEAD, QUARANTINED, SENT, Try
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
-from app.policy.errors import DecisionFailed
 from app.releases.events import EVENTS, Matter
 
 # Two random bytes are enough to spread retries.
 JITTER_BYTES = 2
+# An attempt that did not come to sending: it counts, and is tried again like any other.
+UNPREPARED = Sent(status_code=None, problem=deliveries.UNPREPARED, milliseconds=0, ours=True)
 # How an attempt ended that was none: the policy could not decide. It is asked again until it can.
-UNDECIDED = Sent(status_code=None, problem=DecisionFailed.slug, milliseconds=0)
+UNDECIDED = Sent(status_code=None, problem=deliveries.UNDECIDED, milliseconds=0, ours=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A sealed message whose intent is on record. Exists only after that is committed."""
+    """A sealed message whose intent is on record. Exists only after that is committed.
 
-    endpoint: str
+    `endpoint` is None where the subscription is polled.
+    """
+
+    endpoint: str | None
     sealed: str
 
 
 def prepare(
-    connection: Connection, house: House, delivery: Row[Any], *, at: datetime, until: datetime
+    connection: Connection,
+    house: House,
+    delivery: Row[Any],
+    *,
+    at: datetime,
+    until: datetime,
+    channel: Channel = Channel.PUSH,
 ) -> Prepared | None:
     """Decide, seal and record one attempt; None where it is cancelled or no longer ours.
 
@@ -55,7 +64,7 @@ def prepare(
     try:
         fresh = decide_anew(connection, house, delivery, event, subscription, at=at)
     except Withdrawn as reason:
-        _cancel(connection, house, delivery, subscription, str(reason), at=at)
+        _cancel(connection, house, delivery, subscription, str(reason), channel=channel, at=at)
         return None
     reference = references.ensure(
         connection,
@@ -81,7 +90,7 @@ def prepare(
         recipient=fresh.key,
         at=at,
     )
-    _record_attempt(connection, house, fresh, delivery.jti, sealed, at=at)
+    record_attempt(connection, house, fresh, delivery.jti, sealed, channel=channel, at=at)
     return Prepared(endpoint=subscription.endpoint, sealed=sealed)
 
 
@@ -92,40 +101,63 @@ def conclude(
     sent: Sent,
     *,
     retry_base: timedelta,
+    channel: Channel = Channel.PUSH,
     at: datetime,
 ) -> None:
     """Write down how an attempt ended, if the lease still holds, and when the next one is."""
     delivery = deliveries.held(connection, claimed.jti, lease=claimed.lease)
     if delivery is None:
         return
-    deliveries.log_attempt(connection, _as_try(delivery, sent, at=at))
-    _record_outcome(connection, house, delivery, sent, at=at)
-    if not sent.accepted and not _is_last(connection, delivery, sent, at=at):
+    deliveries.log_attempt(connection, _as_try(delivery, sent, channel=channel, at=at))
+    record_outcome(connection, house, delivery, sent, channel=channel, at=at)
+    judge_endpoint(connection, house, delivery.subscription_id, sent, retry_base=retry_base, at=at)
+    ended = _ended(connection, delivery, sent, at=at)
+    if ended is None:
         _postpone(connection, house, delivery, sent, retry_base=retry_base, at=at)
         return
-    lead_days = _lead_days(house, _event_of(connection, delivery), at)
-    told = {"sent_at": at, "lead_days": lead_days} if sent.accepted else {}
+    arrival = arrived(connection, house, delivery, at=at) if sent.accepted else {}
     deliveries.finish(
         connection,
         delivery.jti,
         lease=claimed.lease,
-        status=SENT if sent.accepted else DEAD,
+        status=ended,
         attempts=delivery.attempts + 1,
         reason=sent.problem,
-        **told,
+        **arrival,
     )
 
 
+def arrived(
+    connection: Connection, house: House, delivery: Row[Any], *, at: datetime
+) -> dict[str, Any]:
+    """What is kept of the moment when a delivery first arrived: of a replay it stands already."""
+    if delivery.sent_at is not None:
+        return {}
+    return {"sent_at": at, "lead_days": _lead_days(house, _event_of(connection, delivery), at)}
+
+
+def _ended(connection: Connection, delivery: Row[Any], sent: Sent, *, at: datetime) -> str | None:
+    """The status in which a delivery ends by this attempt; None where it is tried again."""
+    if sent.accepted:
+        return SENT
+    if sent.status_code in UNREADABLE:
+        return QUARANTINED
+    return DEAD if _is_last(connection, delivery, sent, at=at) else None
+
+
 def _is_last(connection: Connection, delivery: Row[Any], sent: Sent, *, at: datetime) -> bool:
-    """Whether a failed attempt was the last: the receiver is gone, or has been down too long.
+    """Whether a failed attempt was the last: the receiver has been down too long.
 
     Counted from the first attempt: a delivery may have waited for an older one before it.
-    What the policy could not decide says nothing of the receiver.
+    What the policy could not decide says nothing of the receiver; and one that is gone has its
+    backlog kept.
     """
-    if sent.problem == UNDECIDED.problem:
+    if sent.problem == UNDECIDED.problem or sent.status_code == GONE:
         return False
-    first = deliveries.first_tried_at(connection, delivery.jti, besides=UNDECIDED.problem or "")
-    return sent.status_code == GONE or (first is not None and at - first > GIVE_UP)
+    first = deliveries.first_tried_at(
+        connection, delivery.jti, besides=deliveries.UNDECIDED, since=delivery.replayed_at
+    )
+    return first is not None and at - first > GIVE_UP
 
 
 def _event_of(connection: Connection, delivery: Row[Any]) -> Row[Any]:
@@ -133,8 +165,12 @@ def _event_of(connection: Connection, delivery: Row[Any]) -> Row[Any]:
 
 
 def _subscription_of(connection: Connection, delivery: Row[Any]) -> Row[Any]:
+    return _subscription(connection, delivery.subscription_id)
+
+
+def _subscription(connection: Connection, subscription_id: str) -> Row[Any]:
     return connection.execute(
-        select(SUBSCRIPTION).where(SUBSCRIPTION.c.subscription_id == delivery.subscription_id)
+        select(SUBSCRIPTION).where(SUBSCRIPTION.c.subscription_id == subscription_id)
     ).one()
 
 
@@ -181,11 +217,12 @@ def _postpone(
     retry_base: timedelta,
     at: datetime,
 ) -> None:
+    asked = asked_wait(sent, at)
     delay = wait(
         delivery.attempts + 1,
         base=retry_base,
         fraction=int.from_bytes(house.random(JITTER_BYTES)) / 256**JITTER_BYTES,
-        retry_after=sent.retry_after,
+        retry_after=None if asked is None else int(asked.total_seconds()),
         release=_event_of(connection, delivery).release_date,
         today=house.legal_date(at),
     )
@@ -206,84 +243,23 @@ def _cancel(
     subscription: Row[Any],
     reason: str,
     *,
+    channel: Channel,
     at: datetime,
 ) -> None:
     """End a delivery for which nothing may be told now; its reason goes on record."""
     deliveries.finish(
         connection, delivery.jti, lease=delivery.lease, status=CANCELLED, reason=reason
     )
-    act = Act(
-        operation=Operation.DELIVERY,
-        channel=Channel.PUSH,
-        outcome=Outcome.CANCELLED,
-        person_id=delivery.person_id,
-        fields=_withheld(reason),
-        payload={"notification": delivery.jti},
-    )
-    record(connection, house, _as_caller(delivery, subscription), act, at=at)
+    record_cancelled(connection, house, delivery, subscription, reason, channel=channel, at=at)
 
 
-def _record_attempt(
-    connection: Connection, house: House, fresh: Fresh, jti: str, sealed: str, *, at: datetime
-) -> None:
-    """The intent: which fields in which form are about to leave, and the digest of the bytes."""
-    kept = evidence(fresh.pushed, sealed.encode(), media_type=MEDIA_TYPE)
-    act = Act(
-        operation=Operation.DISCLOSURE,
-        channel=Channel.PUSH,
-        outcome=Outcome.ATTEMPTED,
-        **{**kept, "payload": {**kept["payload"], "notification": jti}},
-    )
-    record(connection, house, fresh.caller, act, at=at)
-
-
-def _record_outcome(
-    connection: Connection, house: House, delivery: Row[Any], sent: Sent, *, at: datetime
-) -> None:
-    act = Act(
-        operation=Operation.DELIVERY,
-        channel=Channel.PUSH,
-        outcome=Outcome.DELIVERED if sent.accepted else Outcome.FAILED,
-        person_id=delivery.person_id,
-        fields=_withheld(sent.problem) if sent.problem == UNDECIDED.problem else None,
-        payload={
-            "notification": delivery.jti,
-            "status": 0 if sent.status_code is None else sent.status_code,
-        },
-    )
-    recipient = _as_caller(delivery, _subscription_of(connection, delivery))
-    record(connection, house, recipient, act, at=at)
-
-
-def _withheld(reason: str | None) -> JsonObject:
-    return {"released": [], "withheld": [], "reason": reason}
-
-
-def _as_caller(delivery: Row[Any], subscription: Row[Any]) -> Caller:
-    """The recipient as the log names it, also when it is no longer active."""
-    return Caller(
-        agency_id=delivery.agency_id,
-        agency_name="",
-        role="",
-        country="",
-        municipalities=frozenset(),
-        client_id=subscription.client_id,
-        officer_id=subscription.officer_id,
-        officer_function="",
-        assurance="asserted",
-        purpose=subscription.purpose,
-        legal_basis=subscription.legal_basis,
-        case=None,
-        token_id="",
-    )
-
-
-def _as_try(delivery: Row[Any], sent: Sent, *, at: datetime) -> Try:
+def _as_try(delivery: Row[Any], sent: Sent, *, channel: Channel, at: datetime) -> Try:
     return Try(
         jti=delivery.jti,
         number=delivery.attempts + 1,
         started_at=at - timedelta(milliseconds=sent.milliseconds),
         milliseconds=sent.milliseconds,
+        channel=channel.value,
         status_code=sent.status_code,
         problem=sent.problem,
     )

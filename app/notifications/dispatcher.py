@@ -9,41 +9,63 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row
 
 from app.administration.in_force import InForce
-from app.crypto.sealing_keys import EncryptionKey
 from app.database import Database
 from app.house import House
 from app.notifications.addresses import EndpointRules
 from app.notifications.alarms import record_alarms, record_feeds
-from app.notifications.deliver import UNDECIDED, Prepared, conclude, prepare
-from app.notifications.envelope import VERIFICATION, Message, enclose
+from app.notifications.deliver import (
+    UNDECIDED,
+    UNPREPARED,
+    Prepared,
+    conclude,
+    prepare,
+)
+from app.notifications.greetings import sealed_heartbeat, sealed_nonce
+from app.notifications.health import judge_endpoint
 from app.notifications.retries import wait
-from app.notifications.subscribe import nonce_of
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
-from app.outbox import deliveries, subscriptions
+from app.outbox import claims, endpoints, subscriptions
 from app.outbox.planning import tell_due
 from app.policy.errors import DecisionFailed
 
 log = logging.getLogger("throughcare.dispatcher")
 
-# Claimed at once, and so sent at once: a bound on open connections.
+# Under way at once: a bound on open connections.
 CLAIM = 64
 PERSONS = 500
-HANDSHAKES = 16
+GREETINGS = 16
+# A centre that has not asked for so long has to ask for it by itself: nothing waits for ever.
+BACKLOG = timedelta(days=30)
 # Longer than an attempt can take, short enough that a killed dispatcher is soon replaced.
 LEASE = timedelta(seconds=3 * DEADLINE_SECONDS)
 JITTER_BYTES = 2
-# An attempt that did not come to sending: it counts, and is tried again like any other.
-UNPREPARED = Sent(status_code=None, problem="could not be prepared", milliseconds=0)
+Task = asyncio.Task[None]
+
+
+class Seal(Protocol):
+    """Makes a sealed message about no person."""
+
+    def __call__(self, house: House, subscription: Row[Any], *, at: datetime) -> str:
+        """Seal it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """A message about no person that is due at an endpoint."""
+
+    subscription: Row[Any]
+    endpoint: str
+    seal: Seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
-    """What dispatching needs. `clock` gives now; `interval` and `retry_base` are settings."""
+    """What dispatching needs. `clock` gives now; the three times are settings."""
 
     database: Database
     in_force: InForce
@@ -51,6 +73,7 @@ class Dispatcher:
     clock: Callable[[], datetime]
     interval: float
     retry_base: timedelta
+    heartbeat: timedelta
 
     @property
     def house(self) -> House:
@@ -58,41 +81,56 @@ class Dispatcher:
         return self.in_force.house
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until asked to stop. Whatever fails is tried again: nobody else would do it."""
+        """Work until asked to stop. Whatever fails is tried again: nobody else would do it.
+
+        What is under way is not waited for: one slow endpoint holds up no other.
+        """
+        under_way: set[Task] = set()
         while not stop.is_set():
+            busy = False
             try:
-                busy = await self.round()
+                told, begun = await self._begin(room=CLAIM - len(under_way))
+                under_way |= begun
+                busy = bool(told or begun)
             except Exception as error:  # noqa: BLE001 - a dispatcher that has ended is missed by nobody
                 _report("a round", error)
-                busy = False
             if not busy:
-                await _pause(stop, self.interval)
+                await _pause(stop, under_way, self.interval)
+            under_way = {task for task in under_way if not task.done()}
+        await asyncio.gather(*under_way)
 
     async def round(self) -> bool:
-        """One look at everything that is due; whether there was anything to do."""
+        """One look at everything that is due, to its end; whether there was anything to do."""
+        told, begun = await self._begin(room=CLAIM)
+        await asyncio.gather(*begun)
+        return bool(told or begun)
+
+    async def _begin(self, *, room: int) -> tuple[int, set[Task]]:
+        """Tell what is due, and begin to send it as far as there is room."""
         told = await self.database.run(self._tell)
-        shaken = await self._shake_hands()
-        sent = await self._deliver()
-        return bool(told or shaken or sent)
+        if room <= 0:
+            return told, set()
+        greetings = await self.database.run(self._greetings)
+        claimed = await self._claim(room)
+        work = [*map(self._greet, greetings), *map(self._attempt, claimed)]
+        return told, {asyncio.create_task(one) for one in work}
 
     def _tell(self, connection: Connection) -> int:
-        """What the clock makes, and the entries of alarms that it or anybody raised."""
+        """What the clock makes: events, entries of alarms, the end of what nobody came for."""
         house, at = self.house, self.clock()
         told = tell_due(connection, house.planner, at=at, limit=PERSONS)
         alarmed = record_alarms(connection, house, at=at) + record_feeds(connection, house, at=at)
-        return told + alarmed
+        expired = claims.expire(connection, before=at - BACKLOG, at=at, limit=PERSONS)
+        return told + alarmed + expired
 
-    async def _deliver(self) -> int:
-        """Claim what is due, prepare it, send it at once, and conclude it."""
+    async def _claim(self, room: int) -> list[Row[Any]]:
         at = self.clock()
         lease = self.house.new_id()
-        claimed = await self.database.run(
-            lambda connection: deliveries.claim(
-                connection, lease=lease, at=at, until=at + LEASE, limit=CLAIM
+        return await self.database.run(
+            lambda connection: claims.claim(
+                connection, lease=lease, at=at, until=at + LEASE, limit=room
             )
         )
-        await asyncio.gather(*(self._attempt(delivery) for delivery in claimed))
-        return len(claimed)
 
     async def _attempt(self, delivery: Row[Any]) -> None:
         """One delivery, from the decision to its outcome. If it fails it holds up no other."""
@@ -123,6 +161,7 @@ class Dispatcher:
             return self.house, UNPREPARED
         if prepared is None:
             return house, None
+        assert prepared.endpoint is not None  # noqa: S101 - what is claimed here has one
         return house, await send(prepared.endpoint, prepared.sealed, rules=self.rules)
 
     def _conclude(
@@ -137,59 +176,59 @@ class Dispatcher:
             at=self.clock(),
         )
 
-    async def _shake_hands(self) -> int:
-        """Send the nonce of each new subscription; it is answered by a call of its client."""
-        due = await self.database.run(self._claim_handshakes)
-        await asyncio.gather(*(self._shake(subscription) for subscription in due))
-        return len(due)
-
-    def _claim_handshakes(self, connection: Connection) -> list[Row[Any]]:
-        """Subscriptions to greet now, each put off until its next time."""
+    def _greetings(self, connection: Connection) -> list[Greeting]:
+        """Nonces and heartbeats that are due, each put off until its next time."""
         at = self.clock()
-        due = subscriptions.handshakes_due(connection, at=at, limit=HANDSHAKES)
-        for subscription in due:
-            tried = subscription.handshakes + 1
-            delay = wait(
-                tried,
-                base=self.retry_base,
-                fraction=int.from_bytes(self.house.random(JITTER_BYTES)) / 256**JITTER_BYTES,
-                today=self.house.legal_date(at),
-            )
-            subscriptions.postpone_handshake(
-                connection,
-                subscription.subscription_id,
-                handshakes=tried,
-                next_at=at + delay,
-            )
-        return due
+        house = self.house
+        found = [
+            Greeting(one, one.next_endpoint or one.endpoint, sealed_nonce)
+            for one in subscriptions.handshakes_due(connection, at=at, limit=GREETINGS)
+        ]
+        for greeting in found:
+            self._put_off_handshake(connection, house, greeting.subscription, at=at)
+        beating = subscriptions.heartbeats_due(
+            connection,
+            healthy=endpoints.can_be_sent_to(at),
+            before=at - self.heartbeat,
+            limit=GREETINGS,
+        )
+        for one in beating:
+            subscriptions.change(connection, one.subscription_id, {"heartbeat_at": at})
+        return found + [Greeting(one, one.endpoint, sealed_heartbeat) for one in beating]
 
-    async def _shake(self, subscription: Row[Any]) -> None:
-        """Send one nonce. Whatever becomes of it: the client answers it, or it is sent again."""
+    def _put_off_handshake(
+        self, connection: Connection, house: House, subscription: Row[Any], *, at: datetime
+    ) -> None:
+        tried = subscription.handshakes + 1
+        delay = wait(
+            tried,
+            base=self.retry_base,
+            fraction=int.from_bytes(house.random(JITTER_BYTES)) / 256**JITTER_BYTES,
+            today=house.legal_date(at),
+        )
+        subscriptions.postpone_handshake(
+            connection, subscription.subscription_id, handshakes=tried, next_at=at + delay
+        )
+
+    async def _greet(self, greeting: Greeting) -> None:
+        """Send a nonce or a heartbeat. What becomes of a nonce its client says by answering."""
+        house, subscription = self.house, greeting.subscription
         try:
-            sealed = self._sealed_nonce(subscription)
+            sealed = greeting.seal(house, subscription, at=self.clock())
+            sent = await send(greeting.endpoint, sealed, rules=self.rules)
+            if greeting.seal is sealed_heartbeat:
+                await self.database.run(
+                    lambda connection: judge_endpoint(
+                        connection,
+                        house,
+                        subscription.subscription_id,
+                        sent,
+                        retry_base=self.retry_base,
+                        at=self.clock(),
+                    )
+                )
         except Exception as error:  # noqa: BLE001 - one odd key must not keep the others waiting
-            _report(f"the handshake of {subscription.subscription_id}", error)
-            return
-        await send(subscription.endpoint, sealed, rules=self.rules)
-
-    def _sealed_nonce(self, subscription: Row[Any]) -> str:
-        message = Message(
-            audience=subscription.client_id,
-            jti=self.house.new_id(),
-            txn=self.house.new_id(),
-            event_type=VERIFICATION,
-            event={
-                "subscription_id": subscription.subscription_id,
-                "nonce": nonce_of(self.house, subscription.subscription_id),
-            },
-        )
-        return enclose(
-            message,
-            issuer=self.house.issuer,
-            signer=self.house.ring.notification_signing,
-            recipient=EncryptionKey.from_jwk(subscription.encryption_jwk),
-            at=self.clock(),
-        )
+            _report(f"a greeting of {subscription.subscription_id}", error)
 
 
 def _report(what: str, error: Exception) -> None:
@@ -197,8 +236,12 @@ def _report(what: str, error: Exception) -> None:
     log.error("%s failed: %s", what, type(error).__name__)
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
+async def _pause(stop: asyncio.Event, under_way: set[Task], seconds: float) -> None:
+    """Until something ended that others may have waited for, or it is time for another look."""
+    asked = asyncio.create_task(_asked(stop))
+    await asyncio.wait({asked, *under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+
+
+async def _asked(stop: asyncio.Event) -> None:
+    await stop.wait()

@@ -17,7 +17,9 @@ from app.crypto.signing_keys import SigningKey
 EVENT_PREFIX = "urn:throughcare:event:"
 TOKEN_TYPE = "secevent+jwt"  # noqa: S105 - the media type of RFC 8417
 MEDIA_TYPE = "application/jose"
+# Messages about no person.
 VERIFICATION = "verification"
+HEARTBEAT = "heartbeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ def decide_anew(
 ) -> Fresh:
     """Decide about one delivery as things are now. Raises Withdrawn, DecisionFailed."""
     caller = _recipient(connection, subscription)
+    _require_newest(connection, delivery, event)
     decided = decide_file(connection, house, caller, delivery.person_id, at=at)
     projection = _of_event(decided.projection, event)
     concerned = _concerned(connection, delivery, event)
@@ -95,6 +96,13 @@ def _recipient(connection: Connection, subscription: Row[Any]) -> Caller:
         return identify(connection, grant)
     except Unauthenticated as error:
         raise Withdrawn("recipient-not-active") from error
+
+
+def _require_newest(connection: Connection, delivery: Row[Any], event: Row[Any]) -> None:
+    """No newer date waits behind it. One that may have arrived is not taken out of the order."""
+    newer = EVENTS[event.event_type].superseded_by
+    if receipts.is_superseded(connection, delivery, by=newer):
+        raise Withdrawn("superseded")
 
 
 def _encryption_key(subscription: Row[Any]) -> EncryptionKey:

@@ -8,6 +8,8 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 
 import httpx
@@ -26,21 +28,32 @@ DEADLINE_SECONDS = 10.0
 ANSWER_BYTES = 4096
 MEDIA_TYPE = "application/jose"
 GONE = 410
+# The receiver has read enough to know that the same bytes will never do.
+UNREADABLE = frozenset({400, 413, 415})
+# More seconds than that are as good as never; longer numbers are not even read.
+LONGEST_NUMBER = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """How a message was taken: a status, or a problem when there was none."""
+    """How a message was taken: a status, or a problem when there was none.
+
+    `retry_after` is in seconds, or a moment. `ours` says that it never came to sending,
+    `confirmed` that whoever polled it has it.
+    """
 
     status_code: int | None
     problem: str | None
     milliseconds: int
-    retry_after: int | None = None
+    retry_after: int | datetime | None = None
+    ours: bool = False
+    confirmed: bool = False
 
     @property
     def accepted(self) -> bool:
-        """Whether the receiver said 2xx."""
-        return self.status_code is not None and 200 <= self.status_code < 300  # noqa: PLR2004 - HTTP classes
+        """Whether the receiver said that it has it: 2xx, or a word of its own."""
+        answered = self.status_code is not None and 200 <= self.status_code < 300  # noqa: PLR2004 - HTTP classes
+        return self.confirmed or answered
 
 
 async def send(
@@ -79,8 +92,8 @@ async def send(
 
 async def _post(
     target: Target, sealed: str, *, tls: ssl.SSLContext, deadline: float
-) -> tuple[int, int | None]:
-    """Status and Retry-After (seconds). The connection goes to the address that was judged."""
+) -> tuple[int, int | datetime | None]:
+    """Status and Retry-After. The connection goes to the address that was judged."""
     url = httpx.URL(target.url).copy_with(host=target.address)
     headers = {
         "Host": _host_header(target),
@@ -117,9 +130,16 @@ def _host_header(target: Target) -> str:
     return f"{host}:{target.port}"
 
 
-def _retry_after(response: httpx.Response) -> int | None:
+def _retry_after(response: httpx.Response) -> int | datetime | None:
+    """Seconds or an HTTP date (RFC 9110, section 10.2.3); None for what is neither."""
     text = response.headers.get("retry-after", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None  # noqa: PLR2004 - a week in seconds has six digits
+    if text.isascii() and text.isdigit():
+        return int(text[:LONGEST_NUMBER])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment
 
 
 @cache

@@ -1,10 +1,9 @@
-"""Deliveries: claimed with a lease, tried, finished by whoever still holds the lease.
+"""Deliveries: numbered, tried or polled, finished by whoever still holds the lease.
 
-Order is kept within (subscription, person) and nowhere else: a delivery waits while an
-older one of the same pair is unfinished. A lease that ran out is simply claimed again, so
-there is no state that only an operator could clear.
+How they are claimed stands in `claims`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +12,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    and_,
-    exists,
     func,
     insert,
     or_,
@@ -24,6 +21,7 @@ from sqlalchemy import (
 
 from app.database import table_of
 from app.outbox.tables import Attempt, Delivery
+from app.policy.errors import DecisionFailed
 from app.problems import NotFound
 
 DELIVERY = table_of(Delivery)
@@ -38,7 +36,15 @@ SENT = "sent"
 CANCELLED = "cancelled"
 # Its feed is held: it waits for a person's decision.
 HELD = "held"
+# Given up on after the last attempt: it waits to be replayed, or polled.
 DEAD = "dead"
+# Its receiver cannot read it: it waits to be replayed.
+QUARANTINED = "quarantined"
+
+PUSH_CHANNEL = "push"
+# Why a message could not be made: that is ours to put right, and nobody's who receives.
+UNPREPARED = "could not be prepared"
+UNDECIDED = DecisionFailed.slug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,56 +55,9 @@ class Try:
     number: int
     started_at: datetime
     milliseconds: int
+    channel: str = PUSH_CHANNEL
     status_code: int | None = None
     problem: str | None = None
-
-
-def claim(
-    connection: Connection, *, lease: str, at: datetime, until: datetime, limit: int
-) -> list[Row[Any]]:
-    """Take up to `limit` deliveries that are due; nobody else gets them before `until`.
-
-    What is immediate comes first, and waits only for what is immediate, or on its way.
-    """
-    other = DELIVERY.alias("other")
-    is_older = or_(
-        other.c.created_at < DELIVERY.c.created_at,
-        and_(other.c.created_at == DELIVERY.c.created_at, other.c.jti < DELIVERY.c.jti),
-    )
-    other_first, first = other.c.rank == IMMEDIATE, DELIVERY.c.rank == IMMEDIATE
-    blocked = exists().where(
-        other.c.subscription_id == DELIVERY.c.subscription_id,
-        other.c.person_id == DELIVERY.c.person_id,
-        other.c.status == QUEUED,
-        other.c.jti != DELIVERY.c.jti,
-        or_(
-            and_(other_first, ~first),
-            and_(other_first == first, is_older),
-            # What is on its way now arrives first, or its number would come too late.
-            and_(first, other.c.lease_until >= at),
-        ),
-    )
-    due = (
-        select(DELIVERY.c.jti)
-        .where(
-            DELIVERY.c.status == QUEUED,
-            DELIVERY.c.next_attempt_at <= at,
-            or_(DELIVERY.c.lease_until.is_(None), DELIVERY.c.lease_until < at),
-            ~blocked,
-        )
-        .order_by(DELIVERY.c.rank, DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=DELIVERY)
-    )
-    jtis = list(connection.scalars(due))
-    connection.execute(
-        update(DELIVERY).where(DELIVERY.c.jti.in_(jtis)).values(lease=lease, lease_until=until)
-    )
-    return list(
-        connection.execute(
-            select(DELIVERY).where(DELIVERY.c.jti.in_(jtis)).order_by(DELIVERY.c.created_at)
-        )
-    )
 
 
 def get(connection: Connection, jti: str, *, agency_id: str) -> Row[Any]:
@@ -159,12 +118,79 @@ def postpone(
     return _update(connection, jti, lease, values)
 
 
+def count_attempt(connection: Connection, jti: str, *, lease: str, attempts: int) -> None:
+    """Count a poll; the lease goes on until whoever polled confirms it."""
+    connection.execute(update(DELIVERY).where(*_by_lease(jti, lease)).values(attempts=attempts))
+
+
+def numbered(connection: Connection, subscription_id: str, jtis: Collection[str]) -> list[Row[Any]]:
+    """Those of these deliveries that were sent or polled before, kept from others."""
+    query = (
+        select(DELIVERY)
+        .where(
+            DELIVERY.c.subscription_id == subscription_id,
+            DELIVERY.c.jti.in_(jtis),
+            DELIVERY.c.sequence.is_not(None),
+        )
+        .order_by(DELIVERY.c.jti)
+        .with_for_update()
+    )
+    return list(connection.execute(query))
+
+
+def settle(connection: Connection, jti: str, **values: object) -> None:
+    """End a delivery on its receiver's word, whoever holds it."""
+    connection.execute(
+        update(DELIVERY).where(DELIVERY.c.jti == jti).values(lease=None, lease_until=None, **values)
+    )
+
+
+def replay(
+    connection: Connection,
+    subscription_id: str,
+    *,
+    since: int,
+    status: str | None = None,
+    at: datetime,
+) -> int:
+    """Queue again what was numbered after `since`, or what of it has a status; how many.
+
+    What is held was never numbered: it waits for the decision about its feed.
+    """
+    finished = DELIVERY.c.status != QUEUED if status is None else DELIVERY.c.status == status
+    changed = connection.execute(
+        update(DELIVERY)
+        .where(
+            DELIVERY.c.subscription_id == subscription_id,
+            DELIVERY.c.sequence > since,
+            DELIVERY.c.status != QUEUED,
+            finished,
+        )
+        .values(status=QUEUED, next_attempt_at=at, replayed_at=at, reason=None)
+    )
+    return changed.rowcount
+
+
+def hasten(connection: Connection, subscription_id: str, *, at: datetime) -> None:
+    """Have everything that waits for a subscription be due now: its endpoint is back."""
+    connection.execute(
+        update(DELIVERY)
+        .where(
+            DELIVERY.c.subscription_id == subscription_id,
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.next_attempt_at > at,
+        )
+        .values(next_attempt_at=at)
+    )
+
+
 def log_attempt(connection: Connection, attempt: Try) -> None:
     """Keep one attempt for the subscriber to see."""
     connection.execute(
         insert(ATTEMPT).values(
             jti=attempt.jti,
             number=attempt.number,
+            channel=attempt.channel,
             started_at=attempt.started_at,
             milliseconds=attempt.milliseconds,
             status_code=attempt.status_code,
@@ -182,24 +208,36 @@ def acknowledge(connection: Connection, jti: str, *, kind: str, at: datetime) ->
     )
 
 
-def first_tried_at(connection: Connection, jti: str, *, besides: str = "") -> datetime | None:
-    """When the first attempt began that had not this problem; None before it."""
+def first_tried_at(
+    connection: Connection, jti: str, *, besides: str = "", since: datetime | None = None
+) -> datetime | None:
+    """When the first push began, since a moment, that had not this problem; None before it."""
     counted = or_(ATTEMPT.c.problem.is_(None), ATTEMPT.c.problem != besides)
-    first: datetime | None = connection.scalar(
-        select(func.min(ATTEMPT.c.started_at)).where(ATTEMPT.c.jti == jti, counted)
+    query = select(func.min(ATTEMPT.c.started_at)).where(
+        ATTEMPT.c.jti == jti, ATTEMPT.c.channel == PUSH_CHANNEL, counted
     )
+    if since is not None:
+        query = query.where(ATTEMPT.c.started_at >= since)
+    first: datetime | None = connection.scalar(query)
     return first
 
 
-def of_subscription(connection: Connection, subscription_id: str, *, limit: int) -> list[Row[Any]]:
-    """The newest deliveries of a subscription that were tried.
+def of_subscription(
+    connection: Connection, subscription_id: str, *, limit: int, status: str | None = None
+) -> list[Row[Any]]:
+    """The newest deliveries of a subscription that were tried, or those of one status.
 
     One that is not sealed yet, or was cancelled before, is none of the subscriber's business:
     that it exists would tell of a release which the policy keeps from it.
     """
+    of_status = () if status is None else (DELIVERY.c.status == status,)
     query = (
         select(DELIVERY)
-        .where(DELIVERY.c.subscription_id == subscription_id, DELIVERY.c.sequence.is_not(None))
+        .where(
+            DELIVERY.c.subscription_id == subscription_id,
+            DELIVERY.c.sequence.is_not(None),
+            *of_status,
+        )
         .order_by(DELIVERY.c.created_at.desc(), DELIVERY.c.jti)
         .limit(limit)
     )

@@ -6,17 +6,17 @@ whoever may hold a date must hear that it changed. What was told of an earlier r
 cancelled or long over, says nothing about the next one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 
 from app.database import table_of
-from app.outbox.tables import Delivery, Event
+from app.outbox.deliveries import DELIVERY, QUEUED, SENT
+from app.outbox.tables import Event
 from app.releases.events import EVENTS, Matter
 
-DELIVERY = table_of(Delivery)
 EVENT = table_of(Event)
 
 _TYPES: Mapping[Matter, tuple[str, ...]] = {
@@ -66,6 +66,27 @@ def of_event(connection: Connection, event: Row[Any], *, subscription_id: str) -
         .order_by(DELIVERY.c.sequence)
     )
     return list(connection.scalars(query))
+
+
+def is_superseded(connection: Connection, delivery: Row[Any], *, by: Collection[str]) -> bool:
+    """Whether newer news of one of these types waits behind a delivery that nobody has seen.
+
+    Or has overtaken it already: what is immediate does, and what was not held.
+    """
+    if delivery.sequence is not None or not by:
+        return False
+    newer = (
+        select(DELIVERY.c.jti)
+        .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
+        .where(
+            DELIVERY.c.subscription_id == delivery.subscription_id,
+            DELIVERY.c.person_id == delivery.person_id,
+            DELIVERY.c.status.in_((QUEUED, SENT)),
+            DELIVERY.c.created_at > delivery.created_at,
+            EVENT.c.event_type.in_(by),
+        )
+    )
+    return connection.scalar(newer.limit(1)) is not None
 
 
 def _closed(matter: Matter, *, before: datetime | None) -> ColumnElement[bool]:

@@ -1,10 +1,11 @@
-"""Subscriptions: an endpoint, the key that notifications are sealed to, and their handshake."""
+"""Subscriptions: an endpoint or an inbox, the key to seal to, and the handshake of both."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 
 from app.agencies.registry import ACTIVE as CLIENT_ACTIVE
 from app.agencies.registry import CLIENT
@@ -17,11 +18,16 @@ SUBSCRIPTION = table_of(Subscription)
 # Waits for the nonce to come back signed; nothing is sent before.
 PENDING = "pending"
 ACTIVE = "active"
+# Nothing is addressed to it any more; what still waits is cancelled.
+ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSubscription:
-    """What a client asks for. `encryption_jwk` is a public RSA key (RFC 7517)."""
+    """What a client asks for. `encryption_jwk` is a public RSA key (RFC 7517).
+
+    Without an endpoint it is polled.
+    """
 
     subscription_id: str
     agency_id: str
@@ -29,7 +35,7 @@ class NewSubscription:
     officer_id: str
     purpose: str
     legal_basis: str
-    endpoint: str
+    endpoint: str | None
     encryption_jwk: dict[str, Any]
 
 
@@ -46,71 +52,117 @@ def add(connection: Connection, new: NewSubscription, *, at: datetime) -> None:
             endpoint=new.endpoint,
             encryption_jwk=new.encryption_jwk,
             status=PENDING,
+            proven=False,
+            challenge=0,
             handshakes=0,
             next_handshake_at=at,
             last_sequence=0,
             created_at=at,
+            paused=False,
+            failures=0,
+            heartbeat_at=at,
         )
     )
 
 
 def get(connection: Connection, subscription_id: str, *, agency_id: str) -> Row[Any]:
     """A subscription of this agency; NotFound for another's, as for none."""
-    row = connection.execute(
-        select(SUBSCRIPTION).where(
-            SUBSCRIPTION.c.subscription_id == subscription_id,
-            SUBSCRIPTION.c.agency_id == agency_id,
-        )
-    ).one_or_none()
-    if row is None:
-        raise NotFound("no such subscription")
-    return row
+    return _one(connection, subscription_id, SUBSCRIPTION.c.agency_id == agency_id)
+
+
+def own(connection: Connection, subscription_id: str, *, client_id: str) -> Row[Any]:
+    """A subscription of this client; NotFound for another's, as for none."""
+    return _one(connection, subscription_id, SUBSCRIPTION.c.client_id == client_id)
+
+
+def find(connection: Connection, subscription_id: str) -> Row[Any]:
+    """A subscription, whoever's it is: for this installation itself. NotFound."""
+    return _one(connection, subscription_id)
+
+
+def of_installation(connection: Connection) -> list[Row[Any]]:
+    """Every subscription there is, by agency: for whoever runs the installation."""
+    query = select(SUBSCRIPTION).order_by(SUBSCRIPTION.c.agency_id, SUBSCRIPTION.c.created_at)
+    return list(connection.execute(query))
 
 
 def activate(connection: Connection, subscription_id: str, *, at: datetime) -> None:
-    """The nonce came back signed: from now on events are sent here."""
+    """The nonce came back signed: what was proven takes effect, and old errors are forgotten."""
+    change(
+        connection,
+        subscription_id,
+        {
+            "status": ACTIVE,
+            "verified_at": at,
+            "proven": True,
+            "endpoint": func.coalesce(SUBSCRIPTION.c.next_endpoint, SUBSCRIPTION.c.endpoint),
+            "encryption_jwk": func.coalesce(SUBSCRIPTION.c.next_jwk, SUBSCRIPTION.c.encryption_jwk),
+            "next_endpoint": None,
+            "next_jwk": None,
+            "failures": 0,
+            "rests_until": None,
+            "disabled_at": None,
+            "problem": None,
+        },
+    )
+
+
+def challenge(
+    connection: Connection, subscription_id: str, *, at: datetime, **values: object
+) -> None:
+    """Open a handshake with another nonce, about an endpoint or a key that is to come."""
+    opened = {"proven": False, "challenge": SUBSCRIPTION.c.challenge + 1, "handshakes": 0}
+    change(connection, subscription_id, {**opened, "next_handshake_at": at, **values})
+
+
+def change(connection: Connection, subscription_id: str, values: Mapping[str, Any]) -> None:
+    """Set columns of a subscription."""
     connection.execute(
         update(SUBSCRIPTION)
         .where(SUBSCRIPTION.c.subscription_id == subscription_id)
-        .values(status=ACTIVE, verified_at=at)
+        .values(**values)
     )
 
 
 def handshakes_due(connection: Connection, *, at: datetime, limit: int) -> list[Row[Any]]:
-    """Subscriptions of active clients whose nonce is to be sent now, kept from others."""
-    query = (
-        select(SUBSCRIPTION)
-        .join(CLIENT, CLIENT.c.client_id == SUBSCRIPTION.c.client_id)
-        .where(
-            SUBSCRIPTION.c.status == PENDING,
-            SUBSCRIPTION.c.next_handshake_at <= at,
-            CLIENT.c.status == CLIENT_ACTIVE,
-        )
-        .order_by(SUBSCRIPTION.c.next_handshake_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=SUBSCRIPTION)
+    """Subscriptions whose nonce is to be sent now, kept from others."""
+    to_send = or_(SUBSCRIPTION.c.endpoint.is_not(None), SUBSCRIPTION.c.next_endpoint.is_not(None))
+    return _of_active_clients(
+        connection,
+        SUBSCRIPTION.c.proven.is_(False),
+        SUBSCRIPTION.c.status != ENDED,
+        to_send,
+        SUBSCRIPTION.c.next_handshake_at <= at,
+        order=SUBSCRIPTION.c.next_handshake_at,
+        limit=limit,
     )
-    return list(connection.execute(query))
+
+
+def heartbeats_due(
+    connection: Connection, *, healthy: ColumnElement[bool], before: datetime, limit: int
+) -> list[Row[Any]]:
+    """Subscriptions with a healthy endpoint whose last heartbeat is that old, kept from others."""
+    return _of_active_clients(
+        connection,
+        healthy,
+        SUBSCRIPTION.c.heartbeat_at <= before,
+        order=SUBSCRIPTION.c.heartbeat_at,
+        limit=limit,
+    )
 
 
 def postpone_handshake(
     connection: Connection, subscription_id: str, *, handshakes: int, next_at: datetime
 ) -> None:
     """Count a handshake and set the next one."""
-    connection.execute(
-        update(SUBSCRIPTION)
-        .where(SUBSCRIPTION.c.subscription_id == subscription_id)
-        .values(handshakes=handshakes, next_handshake_at=next_at)
-    )
+    values = {"handshakes": handshakes, "next_handshake_at": next_at}
+    change(connection, subscription_id, values)
 
 
 def next_sequence(connection: Connection, subscription_id: str) -> int:
     """The next number of this subscription: gapless, given after the decision."""
-    connection.execute(
-        update(SUBSCRIPTION)
-        .where(SUBSCRIPTION.c.subscription_id == subscription_id)
-        .values(last_sequence=SUBSCRIPTION.c.last_sequence + 1)
-    )
+    values = {"last_sequence": SUBSCRIPTION.c.last_sequence + 1}
+    change(connection, subscription_id, values)
     number = connection.scalar(
         select(SUBSCRIPTION.c.last_sequence).where(
             SUBSCRIPTION.c.subscription_id == subscription_id
@@ -118,3 +170,28 @@ def next_sequence(connection: Connection, subscription_id: str) -> int:
     )
     assert number is not None  # noqa: S101 - the row was updated in this transaction
     return int(number)
+
+
+def _one(connection: Connection, subscription_id: str, *whose: ColumnElement[bool]) -> Row[Any]:
+    query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.subscription_id == subscription_id, *whose)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("no such subscription")
+    return row
+
+
+def _of_active_clients(
+    connection: Connection,
+    *conditions: ColumnElement[bool],
+    order: ColumnElement[Any],
+    limit: int,
+) -> list[Row[Any]]:
+    query = (
+        select(SUBSCRIPTION)
+        .join(CLIENT, CLIENT.c.client_id == SUBSCRIPTION.c.client_id)
+        .where(CLIENT.c.status == CLIENT_ACTIVE, *conditions)
+        .order_by(order)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=SUBSCRIPTION)
+    )
+    return list(connection.execute(query))

@@ -3,14 +3,17 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column
+from sqlalchemy import JSON, Column, Index
 from sqlmodel import Field, SQLModel
 
 from app.database import Instant
 
 
 class Subscription(SQLModel, table=True):
-    """An endpoint of an agency that wants release notifications, and the key they are sealed to."""
+    """What a client of an agency is told of, the key it is sealed to, and where it is pushed to.
+
+    One without an endpoint is polled.
+    """
 
     __tablename__ = "subscription"
     subscription_id: str = Field(primary_key=True)
@@ -20,15 +23,30 @@ class Subscription(SQLModel, table=True):
     officer_id: str
     purpose: str
     legal_basis: str
-    endpoint: str
+    endpoint: str | None
     encryption_jwk: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    # What takes the place of these once it is proven; until then the old ones go on.
+    next_endpoint: str | None = None
+    next_jwk: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     status: str
-    # The handshake before the first notification: how often tried, when next.
+    # The handshake: whether one is open, which one it is, how often tried, when next.
+    proven: bool
+    challenge: int
     handshakes: int
     next_handshake_at: datetime = Field(sa_type=Instant)
     last_sequence: int
     created_at: datetime = Field(sa_type=Instant)
     verified_at: datetime | None = Field(default=None, sa_type=Instant)
+    # Nothing is pushed as its owner wishes it.
+    paused: bool
+    # How many attempts in a row failed, until when the endpoint rests for it, and why.
+    failures: int
+    rests_until: datetime | None = Field(default=None, sa_type=Instant)
+    problem: str | None = None
+    # It said that it is gone: nothing is pushed before it is proven anew.
+    disabled_at: datetime | None = Field(default=None, sa_type=Instant)
+    # When it last heard the newest number from us.
+    heartbeat_at: datetime = Field(sa_type=Instant)
 
 
 class Milestone(SQLModel, table=True):
@@ -122,19 +140,25 @@ class Delivery(SQLModel, table=True):
     """One event for one subscription. `jti` stays the same over all attempts."""
 
     __tablename__ = "delivery"
+    __table_args__ = (
+        # What is due, in its order; and what stands before one of the same person. Without these a
+        # claim would read a whole backlog for each row of it.
+        Index("ix_delivery_due", "status", "rank", "next_attempt_at", "jti", "subscription_id"),
+        Index("ix_delivery_order", "subscription_id", "person_id", "created_at"),
+    )
     jti: str = Field(primary_key=True)
     event_id: str = Field(foreign_key="release_event.event_id", index=True)
-    subscription_id: str = Field(foreign_key="subscription.subscription_id", index=True)
+    subscription_id: str = Field(foreign_key="subscription.subscription_id")
     agency_id: str
     person_id: str = Field(index=True)
-    status: str = Field(index=True)
+    status: str
     # Immediate before urgent before routine: 0, 1, 2.
     rank: int
     created_at: datetime = Field(sa_type=Instant)
     attempts: int
-    next_attempt_at: datetime = Field(sa_type=Instant, index=True)
+    next_attempt_at: datetime = Field(sa_type=Instant)
     lease: str | None = None
-    lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    lease_until: datetime | None = Field(default=None, sa_type=Instant, index=True)
     sequence: int | None = None
     sent_at: datetime | None = Field(default=None, sa_type=Instant)
     # Days between the delivery and the planned release: the lead time that the agency had.
@@ -142,14 +166,17 @@ class Delivery(SQLModel, table=True):
     acknowledgement: str | None = None
     acknowledged_at: datetime | None = Field(default=None, sa_type=Instant)
     reason: str | None = None
+    # When it was last asked for again: how long it is tried counts from there.
+    replayed_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Attempt(SQLModel, table=True):
-    """One try to deliver, kept for the subscriber to see."""
+    """One try to deliver, or one time it was polled, kept for the subscriber to see."""
 
     __tablename__ = "delivery_attempt"
     jti: str = Field(primary_key=True, foreign_key="delivery.jti")
     number: int = Field(primary_key=True)
+    channel: str
     started_at: datetime = Field(sa_type=Instant)
     status_code: int | None = None
     milliseconds: int

@@ -125,6 +125,8 @@ class EventType:
         matter: what a receipt of it is a receipt about.
         follows: the matter whose past recipients are told; None: its own.
         only_those_told: nobody is told who was not told of the matter.
+        superseded_by: types whose news makes one that nobody has seen yet pointless: each of
+            them goes to whoever was told before, so that nobody keeps an old date.
         only_involved: nobody is told who was neither told of the matter nor has the case.
         bare: it goes to them although the policy permits no field any more.
         ends: the matter that is over with it: who is told afterwards is told of another one.
@@ -149,6 +151,7 @@ class EventType:
     matter: Matter
     follows: Matter | None = None
     only_those_told: bool = False
+    superseded_by: frozenset[str] = frozenset()
     only_involved: bool = False
     bare: bool = False
     ends: Matter | None = None

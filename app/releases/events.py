@@ -102,6 +102,7 @@ _RELEASE = (
         announces_release=True,
         matter=Matter.RELEASE,
         only_those_told=True,
+        superseded_by=frozenset({"release_date_changed", "release_cancelled"}),
         bare=True,
     ),
     EventType(

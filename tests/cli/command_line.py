@@ -140,11 +140,15 @@ class Installation:
         raise AssertionError((self.folder / "service.log").read_text(encoding="utf-8"))
 
 
-def register(connection: Connection, house: House, agency_id: str, role: str) -> None:
+def register(connection: Connection, house: House, agency_id: str, role: str, *places: str) -> None:
     """Enter an agency with an officer, as the commands of the registry do; two entries."""
     at = datetime.now(UTC)
     agency = AgencyRecord(
-        agency_id=agency_id, name=agency_id, role=role, country="XK", municipalities=frozenset()
+        agency_id=agency_id,
+        name=agency_id,
+        role=role,
+        country="XK",
+        municipalities=frozenset(places),
     )
     registry.register_agency(connection, house, agency, at=at)
     registry.register_officer(

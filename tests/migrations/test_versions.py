@@ -34,7 +34,7 @@ SCRIPTS = ScriptDirectory.from_config(alembic_config())
 REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
 HEAD = REVISIONS[-1]
 # Tables whose columns a later revision changed: tests of their own say what became of the rows.
-REMADE = {"agency", "client", "delivery"}
+REMADE = {"agency", "client", "delivery", "delivery_attempt", "subscription"}
 BEARER = "bearer_allowed"
 
 
@@ -282,6 +282,36 @@ def test_each_pair_that_a_client_had_becomes_a_row_and_goes_back_again(engine: E
     assert [row for row in back if row["client_id"] != "none"] == [
         row for row in stood if row["client_id"] != "none"
     ]
+
+
+def test_endpoints_that_were_proven_stay_so_and_attempts_were_pushes(engine: Engine) -> None:
+    upgrade(engine, "0006")
+    with engine.begin() as connection:
+        fill(connection)
+        rows = [
+            {"subscription_id": name, "status": name, "created_at": AT}
+            for name in ("pending", "active")
+        ]
+        insert(connection, "subscription", rows)
+        stood = content(connection)
+    upgrade(engine)
+    with engine.begin() as connection:
+        stands = content(connection)
+        polled = {"subscription_id": "polled", "endpoint": None, "next_jwk": None}
+        insert(connection, "subscription", [polled])
+    by_id = {row["subscription_id"]: row for row in stands["subscription"]}
+    assert [bool(by_id[name]["proven"]) for name in ("pending", "active")] == [False, True]
+    for old in stood["subscription"]:
+        new = by_id[old["subscription_id"]]
+        assert {name: new[name] for name in old} == old
+        assert new["heartbeat_at"] == old["created_at"]
+        assert not any((new["paused"], new["failures"], new["disabled_at"], new["challenge"]))
+    assert [row["channel"] for row in stands["delivery_attempt"]] == ["push"]
+    downgrade(engine, "0006")
+    with engine.begin() as connection:
+        back = {row["subscription_id"]: row for row in content(connection)["subscription"]}
+    assert back.pop("polled")["endpoint"] == ""
+    assert back == {row["subscription_id"]: row for row in stood["subscription"]}
 
 
 def test_alembic_opens_the_database_of_the_settings_where_nobody_hands_it_one(

@@ -23,6 +23,7 @@ from tests.notifications.mailroom import Box, Letter
 
 EVENT = "urn:throughcare:event:"
 VERIFICATION = "verification"
+HEARTBEAT = "heartbeat"
 
 # RSA keys are slow to make, and who holds which is not what these tests are about.
 SEALING_KEY = RSAKey.generate_key(2048, private=True)
@@ -75,8 +76,12 @@ class Agency:
     signing_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", private=True))
     # The key that tokens are bound to need not be the one that says who we are.
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", private=True))
+    sealing_key: RSAKey = field(default_factory=lambda: SEALING_KEY)
     client: str = "1"
     subscription_id: str = ""
+    # What a prison stated for us in a test: consents, and cases that we took on.
+    consents: list[str] = field(default_factory=list)
+    cases: list[str] = field(default_factory=list)
     _token: str = ""
     _token_at: datetime | None = None
     # What was opened once need not be opened again.
@@ -180,6 +185,53 @@ class Agency:
         self.subscription_id = answer.json()["subscription_id"]
         return self.subscription_id
 
+    def subscribe_to_inbox(self) -> str:
+        """Ask for notifications that we poll, and prove our key."""
+        body = {"delivery": "poll", "encryption_jwk": self.encryption_jwk()}
+        answer = self.call("POST", "/v1/subscriptions", body)
+        assert answer.status_code == 201, answer.text
+        self.subscription_id = answer.json()["subscription_id"]
+        [verification] = self.poll()
+        assert self.answer_handshake(verification.event["nonce"]).status_code == 204
+        return self.subscription_id
+
+    def ask_inbox(self, *read: str, most: int = 50, **members: object) -> httpx.Response:
+        """A poll that does not wait; `read` is confirmed with it."""
+        body = {"maxEvents": most, "returnImmediately": True, "ack": list(read), **members}
+        subscription = {"subscription_id": self.subscription_id}
+        return self.call("POST", "/v1/inbox/poll", {**subscription, **body})
+
+    def poll(self, *read: str, most: int = 50, **members: object) -> list[Notice]:
+        """What such a poll brings, opened, in the order of its numbers."""
+        answer = self.ask_inbox(*read, most=most, **members)
+        assert answer.status_code == 200, answer.text
+        headers = {"content-type": "application/jose"}
+        sets = answer.json()["sets"].values()
+        notices = [self.open(Letter(sealed.encode(), headers)) for sealed in sets]
+        return sorted(notices, key=lambda one: one.claims.get("seq", {}).get("subscriber", 0))
+
+    def shown(self) -> dict[str, Any]:
+        """Our subscription as the service shows it."""
+        answer = self.call("GET", f"/v1/subscriptions/{self.subscription_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def change(self, **members: object) -> httpx.Response:
+        """Change our subscription."""
+        return self.call("PATCH", f"/v1/subscriptions/{self.subscription_id}", members)
+
+    def replay(self, since: int, **members: object) -> int:
+        """Ask for everything after a number again; how many."""
+        path = f"/v1/subscriptions/{self.subscription_id}/replay"
+        answer = self.call("POST", path, {"since": since, **members})
+        assert answer.status_code == 202, answer.text
+        return int(answer.json()["replayed"])
+
+    def listed(self, status: str) -> list[dict[str, Any]]:
+        """Our deliveries of a status."""
+        path = f"/v1/subscriptions/{self.subscription_id}/deliveries?status={status}"
+        return list(self.call("GET", path).json()["deliveries"])
+
     def answer_handshake(
         self,
         nonce: str,
@@ -203,6 +255,12 @@ class Agency:
         path = f"/v1/notifications/{jti}/acknowledgement"
         return self.call("POST", path, {"acknowledgement": signed})
 
+    @staticmethod
+    def kid(letter: Letter) -> str:
+        """The key that a letter is sealed to, as it says."""
+        header = letter.body.partition(b".")[0]
+        return str(json.loads(base64.urlsafe_b64decode(header + b"=="))["kid"])
+
     def opened(self) -> list[Notice]:
         """All that has come, in the order in which it came."""
         return [self.open(letter) for letter in list(self.box.letters)]
@@ -212,7 +270,12 @@ class Agency:
 
     def notices(self) -> list[Notice]:
         """The notices among it."""
-        return [notice for notice in self.opened() if notice.event_type != VERIFICATION]
+        greetings = (VERIFICATION, HEARTBEAT)
+        return [notice for notice in self.opened() if notice.event_type not in greetings]
+
+    def heartbeats(self) -> list[Notice]:
+        """The heartbeats among it."""
+        return [notice for notice in self.opened() if notice.event_type == HEARTBEAT]
 
     def told(self) -> list[str]:
         """The types of the notices."""
@@ -227,14 +290,14 @@ class Agency:
     def _open(self, letter: Letter) -> Notice:
         """Unseal and verify with jwcrypto; hold the envelope to what was agreed."""
         token = JWE(algs=["RSA-OAEP-256", "A256GCM"])
-        key = JWK(**SEALING_KEY.as_dict(private=True))
+        key = JWK(**self.sealing_key.as_dict(private=True))
         token.deserialize(letter.body.decode(), key)
         outer = json.loads(token.objects["protected"])
         assert outer == {
             "alg": "RSA-OAEP-256",
             "enc": "A256GCM",
             "cty": "JWT",
-            "kid": SEALING_KEY.thumbprint(),
+            "kid": self.sealing_key.thumbprint(),
         }
         assert letter.headers["content-type"] == "application/jose"
         signed = JWS()

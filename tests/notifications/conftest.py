@@ -30,7 +30,7 @@ def still_world(
     """A running service whose dispatcher sleeps: a test says when it looks."""
     folder = tmp_path_factory.mktemp("still")
     url = empty_database(request.param, request, folder)
-    with running_world(url, folder, dispatch_interval=86_400.0) as world:
+    with running_world(url, folder, dispatch_interval=86_400.0, inbox_wait_seconds=1.5) as world:
         yield world
 
 
@@ -52,3 +52,10 @@ def lively_town(world: World, post: Mailroom, http: httpx.Client) -> Town:
 def prison(town: Town) -> Prison:
     """The custodian of this test's persons."""
     return Prison(town.join("correctional_service", purpose="release_preparation"), town)
+
+
+@pytest.fixture
+def lively_prison(lively_town: Town) -> Prison:
+    """The same where the dispatcher is at work by itself."""
+    custodian = lively_town.join("correctional_service", purpose="release_preparation")
+    return Prison(custodian, lively_town)

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import count
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from app.access_log import query
 from app.access_log.ledger import PENDING
 from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Outcome
+from app.activation.loading import Terms, load
 from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.cases import references
@@ -23,14 +25,19 @@ from app.notifications.dispatcher import Dispatcher
 from app.outbox.deliveries import DELIVERY, QUEUED
 from app.outbox.milestones import MILESTONE, PLANNED
 from app.outbox.planning import tell_due
+from app.policy.archive import Archive
+from app.policy.bundle import Bundle
+from app.policy.revocation import with_forbids
 from app.policy.roles import ROLE_PURPOSES
 from tests.notifications.agency import Agency, Notice
 from tests.notifications.mailroom import Mailroom, wait_until
-from tests.world import World
+from tests.world import POLICIES, START, World
 
 T = TypeVar("T")
 
 RETRY_BASE = timedelta(seconds=30)
+# No heartbeat comes after the first, so that a box holds what its test is about.
+SILENT = timedelta(days=10_000)
 _NUMBERS = count(1)
 
 
@@ -119,7 +126,7 @@ class Town:
         planner = self.world.service.house.planner
         self.work(lambda c: tell_due(c, planner, at=self.world.clock(), limit=100))
 
-    def another_dispatcher(self) -> Dispatcher:
+    def another_dispatcher(self, *, heartbeat: timedelta = SILENT) -> Dispatcher:
         """A dispatcher of this service that works when it is asked to."""
         service = self.world.service
         return Dispatcher(
@@ -129,7 +136,24 @@ class Town:
             clock=self.world.clock,
             interval=0.01,
             retry_base=RETRY_BASE,
+            heartbeat=heartbeat,
         )
+
+    @contextmanager
+    def narrowed_for_a_while(self) -> Iterator[None]:
+        """Put back the bundle in force at the end, whatever `narrow` put in its place."""
+        in_force = self.world.service.in_force
+        before = in_force.house
+        try:
+            yield
+        finally:
+            in_force.house = before
+
+    def narrow(self) -> None:
+        """Have a narrower bundle decide, as if it had been activated: see NARROWED."""
+        in_force = self.world.service.in_force
+        bundle = replace(narrowed_bundle(), digest=in_force.house.bundle.digest)
+        in_force.house = replace(in_force.house, bundle=bundle)
 
     def _is_settled(self, connection: Connection) -> bool:
         at = self.world.clock()
@@ -292,6 +316,20 @@ class Prison:
         """A consent ends."""
         answer = self.agency.call("POST", f"/v1/consents/{consent}/withdrawal")
         assert answer.status_code == 204, answer.text
+
+
+NARROWED = """@id("NARROWED") @agreement("PROBATION") @legal_basis("PROBATION-DUTY")
+forbid (
+  principal in Role::"probation_service", action in Action::"block:release:existence", resource
+);
+"""
+
+
+@cache
+def narrowed_bundle() -> Bundle:
+    """The shipped policies with a forbid that keeps probation services from every release."""
+    archive = with_forbids(Archive.read(POLICIES, "xk"), NARROWED)
+    return load(archive, Terms(at=START.date(), allow_illustrative=True))
 
 
 def enrol(

@@ -81,11 +81,11 @@ def test_whom_the_notice_never_reached_is_reminded_too(town: Town, prison: Priso
     welfare = town.subscribed("social_welfare_centre")
     release = town.release_in(60)
     prison.admit(release)
-    welfare.box.answer_next(410)
+    welfare.box.answer_next(413)
     town.settle()
-    assert [row.status for row in town.deliveries(welfare)] == ["dead"]
+    assert [row.status for row in town.deliveries(welfare)] == ["quarantined"]
     town.travel_to(release - days(7))
-    assert [row.status for row in town.deliveries(welfare)] == ["dead", "sent"]
+    assert [row.status for row in town.deliveries(welfare)] == ["quarantined", "sent"]
 
 
 def test_in_kosovo_and_here_the_same_date_makes_the_same_steps_late_at_once(

@@ -10,8 +10,11 @@ from sqlalchemy import delete, update
 
 from app.access_log.vocabulary import Outcome
 from app.administration import registry
+from app.administration.registry import OPERATOR
 from app.agencies.registry import AGENCY, COMPETENCE, GROUND
 from app.cases.consents import CONSENT
+from app.notifications.manage import replay_for
+from app.outbox import subscriptions
 from app.outbox.subscriptions import SUBSCRIPTION
 from tests.notifications.agency import Agency
 from tests.notifications.play import Prison, Town
@@ -113,6 +116,93 @@ def test_a_right_that_ended_while_a_notice_waited_cancels_it(
     assert entry["fields"]["reason"] == reason
     assert entry["payload"] == {"notification": row.jti}
     assert town.entries(probation, Outcome.ATTEMPTED) == []
+
+
+# The same over every way by which something leaves.
+
+
+def pushed(town: Town, agency: Agency) -> None:
+    """Made, and not sent before the right ended."""
+    town.settle()
+    assert agency.notices() == []
+
+
+def polled(town: Town, agency: Agency) -> None:
+    """Failed once, and polled after the right ended."""
+    if agency.ask_inbox().status_code == 200:
+        assert agency.poll() == []
+    else:  # it cannot even ask any more: what waits is cancelled all the same
+        town.advance(hours=6)
+    assert len(agency.notices()) == 1
+
+
+def replayed(town: Town, agency: Agency) -> None:
+    """Sent before the right ended, and asked for again after it, by the operator."""
+    house, at = town.world.service.house, town.world.clock()
+    town.work(
+        lambda c: replay_for(
+            c,
+            house,
+            OPERATOR,
+            subscriptions.find(c, agency.subscription_id),
+            since=0,
+            status=None,
+            at=at,
+        )
+    )
+    town.settle()
+    assert len(agency.notices()) == 1
+
+
+Way = Callable[[Town, Agency], None]
+
+
+def withdraw_consent(_: Town, prison: Prison, __: str, agency: Agency) -> str:
+    prison.withdraw(agency.consents[-1])
+    return "nothing-permitted"
+
+
+def end_case(_: Town, prison: Prison, __: str, agency: Agency) -> str:
+    prison.end(agency.cases[-1])
+    return "no-longer-concerned"
+
+
+def narrow_policy(town: Town, _: Prison, __: str, ___: Agency) -> str:
+    town.narrow()
+    return "nothing-permitted"
+
+
+@pytest.mark.parametrize("way", [pushed, replayed, polled], ids=lambda way: way.__name__)
+@pytest.mark.parametrize(
+    "withdraw",
+    [narrow_policy, withdraw_consent, end_case, spoil_key, revoke_client, revoke_officer],
+    ids=lambda function: function.__name__,
+)
+def test_whatever_ended_is_honoured_by_push_replay_and_pull(
+    town: Town, prison: Prison, withdraw: Withdrawal, way: Way
+) -> None:
+    by_consent = withdraw is withdraw_consent
+    role = "employment_service" if by_consent else "probation_service"
+    agency = town.subscribed(role, competent=withdraw is not end_case)
+    reference = prison.admit(town.today + days(100))
+    if withdraw is end_case:
+        agency.cases.append(prison.refer(reference, agency))
+    if by_consent:
+        agency.consents.append(prison.consent(reference, agency, *CONSENTED))
+    prison.move(reference, town.today + days(20))
+    town.tell()
+    if way is polled:
+        agency.box.answer_next(503)
+    if way is not pushed:
+        town.settle()
+    with town.narrowed_for_a_while():
+        reason = withdraw(town, prison, reference, agency)
+        way(town, agency)
+    [row] = town.deliveries(agency)
+    assert (row.status, row.reason) == ("cancelled", reason)
+    *_, entry = town.entries(agency, Outcome.CANCELLED)
+    assert entry["fields"]["reason"] == reason
+    assert entry["payload"] == {"notification": row.jti}
 
 
 def test_a_decision_that_cannot_be_made_is_asked_for_again(town: Town, prison: Prison) -> None:
@@ -245,9 +335,9 @@ def test_what_rests_on_a_past_receipt_goes_out_though_nothing_is_permitted_now(
     consent = prison.consent(reference, employment, *CONSENTED)
     town.settle()
     prison.withdraw(consent)
-    prison.move(reference, town.today + days(25))
-    prison.move(reference, None)
-    town.settle()
+    for date in (town.today + days(25), None):
+        prison.move(reference, date)
+        town.settle()
     planned, changed, cancelled = employment.notices()
     assert (changed.event_type, changed.event["released"]) == ("release_date_changed", {})
     assert changed.event["concerns"] == [planned.jti]

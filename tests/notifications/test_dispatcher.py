@@ -16,9 +16,9 @@ from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.deliver import conclude, prepare
 from app.notifications.dispatcher import LEASE
-from app.notifications.transport import Sent
-from app.outbox import deliveries
-from app.outbox.deliveries import ATTEMPT, DELIVERY, Try
+from app.notifications.transport import Sent, send
+from app.outbox import claims, deliveries
+from app.outbox.deliveries import ATTEMPT, Try
 from app.outbox.planning import tell_due
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
@@ -48,7 +48,7 @@ def test_a_receiver_that_was_down_gets_everything_when_it_is_up(town: Town, pris
     probation.box.answer_next(*[503] * 15)
     town.settle()
     assert statuses(town, probation) == ["queued"] * 3
-    for _ in range(8):
+    for _ in range(11):
         town.advance(hours=6)
     assert statuses(town, probation) == ["sent"] * 3
     assert len(probation.notices()) == 18
@@ -82,17 +82,6 @@ def test_retry_after_is_obeyed(town: Town, prison: Prison) -> None:
     assert len(probation.notices()) == 1
     town.advance(seconds=1)
     assert statuses(town, probation) == ["sent"]
-
-
-def test_gone_ends_a_delivery_and_holds_up_no_other(town: Town, prison: Prison) -> None:
-    probation = town.subscribed("probation_service")
-    reference = prison.admit(town.today + days(40))
-    probation.box.answer_next(410)
-    town.settle()
-    assert statuses(town, probation) == ["dead"]
-    prison.move(reference, town.today + days(45))
-    town.settle()
-    assert statuses(town, probation) == ["dead", "sent"]
 
 
 def test_a_receiver_that_stays_down_is_given_up_after_the_window(
@@ -163,24 +152,20 @@ def test_order_is_kept_though_the_clock_stands_still_or_is_set_back(
     prison.move(reference, town.today + days(30))
     town.world.clock.now = now
     town.settle()
-    dates = [
-        notice.event["released"]["release"]["planned_release_date"]["value"]
-        for notice in probation.notices()[1:]
-    ]
-    # Each is decided at its attempt, so all name the newest date; their order is the log's.
-    assert set(dates) == {(town.today + days(30)).isoformat()}
-    events = town.look(
-        lambda c: list(
-            c.execute(
-                select(EVENT.c.event_type, EVENT.c.release_date, DELIVERY.c.sequence)
-                .join(DELIVERY, DELIVERY.c.event_id == EVENT.c.event_id)
-                .where(DELIVERY.c.agency_id == probation.agency_id)
-                .order_by(DELIVERY.c.sequence)
-            )
+    # Of the dates that waited only the newest is told; it is that of the log's order.
+    planned, changed = probation.notices()
+    told = changed.event["released"]["release"]["planned_release_date"]["value"]
+    assert told == (town.today + days(30)).isoformat()
+    assert (planned.sequence, changed.sequence) == ((1, 1), (2, 2))
+    rows = town.deliveries(probation)
+    assert [row.status for row in rows] == ["sent", *["cancelled"] * 5, "sent"]
+    assert {(row.reason, row.sequence) for row in rows[1:-1]} == {("superseded", None)}
+    moved = town.look(
+        lambda c: c.scalar(
+            select(EVENT.c.release_date).where(EVENT.c.event_id == rows[-1].event_id)
         )
     )
-    moved = [row.release_date for row in events[1:]]
-    assert moved == [town.today + days(number) for number in (50, 51, 52, 53, 54, 30)]
+    assert moved == town.today + days(30)
 
 
 # What must not stop it.
@@ -304,9 +289,7 @@ def test_it_stops_when_it_is_asked_to(town: Town) -> None:
 def claim(town: Town, agency: Agency, *, lease: str) -> Row[Any]:
     """Claim all that is due, as a dispatcher would; the one delivery to an agency."""
     at = town.world.clock()
-    claimed = town.work(
-        lambda c: deliveries.claim(c, lease=lease, at=at, until=at + LEASE, limit=99)
-    )
+    claimed = town.work(lambda c: claims.claim(c, lease=lease, at=at, until=at + LEASE, limit=99))
     [one] = [row for row in claimed if row.agency_id == agency.agency_id]
     return one
 
@@ -387,12 +370,53 @@ def test_what_a_killed_dispatcher_had_claimed_is_sent_when_the_lease_ran_out(
     prison.admit(town.today + days(40))
     town.tell()
     at = town.world.clock()
-    town.work(lambda c: deliveries.claim(c, lease="killed", at=at, until=at + LEASE, limit=99))
+    town.work(lambda c: claims.claim(c, lease="killed", at=at, until=at + LEASE, limit=99))
     town.world.clock.advance(seconds=LEASE.total_seconds())
     asyncio.run(town.another_dispatcher().round())
     assert probation.notices() == []
     town.advance(seconds=1)
     assert statuses(town, probation) == ["sent"]
+
+
+def test_what_was_on_record_and_never_sent_is_sent_once_under_the_same_name(
+    town: Town, prison: Prison
+) -> None:
+    """Killed between the commit of the intent and the sending."""
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    house, at = town.world.service.house, town.world.clock()
+    claimed = claim(town, probation, lease="killed")
+    assert town.work(lambda c: prepare(c, house, claimed, at=at, until=at + LEASE))
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    [notice] = probation.notices()
+    assert (notice.jti, notice.sequence) == (claimed.jti, (1, 1))
+    outcomes = [entry["circumstances"]["outcome"] for entry in town.entries(probation)]
+    assert outcomes[-3:] == ["attempted", "attempted", "delivered"]
+
+
+def test_what_was_sent_and_not_marked_is_sent_again_under_the_same_name(
+    town: Town, prison: Prison
+) -> None:
+    """Killed between the sending and its outcome; the first one's outcome comes too late."""
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    house, at = town.world.service.house, town.world.clock()
+    claimed = claim(town, probation, lease="slow")
+    prepared = town.work(lambda c: prepare(c, house, claimed, at=at, until=at + LEASE))
+    assert prepared is not None
+    rules = town.world.service.endpoint_rules
+    sent = asyncio.run(send(prepared.endpoint or "", prepared.sealed, rules=rules))
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    late = town.world.clock()
+    town.work(lambda c: conclude(c, house, claimed, sent, retry_base=days(1), at=late))
+    first, second = probation.notices()
+    assert (first.jti, first.sequence) == (second.jti, second.sequence) == (claimed.jti, (1, 1))
+    delivered = [entry["payload"] for entry in town.entries(probation, Outcome.DELIVERED)]
+    assert [payload["notification"] for payload in delivered] == [claimed.jti]
+    [row] = town.deliveries(probation)
+    assert (row.status, row.attempts) == ("sent", 1)
 
 
 def test_who_comes_late_with_an_old_lease_changes_nothing(town: Town, prison: Prison) -> None:

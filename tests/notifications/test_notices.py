@@ -130,9 +130,9 @@ def test_who_was_told_of_a_cancelled_release_was_not_told_of_the_next(
     assert police.told() == ["release_planned", "release_cancelled"]
     prison.move(reference, town.today + days(80))
     town.settle()
-    prison.move(reference, town.today + days(85))
-    prison.move(reference, None)
-    town.settle()
+    for date in (town.today + days(85), None):
+        prison.move(reference, date)
+        town.settle()
     assert police.told() == ["release_planned", "release_cancelled"]
     first, cancelled, again, changed, cancelled_again = probation.notices()
     assert cancelled.event["concerns"] == [first.jti]

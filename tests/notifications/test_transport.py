@@ -132,15 +132,24 @@ def test_only_2xx_is_taken(status: int) -> None:
         ("120", 120),
         ("0", 0),
         ("999999", 999_999),
-        ("1000000", None),
+        # As good as never: whoever obeys has a cap.
+        ("1" * 4000, 111_111_111),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)),
+        # Of no zone: another moment for every reader.
+        ("Sun Nov  6 08:49:37 1994", None),
+        ("Sun, 99 Nov 1994 08:49:37 GMT", None),
         ("-1", None),
         ("1.5", None),
         ("soon", None),
         ("\u0661", None),
         ("", None),
     ],
+    ids=range(13),
 )
-def test_retry_after_is_read_in_seconds(header: str, seconds: int | None) -> None:
+def test_retry_after_is_read_in_seconds_and_as_a_date(
+    header: str, seconds: int | datetime | None
+) -> None:
     answer = f"HTTP/1.1 503 Busy\r\nRetry-After: {header}\r\nContent-Length: 0\r\n\r\n"
     with listening(saying(answer.encode())) as listener:
         assert post(listener.url).retry_after == seconds

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from app.agencies import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
-from app.outbox import deliveries, subscriptions
+from app.outbox import claims, deliveries, subscriptions
 from app.outbox.competence import FILE
 from app.outbox.deliveries import DELIVERY
 from app.outbox.planning import Planner
@@ -102,7 +102,7 @@ class Office:
 
     def claim(self, lease: str = "lease", *, limit: int = 99) -> list[Row[Any]]:
         """Claim what is due now."""
-        return deliveries.claim(
+        return claims.claim(
             self.connection, lease=lease, at=self.at, until=self.at + LEASE, limit=limit
         )
 

@@ -76,6 +76,13 @@ def endpoint(
         yield Endpoint(address, decryption_key.public_jwk(), store, service, monotonic)
 
 
+def test_a_heartbeat_is_taken_and_leaves_nothing(endpoint: Endpoint) -> None:
+    event = {"urn:throughcare:event:heartbeat": {"subscription_id": "sub-1", "last_sequence": 7}}
+    claims = endpoint.service.claims("n-1", events=event, sub_id=None, seq=None)
+    assert endpoint.deliver(claims).status_code == 202
+    assert endpoint.store.waiting() == ()
+
+
 def test_a_notification_is_stored_then_taken_then_acknowledged(endpoint: Endpoint) -> None:
     answer = endpoint.deliver(endpoint.service.claims("n-1"))
     assert (answer.status_code, answer.content) == (202, b"")

@@ -96,6 +96,15 @@ def test_a_verification_opens_and_is_about_nobody(recipient: Recipient) -> None:
     assert notification.event == {"subscription_id": "sub-1", "nonce": "nonce-1"}
 
 
+def test_a_heartbeat_opens_and_is_about_nobody(recipient: Recipient) -> None:
+    event = {"urn:throughcare:event:heartbeat": {"subscription_id": "sub-1", "last_sequence": 7}}
+    notification = recipient.open_claims({**VERIFICATION_CLAIMS, "events": event})
+    assert notification.event_type == "heartbeat"
+    assert (notification.reference, notification.sequence) == (None, None)
+    about_somebody = {**VERIFICATION_CLAIMS, "events": event, "seq": {"subscriber": 1, "person": 1}}
+    assert recipient.refusal(about_somebody).code == "invalid_request"
+
+
 def test_the_largest_size_class_opens(recipient: Recipient) -> None:
     token = recipient.sender.sign({**CLAIMS, "pad": ""})
     room = (65_536 - len(token)) * 3 // 4

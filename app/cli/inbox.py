@@ -1,0 +1,72 @@
+"""`throughcare inbox`: an agency polls what waits for it, instead of hosting an endpoint."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.output import Json, screen
+from app.receiver.client import AgencyClient
+from app.receiver.configuration import AgencyConfiguration
+from app.receiver.inbox import Inbox
+from throughcare_receiver.notification import VERIFICATION, Notification
+from throughcare_receiver.receiver import Receiver, utc_now
+from throughcare_receiver.sender_keys import SenderKeys
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.statements import Acknowledgement
+
+
+def add_to(cli: typer.Typer) -> None:
+    """Add this command."""
+    cli.command()(inbox)
+
+
+def inbox(
+    *,
+    configuration: Annotated[
+        Path, typer.Option("--as", help="Configuration of the agency's client (agency.toml).")
+    ],
+    subscription: Annotated[
+        str | None,
+        typer.Option(help="One that is pushed to, whose endpoint was down; else our polled one."),
+    ] = None,
+    answer: Annotated[
+        Acknowledgement, typer.Option(help="How notifications are acknowledged.")
+    ] = Acknowledgement.ACCEPTED,
+    as_json: Json = False,
+) -> None:
+    """Poll: verify, open, store, print and acknowledge what waits. The first time, subscribe."""
+    agency = AgencyConfiguration.from_file(configuration)
+    key = agency.load_decryption_key()
+    with SqliteStore.open(agency.store) as store, AgencyClient(agency) as client:
+        receiver = Receiver(
+            issuer=agency.issuer,
+            client_id=agency.client_id,
+            signing_key=agency.load_signing_key(),
+            decryption_keys={key.kid: key},
+            sender_keys=SenderKeys(client.sender_keys),
+            store=store,
+        )
+        reader = Inbox(client=client, receiver=receiver, store=store, answer=answer, clock=utc_now)
+        polled = subscription or reader.subscription(key)
+        for notification in reader.collect(polled):
+            if notification.event_type != VERIFICATION:
+                _show(notification, as_json=as_json)
+
+
+def _show(notification: Notification, *, as_json: bool) -> None:
+    shown: dict[str, Any] = {
+        "jti": notification.jti,
+        "issued_at": notification.issued_at.isoformat(),
+        "event": notification.event_type,
+        "reference": notification.reference,
+        "content": notification.event,
+    }
+    if as_json:
+        print(json.dumps(shown, ensure_ascii=False))  # noqa: T201 - the result, a line for each
+        return
+    screen.print(
+        f"{shown['issued_at']} {notification.event_type} {notification.reference}", markup=False
+    )
+    screen.print(f"  {json.dumps(notification.event, ensure_ascii=False)}", markup=False)

@@ -1,0 +1,127 @@
+"""The inbox of an agency that hosts no endpoint, or whose endpoint was down: polled by itself.
+
+The shape is that of RFC 8936. What came is confirmed only once it is in the store, so that
+nothing is lost between the two; what cannot be read is refused with its error code.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.receiver.client import AgencyClient
+from app.receiver.errors import ServiceRefused, UnexpectedAnswer
+from throughcare_receiver.errors import NotificationRefused
+from throughcare_receiver.keys import DecryptionKey
+from throughcare_receiver.notification import HEARTBEAT, VERIFICATION, Notification
+from throughcare_receiver.receiver import Clock, Receiver
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.statements import Acknowledgement
+from throughcare_receiver.store import GIVEN_UP, TAKEN
+
+ADDRESS: Final = "inbox"
+"""What stands for the endpoint of a subscription that is polled, in the store."""
+
+MOST: Final = 50
+"""Notifications in one poll."""
+
+_GONE: Final = 410
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """What is needed to poll.
+
+    Attributes:
+        client: to the service.
+        receiver: opens, verifies and keeps what comes, in
+        store: where notifications go.
+        answer: what is said to each of them, unless something was chosen before.
+        clock: the present time.
+    """
+
+    client: AgencyClient
+    receiver: Receiver
+    store: SqliteStore
+    answer: Acknowledgement
+    clock: Clock
+    _read: list[str] = field(default_factory=list)
+    _refused: dict[str, str] = field(default_factory=dict)
+
+    def subscription(self, key: DecryptionKey) -> str:
+        """The id of our subscription that is polled; the service is asked for one if needed."""
+        known = self.store.subscription(endpoint=ADDRESS, encryption_kid=key.kid)
+        if known is not None:
+            return known
+        body = {"delivery": "poll", "encryption_jwk": key.public_jwk()}
+        made = self.client.request("POST", "/v1/subscriptions", json=body).json()
+        subscription_id = made.get("subscription_id")
+        if not isinstance(subscription_id, str):
+            raise UnexpectedAnswer("the service gave no subscription")
+        self.store.remember_subscription(subscription_id, endpoint=ADDRESS, encryption_kid=key.kid)
+        return subscription_id
+
+    def collect(self, subscription_id: str) -> Iterator[Notification]:
+        """Everything that waits, each once it is in the store; a poll confirms the one before.
+
+        Raises:
+            ServiceError: the service cannot be asked; what was not confirmed comes again.
+            TryLater: what came cannot be judged now; it comes again, too.
+        """
+        while True:
+            sets, more = self._poll(subscription_id)
+            for jti, sealed in sets.items():
+                notification = self._take(jti, sealed)
+                if notification is not None:
+                    yield notification
+            # What was just confirmed may have held up something: ask until nothing comes.
+            if not sets and not more:
+                return
+
+    def _poll(self, subscription_id: str) -> tuple[Mapping[str, str], bool]:
+        body: dict[str, Any] = {
+            "subscription_id": subscription_id,
+            "maxEvents": MOST,
+            "returnImmediately": True,
+            "ack": list(self._read),
+            "setErrs": {jti: {"err": code} for jti, code in self._refused.items()},
+        }
+        answer = self.client.request("POST", "/v1/inbox/poll", json=body).json()
+        self._read.clear()
+        self._refused.clear()
+        sets, more = answer.get("sets"), answer.get("moreAvailable")
+        if not isinstance(sets, dict) or not all(isinstance(one, str) for one in sets.values()):
+            raise UnexpectedAnswer("the service gave no notifications")
+        return sets, more is True
+
+    def _take(self, jti: str, sealed: str) -> Notification | None:
+        """Open, store and answer one message; None where it cannot be read or is no news."""
+        try:
+            arrival = self.receiver.take(sealed)
+        except NotificationRefused as refused:
+            self._refused[jti] = refused.code
+            return None
+        notification = arrival.notification
+        if notification.event_type == HEARTBEAT:
+            return None
+        self._answer(notification)
+        self._read.append(jti)
+        return notification if arrival.is_new else None
+
+    def _answer(self, notification: Notification) -> None:
+        state = TAKEN
+        try:
+            if notification.event_type == VERIFICATION:
+                event = notification.event
+                self.client.verify_subscription(event["subscription_id"], event["nonce"])
+            else:
+                self.client.acknowledge(notification.jti, self._chosen(notification.jti))
+        except ServiceRefused as refusal:
+            if refusal.status != _GONE:
+                raise
+            state = GIVEN_UP
+        self.store.mark_answered(notification.jti, state=state, at=self.clock())
+
+    def _chosen(self, jti: str) -> Acknowledgement:
+        kind = self.store.get(jti).answer or self.answer
+        self.store.choose_answer(jti, kind)
+        return kind

@@ -1,0 +1,166 @@
+"""Fair claims: what one subscription gets of a claim, and at a time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from app.outbox import claims, deliveries, endpoints, subscriptions
+from app.outbox.claims import INBOX, NOBODY_CAME, SHARE
+from app.outbox.deliveries import DEAD, DELIVERY, QUEUED, SENT
+from app.outbox.endpoints import PATIENCE
+from app.outbox.receipts import EVENT
+from tests.outbox.conftest import LEASE, Office
+
+HOUR = timedelta(hours=1)
+BASE = timedelta(seconds=30)
+
+
+def fill(office: Office, subscription: str, number: int, *, prefix: str) -> None:
+    """Deliveries that are due, each about a person of its own."""
+    people = [f"{prefix}-{count:04}" for count in range(number)]
+    for person in people:
+        office.person(person)
+    event: dict[str, Any] = {
+        "event_type": "release_planned",
+        "release_date": None,
+        "notice": {},
+        "priority": "routine",
+        "occurred_at": office.at,
+    }
+    delivery = {
+        "subscription_id": subscription,
+        "agency_id": subscription.removesuffix("-endpoint"),
+        "status": QUEUED,
+        "created_at": office.at,
+        "attempts": 0,
+        "next_attempt_at": office.at,
+    }
+    events = [{"event_id": f"e-{one}", "person_id": one, **event} for one in people]
+    office.connection.execute(insert(EVENT), events)
+    rows = [
+        {"jti": f"j-{one}", "event_id": f"e-{one}", "person_id": one, **delivery} for one in people
+    ]
+    office.connection.execute(insert(DELIVERY), rows)
+
+
+@pytest.fixture
+def beside(office: Office) -> Office:
+    """A poison subscription with a long backlog, which waits longest, beside 99 good ones."""
+    poison = office.subscriber("poison", "probation_service")
+    fill(office, poison, 300, prefix="poison")
+    office.at += HOUR
+    office.agency("good", "probation_service")
+    for number in range(99):
+        fill(office, office.subscription("good", name=f"good-{number}"), 1, prefix=f"good-{number}")
+    return office
+
+
+def of_poison(rows: list[object]) -> int:
+    return sum(getattr(row, "subscription_id", "") == "poison-endpoint" for row in rows)
+
+
+def test_a_poison_endpoint_gets_its_share_of_a_claim_and_no_more(beside: Office) -> None:
+    first = beside.claim("one", limit=64)
+    assert (len(first), of_poison([*first])) == (64, SHARE)
+    # What is in somebody's hands counts: the next claim is all for the others.
+    second = beside.claim("two", limit=64)
+    assert (len(second), of_poison([*second])) == (99 - (64 - SHARE), 0)
+    assert beside.claim("three", limit=64) == []
+
+
+def test_what_was_in_the_hands_of_a_killed_one_makes_room_again(beside: Office) -> None:
+    beside.claim("killed", limit=64)
+    beside.at += LEASE + timedelta(seconds=1)
+    assert of_poison([*beside.claim("next", limit=64)]) == SHARE
+
+
+def test_an_endpoint_that_rests_is_left_alone_and_then_tried_with_one(beside: Office) -> None:
+    connection = beside.connection
+    for _ in range(PATIENCE):
+        endpoints.note_failure(connection, "poison-endpoint", problem="x", base=BASE, at=beside.at)
+    assert of_poison([*beside.claim("one", limit=64)]) == 0
+    beside.at += BASE
+    assert of_poison([*beside.claim("two", limit=64)]) == 1
+    endpoints.note_success(connection, "poison-endpoint")
+    assert of_poison([*beside.claim("three", limit=64)]) == SHARE - 1
+
+
+def test_what_nobody_may_be_pushed_is_not_claimed_but_what_was_ended_is(office: Office) -> None:
+    ready = office.subscriber("probation", "probation_service")
+    fill(office, ready, 1, prefix="one")
+    for held in ({"paused": True}, {"endpoint": None}, {"disabled_at": office.at}):
+        subscriptions.change(office.connection, ready, held)
+        assert office.claim() == []
+        free = {"paused": False, "endpoint": "https://receiver.example/", "disabled_at": None}
+        subscriptions.change(office.connection, ready, free)
+    subscriptions.change(office.connection, ready, {"status": "ended", "endpoint": None})
+    assert len(office.claim()) == 1
+
+
+# The inbox.
+
+
+def poll(office: Office, subscription_id: str, lease: str, *, limit: int = 9) -> list[str]:
+    """The deliveries that a poll takes."""
+    found, _ = claims.claim_for_inbox(
+        office.connection,
+        subscriptions.find(office.connection, subscription_id),
+        lease=INBOX + lease,
+        at=office.at,
+        until=office.at + LEASE,
+        limit=limit,
+    )
+    return [row.jti for row in found]
+
+
+def test_what_one_took_to_push_another_cannot_poll_meanwhile(office: Office) -> None:
+    ready = office.subscriber("probation", "probation_service")
+    fill(office, ready, 1, prefix="one")
+    assert poll(office, ready, "early") == []  # nobody has tried to push it
+    [row] = office.claim("push")
+    assert poll(office, ready, "a") == []
+    deliveries.postpone(
+        office.connection, row.jti, lease="push", attempts=1, next_at=office.at, reason="x"
+    )
+    assert poll(office, ready, "b") == [row.jti]
+    assert office.claim("push") == []
+    # A second poll takes it over, and the first one's lease is worth nothing.
+    assert poll(office, ready, "c") == [row.jti]
+    assert deliveries.held(office.connection, row.jti, lease=f"{INBOX}b") is None
+
+
+def test_what_nobody_came_for_is_given_up_unless_it_is_pushed_or_asked_for(
+    office: Office,
+) -> None:
+    polled = office.subscriber("welfare", "social_welfare_centre")
+    subscriptions.change(office.connection, polled, {"endpoint": None})
+    pushed = office.subscriber("probation", "probation_service")
+    for name, subscription in (("polled", polled), ("pushed", pushed)):
+        fill(office, subscription, 1, prefix=name)
+    before, office.at = office.at, office.at + HOUR
+    assert claims.expire(office.connection, before=before, at=office.at, limit=9) == 0
+    assert claims.expire(office.connection, before=office.at, at=office.at, limit=9) == 1
+    rows = {row.jti: (row.status, row.reason) for row in office.rows()}
+    assert rows == {"j-polled-0000": (DEAD, NOBODY_CAME), "j-pushed-0000": (QUEUED, None)}
+    assert poll(office, polled, "late") == ["j-polled-0000"]
+
+
+# Replay.
+
+
+def test_a_replay_queues_what_came_after_a_number(office: Office) -> None:
+    ready = office.subscriber("probation", "probation_service")
+    fill(office, ready, 4, prefix="one")
+    office.send_all()
+    connection = office.connection
+    dead = office.rows(DELIVERY.c.sequence == 3)[0].jti
+    deliveries.settle(connection, dead, status=DEAD)
+    office.at += HOUR
+    assert deliveries.replay(connection, ready, since=9, at=office.at) == 0
+    assert deliveries.replay(connection, ready, since=0, status=DEAD, at=office.at) == 1
+    assert deliveries.replay(connection, ready, since=2, at=office.at) == 1
+    by_number = {row.sequence: row.status for row in office.rows()}
+    assert by_number == {1: SENT, 2: SENT, 3: QUEUED, 4: QUEUED}
+    assert {row.replayed_at for row in office.rows(DELIVERY.c.status == QUEUED)} == {office.at}
