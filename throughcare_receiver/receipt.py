@@ -1,7 +1,7 @@
 """Receipts: the log's signed word that a disclosure to us is on record, and what it recorded. Pure.
 
-A receipt comes with the body, in the header `Disclosure-Receipt`, as base64url of a signed note
-(C2SP) with five lines:
+A receipt comes with the body, in the header `Disclosure-Receipt` of an answer or of a push, or
+beside what was polled, as base64url of a signed note (C2SP) with five lines:
 
     throughcare receipt v1
     <origin of the log>
@@ -40,6 +40,7 @@ LONGEST_PROMISE: Final = timedelta(days=1)
 _LINES: Final = 5
 _ENTRY_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_OUTCOMES: Final = ("released", "attempted")  # a read or a poll; a push, before it is answered
 _SECTIONS: Final = ("circumstances", "actor", "reference", "grounds", "fields", "payload")
 
 
@@ -171,7 +172,7 @@ def _open(opening: object, commitment: bytes) -> dict[str, Any]:
 
 def _check_sections(sections: Mapping[str, Mapping[str, Any]], disclosed: Disclosed) -> None:
     payload = sections["payload"]
-    _expect("circumstances", sections["circumstances"].get("outcome") == "released")
+    _expect("circumstances", sections["circumstances"].get("outcome") in _OUTCOMES)
     _expect("actor", sections["actor"].get("client") == disclosed.client_id)
     _expect("reference", sections["reference"].get("reference") == disclosed.reference)
     _expect("grounds", sections["grounds"].get("purpose") == disclosed.purpose)

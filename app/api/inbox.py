@@ -50,7 +50,13 @@ async def poll_inbox(request: Request) -> Response:
         retry_base=timedelta(seconds=service.settings.retry_base_seconds),
     )
     handed = await counter.hand_out(taken)
-    return json_answer({"sets": dict(handed.sets), "moreAvailable": handed.more})
+    return json_answer(
+        {
+            "sets": dict(handed.sets),
+            "receipts": dict(handed.receipts),
+            "moreAvailable": handed.more,
+        }
+    )
 
 
 async def _take(request: Request, poll: Poll) -> Taken:

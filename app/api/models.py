@@ -335,9 +335,13 @@ class InboxPoll(Model):
 
 
 class InboxAnswer(Model):
-    """Sealed notifications by their `jti` (RFC 8936, section 2.3)."""
+    """Sealed notifications by their `jti` (RFC 8936, section 2.3), and their receipts.
+
+    A receipt is that of a read, in `Disclosure-Receipt`; a push has it in that header, too.
+    """
 
     sets: dict[str, str]
+    receipts: dict[str, str]
     more_available: Annotated[bool, Member(alias="moreAvailable")]
 
 

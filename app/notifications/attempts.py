@@ -9,8 +9,8 @@ from app.access_log.canonical_json import JsonObject
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.disclosure.disclose import evidence
-from app.house import Act, House, record
-from app.notifications.envelope import MEDIA_TYPE
+from app.house import Act, House, receipt_of, record
+from app.notifications.envelope import MEDIA_TYPE, Message
 from app.notifications.fresh_decision import Fresh
 from app.notifications.transport import Sent
 from app.outbox import subscriptions
@@ -21,22 +21,28 @@ def record_attempt(
     connection: Connection,
     house: House,
     fresh: Fresh,
-    jti: str,
+    message: Message,
     sealed: str,
     *,
     channel: Channel,
     at: datetime,
-) -> None:
-    """The intent: which fields in which form are about to leave, and the digest of the bytes."""
-    kept = evidence(fresh.pushed, sealed.encode(), media_type=MEDIA_TYPE)
+) -> str:
+    """The intent: which fields in which form are about to leave, and the digest of the bytes.
+
+    Gives the receipt that leaves with them.
+    """
+    body = sealed.encode()
+    kept = evidence(fresh.pushed, body, media_type=MEDIA_TYPE)
     act = Act(
         operation=Operation.DISCLOSURE,
         channel=channel,
         # What is polled leaves as the answer to whoever asked, like a read.
         outcome=Outcome.RELEASED if channel is Channel.INBOX else Outcome.ATTEMPTED,
-        **{**kept, "payload": {**kept["payload"], "notification": jti}},
+        reference=message.reference,
+        **{**kept, "payload": {**kept["payload"], "notification": message.jti}},
     )
-    record(connection, house, fresh.caller, act, at=at)
+    appended = record(connection, house, fresh.caller, act, at=at)
+    return receipt_of(house, appended, body, at=at)
 
 
 def record_outcome(

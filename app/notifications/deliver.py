@@ -36,11 +36,12 @@ UNDECIDED = Sent(status_code=None, problem=deliveries.UNDECIDED, milliseconds=0,
 class Prepared:
     """A sealed message whose intent is on record. Exists only after that is committed.
 
-    `endpoint` is None where the subscription is polled.
+    `endpoint` is None where the subscription is polled; `receipt` leaves with what is sealed.
     """
 
     endpoint: str | None
     sealed: str
+    receipt: str
 
 
 def prepare(
@@ -90,8 +91,8 @@ def prepare(
         recipient=fresh.key,
         at=at,
     )
-    record_attempt(connection, house, fresh, delivery.jti, sealed, channel=channel, at=at)
-    return Prepared(endpoint=subscription.endpoint, sealed=sealed)
+    receipt = record_attempt(connection, house, fresh, message, sealed, channel=channel, at=at)
+    return Prepared(endpoint=subscription.endpoint, sealed=sealed, receipt=receipt)
 
 
 def conclude(

@@ -162,7 +162,10 @@ class Dispatcher:
         if prepared is None:
             return house, None
         assert prepared.endpoint is not None  # noqa: S101 - what is claimed here has one
-        return house, await send(prepared.endpoint, prepared.sealed, rules=self.rules)
+        sent = await send(
+            prepared.endpoint, prepared.sealed, receipt=prepared.receipt, rules=self.rules
+        )
+        return house, sent
 
     def _conclude(
         self, connection: Connection, house: House, delivery: Row[Any], sent: Sent

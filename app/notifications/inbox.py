@@ -24,6 +24,7 @@ from app.notifications.attempts import record_outcome
 from app.notifications.deliver import (
     UNDECIDED,
     UNPREPARED,
+    Prepared,
     arrived,
     conclude,
     prepare,
@@ -41,7 +42,7 @@ log = logging.getLogger("throughcare.inbox")
 # Nothing is pushed meanwhile: time to open and keep what was polled, and to confirm it.
 LEASE = timedelta(seconds=60)
 # Instead of a message that was cancelled: what waited behind it can be polled now.
-NOTHING_LEFT = ""
+NOTHING_LEFT = Prepared(endpoint=None, sealed="", receipt="")
 READ = Sent(status_code=None, problem=None, milliseconds=0, confirmed=True)
 
 
@@ -114,9 +115,13 @@ def is_waiting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
-    """Sealed messages by `jti`, and whether there is more to poll at once."""
+    """Sealed messages by `jti`, with their receipts, and whether there is more to poll at once.
+
+    What is about no person has no receipt.
+    """
 
     sets: Mapping[str, str]
+    receipts: Mapping[str, str]
     more: bool
 
 
@@ -130,15 +135,19 @@ class Counter:
 
     async def hand_out(self, taken: Taken) -> Handed:
         """The sealed messages; without those that nothing is left of."""
-        sealed = await asyncio.gather(*(self._seal(delivery) for delivery in taken.claimed))
-        named = zip((delivery.jti for delivery in taken.claimed), sealed, strict=True)
-        made = {jti: text for jti, text in named if text}
-        return Handed(sets={**taken.greetings, **made}, more=taken.more or NOTHING_LEFT in sealed)
+        prepared = await asyncio.gather(*(self._prepare(delivery) for delivery in taken.claimed))
+        named = zip((delivery.jti for delivery in taken.claimed), prepared, strict=True)
+        made = {jti: one for jti, one in named if one not in (None, NOTHING_LEFT)}
+        return Handed(
+            sets={**taken.greetings, **{jti: one.sealed for jti, one in made.items()}},
+            receipts={jti: one.receipt for jti, one in made.items()},
+            more=taken.more or NOTHING_LEFT in prepared,
+        )
 
-    async def _seal(self, delivery: Row[Any]) -> str | None:
+    async def _prepare(self, delivery: Row[Any]) -> Prepared | None:
         """One message. If it cannot be made it is put off, and holds up no other."""
 
-        def work(connection: Connection, house: House) -> str | None:
+        def work(connection: Connection, house: House) -> Prepared | None:
             return _hand_out(connection, house, delivery, at=self.clock())
 
         try:
@@ -162,7 +171,7 @@ class Counter:
 
 def _hand_out(
     connection: Connection, house: House, delivery: Row[Any], *, at: datetime
-) -> str | None:
+) -> Prepared | None:
     prepared = prepare(connection, house, delivery, at=at, until=at + LEASE, channel=Channel.INBOX)
     if prepared is None:
         return None
@@ -176,7 +185,7 @@ def _hand_out(
         channel=Channel.INBOX.value,
     )
     deliveries.log_attempt(connection, attempt)
-    return prepared.sealed
+    return prepared
 
 
 def _settle(connection: Connection, house: House, poll: Poll, *, at: datetime) -> None:

@@ -7,6 +7,7 @@ and a pooled connection must never serve another host name (both were measured).
 import asyncio
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +15,7 @@ from functools import cache
 
 import httpx
 
+from app.access_log.receipt import HEADER
 from app.notifications.addresses import (
     AddressRefused,
     EndpointRules,
@@ -61,20 +63,23 @@ async def send(
     sealed: str,
     *,
     rules: EndpointRules,
+    receipt: str | None = None,
     resolve: Resolve = resolve_host,
     tls: ssl.SSLContext | None = None,
     deadline: float = DEADLINE_SECONDS,
 ) -> Sent:
     """Post a sealed message. Every failure is an answer, none is raised.
 
-    `tls` is made by `tls_context`; with the system's authorities if it is None.
+    `receipt` is that of its entry in the log; what is about no person has none. `tls` is made by
+    `tls_context`; with the system's authorities if it is None.
     """
+    headers = {} if receipt is None else {HEADER: receipt}
     started = time.monotonic()
     try:
         async with asyncio.timeout(deadline):
             target = await asyncio.to_thread(rules.locate, url, resolve=resolve)
             status, retry_after = await _post(
-                target, sealed, tls=tls or tls_context(), deadline=deadline
+                target, sealed, headers, tls=tls or tls_context(), deadline=deadline
             )
     except TimeoutError:
         return _failed("no answer in time", started)
@@ -91,7 +96,12 @@ async def send(
 
 
 async def _post(
-    target: Target, sealed: str, *, tls: ssl.SSLContext, deadline: float
+    target: Target,
+    sealed: str,
+    further: Mapping[str, str],
+    *,
+    tls: ssl.SSLContext,
+    deadline: float,
 ) -> tuple[int, int | datetime | None]:
     """Status and Retry-After. The connection goes to the address that was judged."""
     url = httpx.URL(target.url).copy_with(host=target.address)
@@ -99,6 +109,7 @@ async def _post(
         "Host": _host_header(target),
         "Content-Type": MEDIA_TYPE,
         "Accept-Encoding": "identity",
+        **further,
     }
     async with (
         httpx.AsyncClient(

@@ -523,6 +523,18 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/subscriptions": Door(may=ALL, strangers_may=ROLES, content=_endpoint),
     "GET /v1/subscriptions/{subscription_id}": Door(may=ROLES, target=_subscription),
     "GET /v1/subscriptions/{subscription_id}/deliveries": Door(may=ROLES, target=_subscription),
+    # A change and an end are the client's that subscribed.
+    "PATCH /v1/subscriptions/{subscription_id}": Door(
+        may=ROLES, target=_subscription, content=lambda _stage, _party: {"paused": True}
+    ),
+    "DELETE /v1/subscriptions/{subscription_id}": Door(may=ROLES, target=_subscription),
+    "POST /v1/subscriptions/{subscription_id}/replay": Door(
+        may=ROLES, target=_subscription, content=lambda _stage, _party: {"since": 0}
+    ),
+    "POST /v1/inbox/poll": Door(
+        may=ROLES,
+        content=lambda stage, party: {**_subscription(stage, party), "returnImmediately": True},
+    ),
     "POST /v1/subscriptions/{subscription_id}/verification": Door(
         target=_somebody_elses_subscription,
         content=lambda _stage, _party: {"response": "a.b.c"},

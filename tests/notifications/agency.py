@@ -205,10 +205,12 @@ class Agency:
         """What such a poll brings, opened, in the order of its numbers."""
         answer = self.ask_inbox(*read, most=most, **members)
         assert answer.status_code == 200, answer.text
-        headers = {"content-type": "application/jose"}
-        sets = answer.json()["sets"].values()
-        notices = [self.open(Letter(sealed.encode(), headers)) for sealed in sets]
+        notices = [self.opened_from(sealed) for sealed in answer.json()["sets"].values()]
         return sorted(notices, key=lambda one: one.claims.get("seq", {}).get("subscriber", 0))
+
+    def opened_from(self, sealed: str) -> Notice:
+        """What was polled, opened."""
+        return self.open(Letter(sealed.encode(), {"content-type": "application/jose"}))
 
     def shown(self) -> dict[str, Any]:
         """Our subscription as the service shows it."""

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import select, update
 
 from app.administration.registry import OPERATOR
-from app.crypto.sealing_keys import DecryptionKey
 from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.inbox import LEASE
@@ -21,12 +20,13 @@ from app.notifications.manage import replay_for
 from app.outbox.deliveries import DELIVERY
 from app.outbox.subscriptions import find
 from app.receiver.inbox import Inbox
-from app.receiver.reception import Reception
-from app.receiver.sender_keys import SenderKeys
-from app.receiver.statements import Acknowledgement
-from app.receiver.store import NotificationStore
 from tests.notifications.agency import Agency
 from tests.notifications.play import Prison, Town
+from throughcare_receiver.keys import DecryptionKey
+from throughcare_receiver.receiver import Receiver
+from throughcare_receiver.sender_keys import SenderKeys
+from throughcare_receiver.sqlite_store import SqliteStore
+from throughcare_receiver.statements import Acknowledgement
 
 SECTION = table_of(FileSection)
 
@@ -122,7 +122,7 @@ def test_portions_come_in_order_and_say_whether_there_is_more(
     for reference in references:
         prison.move(reference, town.today + days(50))
     last = welfare.ask_inbox(most=0).json()
-    assert last == {"sets": {}, "moreAvailable": False}
+    assert last == {"sets": {}, "receipts": {}, "moreAvailable": False}
     told = Counter(notice.event_type for notice in welfare.poll())
     assert told == {"release_planned": 1, "release_date_changed": 2}
 
@@ -250,7 +250,11 @@ def test_of_dates_that_waited_the_newest_is_polled_and_the_poll_says_to_go_on(
     [planned] = welfare.poll()
     for number in (50, 60):
         prison.move(reference, town.today + days(number))
-    assert welfare.ask_inbox(planned.jti).json() == {"sets": {}, "moreAvailable": True}
+    assert welfare.ask_inbox(planned.jti).json() == {
+        "sets": {},
+        "receipts": {},
+        "moreAvailable": True,
+    }
     [changed] = welfare.poll()
     assert (changed.event_type, changed.sequence) == ("release_date_changed", (2, 2))
     assert [row.reason for row in town.deliveries(welfare)] == [None, "superseded", None]
@@ -266,21 +270,21 @@ def reader(town: Town, tmp_path: Path) -> Iterator[Callable[[DecryptionKey], Inb
     name = f"reader-{town.number}"
     client = world.agency(name, "social_welfare_centre", municipalities=(town.place,))
     configuration = world.agencies[name].configuration
-    with NotificationStore.open(tmp_path / "store") as store:
+    with SqliteStore.open(tmp_path / "store") as store:
 
         def opening_with(key: DecryptionKey) -> Inbox:
-            reception = Reception(
+            receiver = Receiver(
                 issuer=configuration.issuer,
                 client_id=configuration.client_id,
-                decryption_key=key,
+                signing_key=configuration.load_signing_key(),
+                decryption_keys={key.kid: key},
                 sender_keys=SenderKeys(client.sender_keys),
                 store=store,
-                on_stored=lambda: None,
                 clock=world.clock,
             )
             return Inbox(
                 client=client,
-                open=reception.open,
+                receiver=receiver,
                 store=store,
                 answer=Acknowledgement.ACCEPTED,
                 clock=world.clock,
@@ -294,9 +298,9 @@ def test_the_program_keeps_and_confirms_what_it_reads_and_refuses_what_it_cannot
 ) -> None:
     key, other = (DecryptionKey.generate(bits=2048) for _ in range(2))
     inbox = reader(key)
-    subscription = inbox.subscription(key.encryption_key)
+    subscription = inbox.subscription(key)
     assert [one.event_type for one in inbox.collect(subscription)] == ["verification"]
-    assert inbox.subscription(key.encryption_key) == subscription
+    assert inbox.subscription(key) == subscription
     prison.admit(town.today + days(40))
     town.tell()
     assert list(reader(other).collect(subscription)) == []

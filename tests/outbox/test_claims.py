@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from app.outbox import claims, deliveries, endpoints, subscriptions
 from app.outbox.claims import INBOX, NOBODY_CAME, SHARE
-from app.outbox.deliveries import DEAD, DELIVERY, QUEUED, SENT
+from app.outbox.deliveries import DEAD, DELIVERY, HELD, IMMEDIATE, QUEUED, RANKS, SENT
 from app.outbox.endpoints import PATIENCE
 from app.outbox.receipts import EVENT
 from tests.outbox.conftest import LEASE, Office
@@ -33,6 +33,7 @@ def fill(office: Office, subscription: str, number: int, *, prefix: str) -> None
         "subscription_id": subscription,
         "agency_id": subscription.removesuffix("-endpoint"),
         "status": QUEUED,
+        "rank": RANKS["routine"],
         "created_at": office.at,
         "attempts": 0,
         "next_attempt_at": office.at,
@@ -145,6 +146,31 @@ def test_what_nobody_came_for_is_given_up_unless_it_is_pushed_or_asked_for(
     rows = {row.jti: (row.status, row.reason) for row in office.rows()}
     assert rows == {"j-polled-0000": (DEAD, NOBODY_CAME), "j-pushed-0000": (QUEUED, None)}
     assert poll(office, polled, "late") == ["j-polled-0000"]
+
+
+def test_what_is_immediate_is_polled_first(office: Office) -> None:
+    polled = office.subscriber("welfare", "social_welfare_centre")
+    subscriptions.change(office.connection, polled, {"endpoint": None})
+    for name in ("a", "b"):
+        fill(office, polled, 1, prefix=name)
+    last = DELIVERY.c.jti == "j-b-0000"
+    office.connection.execute(update(DELIVERY).where(last).values(rank=IMMEDIATE))
+    assert poll(office, polled, "one", limit=1) == ["j-b-0000"]
+
+
+def test_what_is_held_is_neither_pushed_nor_polled_nor_given_up_nor_replayed(
+    office: Office,
+) -> None:
+    ready = office.subscriber("probation", "probation_service")
+    fill(office, ready, 1, prefix="one")
+    office.connection.execute(update(DELIVERY).values(status=HELD))
+    assert office.claim() == []
+    subscriptions.change(office.connection, ready, {"endpoint": None})
+    assert poll(office, ready, "one") == []
+    before, office.at = office.at + HOUR, office.at + 2 * HOUR
+    assert claims.expire(office.connection, before=before, at=office.at, limit=9) == 0
+    assert deliveries.replay(office.connection, ready, since=0, at=office.at) == 0
+    assert [row.status for row in office.rows()] == [HELD]
 
 
 # Replay.

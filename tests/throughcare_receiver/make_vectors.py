@@ -63,6 +63,10 @@ VERIFICATION: dict[str, Any] = {
     **{name: value for name, value in CLAIMS.items() if name not in ("sub_id", "seq")},
     "events": {EVENT + "verification": {"subscription_id": "sub-1", "nonce": "bm9uY2U"}},
 }
+HEARTBEAT: dict[str, Any] = {
+    **VERIFICATION,
+    "events": {EVENT + "heartbeat": {"subscription_id": "sub-1", "last_sequence": 7}},
+}
 OUTER = {"alg": "RSA-OAEP-256", "enc": "A256GCM", "cty": "JWT"}
 OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 
@@ -221,6 +225,7 @@ def opening(shop: Workshop) -> Iterator[Case]:
     yield good(
         "handshake", "a verification is about nobody", shop.notice(VERIFICATION), VERIFICATION
     )
+    yield good("heartbeat", "a heartbeat is about nobody", shop.notice(HEARTBEAT), HEARTBEAT)
     more = {**CLAIMS, "toe": 1}
     yield good("unknown-claim", "a claim of tomorrow is left alone", shop.notice(more), CLAIMS)
     other = {**CLAIMS, "events": {EVENT + "released": {"place": "Gjilan, Prishtinë, Подгорица"}}}
@@ -421,6 +426,21 @@ def claims(shop: Workshop) -> Iterator[Case]:
             member,
             {**VERIFICATION, member: CLAIMS[member]},
         )
+        yield claim(
+            shop,
+            f"heartbeat-with-{member}",
+            "a heartbeat is about nobody",
+            member,
+            {**HEARTBEAT, member: CLAIMS[member]},
+        )
+    silent = {EVENT + "heartbeat": {"subscription_id": "sub-1"}}
+    yield claim(
+        shop,
+        "heartbeat-without-number",
+        "names no last number",
+        "events",
+        {**HEARTBEAT, "events": silent},
+    )
 
 
 def claim(shop: Workshop, name: str, why: str, member: str, said: Mapping[str, Any]) -> Case:
@@ -646,12 +666,14 @@ def receipts(keys: Keys) -> dict[str, Any]:
     office, stranger = Office(keys.log), Office(LogSigningKey.from_seed(bytes(32)))
     right = office.entry()
     header = office.receipt(right)
+    circumstances = {**SECTIONS["circumstances"], "channel": "push", "outcome": "attempted"}
+    pushed = office.entry({**SECTIONS, "circumstances": circumstances})
     note = from_header(header)
-    held = {
-        "entry_id": ENTRY,
-        "leaf_hash": merkle.leaf_hash(right["leaf"].encode()).hex(),
-        "due_at": int(DUE.timestamp()),
-    }
+
+    def holds(entry: Mapping[str, Any]) -> dict[str, Any]:
+        leaf_hash = merkle.leaf_hash(entry["leaf"].encode()).hex()
+        return {"entry_id": ENTRY, "leaf_hash": leaf_hash, "due_at": int(DUE.timestamp())}
+
     under_own_name = sign_note(note.rpartition("\n\n")[0] + "\n", name=ORIGIN, key=keys.log)
 
     def signed(text: str) -> str:
@@ -692,7 +714,15 @@ def receipts(keys: Keys) -> dict[str, Any]:
         ("entry-of-another-log", office.entry(origin="other.example/log")),
     ]
     cases: list[Case] = [
-        {"name": "receipt", "receipt": header, "entry": as_json(right).decode(), "holds": held},
+        *(
+            {
+                "name": name,
+                "receipt": office.receipt(entry),
+                "entry": as_json(entry).decode(),
+                "holds": holds(entry),
+            }
+            for name, entry in (("receipt", right), ("receipt-of-a-push", pushed))
+        ),
         *({"name": name, "receipt": value, "refused": error} for name, value, error in headers),
         *(
             {

@@ -23,6 +23,7 @@ from throughcare_receiver.notification import Notification, Sequence, open_notif
 
 ISSUER = "https://exchange.example"
 CLIENT = "probation-north-1"
+HEARTBEAT = "urn:throughcare:event:heartbeat"
 AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 CLAIMS: dict[str, Any] = {
@@ -97,12 +98,29 @@ def test_a_verification_opens_and_is_about_nobody(recipient: Recipient) -> None:
 
 
 def test_a_heartbeat_opens_and_is_about_nobody(recipient: Recipient) -> None:
-    event = {"urn:throughcare:event:heartbeat": {"subscription_id": "sub-1", "last_sequence": 7}}
+    event = {HEARTBEAT: {"subscription_id": "sub-1", "last_sequence": 7}}
     notification = recipient.open_claims({**VERIFICATION_CLAIMS, "events": event})
     assert notification.event_type == "heartbeat"
     assert (notification.reference, notification.sequence) == (None, None)
-    about_somebody = {**VERIFICATION_CLAIMS, "events": event, "seq": {"subscriber": 1, "person": 1}}
-    assert recipient.refusal(about_somebody).code == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sub_id": {"format": "opaque", "id": "ref-1"}},
+        {"seq": {"subscriber": 1, "person": 1}},
+        {"events": {HEARTBEAT: {"subscription_id": "sub-1"}}},
+        {"events": {HEARTBEAT: {"subscription_id": "sub-1", "last_sequence": -1}}},
+        {"events": {HEARTBEAT: {"subscription_id": "sub-1", "last_sequence": True}}},
+        {"events": {HEARTBEAT: {"last_sequence": 7}}},
+    ],
+)
+def test_a_heartbeat_that_does_not_fit_is_refused(
+    recipient: Recipient, change: dict[str, Any]
+) -> None:
+    event = {HEARTBEAT: {"subscription_id": "sub-1", "last_sequence": 7}}
+    refusal = recipient.refusal({**VERIFICATION_CLAIMS, "events": event, **change})
+    assert refusal.code == "invalid_request"
 
 
 def test_the_largest_size_class_opens(recipient: Recipient) -> None:

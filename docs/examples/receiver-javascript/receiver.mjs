@@ -105,16 +105,22 @@ function headerOf(message, count, longest, members, refusal) {
   throw refusal(`the header must hold ${members} and nothing else`);
 }
 
+// What is about no person, and what it says beside the subscription that it is about.
+const ABOUT_NOBODY = new Map([
+  ["verification", (event) => isName(event.nonce)],
+  ["heartbeat", (event) => isCount(event.last_sequence)],
+]);
+
 function read(claims, recipient, now) {
   expect(claims.iss === recipient.issuer, "iss");
   expect(claims.aud === recipient.clientId, "aud");
   expect(!("exp" in claims), "exp");
   const [type, event] = onlyEvent(claims.events);
-  const isHandshake = type === "verification";
-  if (isHandshake) {
+  const isAboutNobody = ABOUT_NOBODY.has(type);
+  if (isAboutNobody) {
     expect(!("sub_id" in claims), "sub_id");
     expect(!("seq" in claims), "seq");
-    expect(isName(event.subscription_id) && isName(event.nonce), "events");
+    expect(isName(event.subscription_id) && ABOUT_NOBODY.get(type)(event), "events");
   } else {
     expect(isSubject(claims.sub_id), "sub_id");
     expect(isSequence(claims.seq), "seq");
@@ -126,10 +132,10 @@ function read(claims, recipient, now) {
     jti: claims.jti,
     txn: claims.txn,
     issued_at: claims.iat,
-    reference: isHandshake ? null : claims.sub_id.id,
+    reference: isAboutNobody ? null : claims.sub_id.id,
     event_type: type,
     event,
-    sequence: isHandshake ? null : claims.seq,
+    sequence: isAboutNobody ? null : claims.seq,
   };
 }
 
