@@ -74,7 +74,7 @@ class Feed(SQLModel, table=True):
     """The stream of changes that one client of a custodian sends, and how far it is trusted."""
 
     __tablename__ = "feed"
-    client_id: str = Field(primary_key=True, foreign_key="client.client_id")
+    client_id: str = Field(primary_key=True)
     agency_id: str = Field(foreign_key="agency.agency_id", index=True)
     # Without a word for so long it counts as stale.
     stale_after_hours: int

@@ -514,6 +514,26 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/emergency-access/{fact_id}/end": _moving(
         "/v1/emergency-access", _emergency, HEALTH, CUSTODIAN, SECOND, HEALTH
     ),
+    # What a prison reports of a person in its keeping.
+    "POST /v1/inmate-files/{reference}/events": Door(
+        may=OFFICERS,
+        known=403,
+        content=lambda _stage, _party: {"event": "follow_up_recorded"},
+    ),
+    # Feeds: how they stand is nobody's secret, a hold is decided by its own custodian alone.
+    "GET /v1/feeds": Door(may=ALL, strangers_may=ROLES),
+    "POST /v1/feeds/{client_id}/decision": Door(
+        target=lambda _stage, _party: {"client_id": "nobody-1"},
+        content=lambda _stage, _party: {"decision": "release"},
+        elsewhere="api/test_feeds.py",
+    ),
+    "POST /v1/feeds/{client_id}/snapshots": Door(
+        known=422,
+        strange=422,
+        target=lambda _stage, _party: {"client_id": "nobody-1"},
+        content=lambda _stage, _party: {"reference": "P-1", "sections": {}},
+        elsewhere="api/test_feeds.py",
+    ),
     # The caller's own unit: about nobody, so a role without one is told so.
     "POST /v1/designations": Door(
         may=DESIGNATED, strangers_may=DESIGNATED, known=403, strange=403, content=designation
