@@ -19,7 +19,7 @@ from app.notifications.envelope import MEDIA_TYPE, Message, enclose
 from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew
 from app.notifications.retries import GIVE_UP, wait
 from app.notifications.transport import GONE, Sent
-from app.outbox import deliveries, subscriptions
+from app.outbox import deliveries, escalations, subscriptions
 from app.outbox.deliveries import CANCELLED, DEAD, SENT, Try
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
@@ -57,6 +57,8 @@ def prepare(
     except Withdrawn as reason:
         _cancel(connection, house, delivery, subscription, str(reason), at=at)
         return None
+    if delivery.sequence is None:
+        escalations.plan(connection, event, jti=delivery.jti, person_id=delivery.person_id, at=at)
     reference = references.ensure(
         connection,
         ring=house.ring,
@@ -209,6 +211,7 @@ def _cancel(
     at: datetime,
 ) -> None:
     """End a delivery for which nothing may be told now; its reason goes on record."""
+    escalations.drop(connection, delivery.jti)
     deliveries.finish(
         connection, delivery.jti, lease=delivery.lease, status=CANCELLED, reason=reason
     )

@@ -21,6 +21,7 @@ from app.notifications.addresses import EndpointRules
 from app.notifications.alarms import record_alarms, record_feeds
 from app.notifications.deliver import UNDECIDED, Prepared, conclude, prepare
 from app.notifications.envelope import VERIFICATION, Message, enclose
+from app.notifications.escalate import escalate
 from app.notifications.retries import wait
 from app.notifications.subscribe import nonce_of
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
@@ -80,7 +81,7 @@ class Dispatcher:
         house, at = self.house, self.clock()
         told = tell_due(connection, house.planner, at=at, limit=PERSONS)
         alarmed = record_alarms(connection, house, at=at) + record_feeds(connection, house, at=at)
-        return told + alarmed
+        return told + alarmed + escalate(connection, house, at=at)
 
     async def _deliver(self) -> int:
         """Claim what is due, prepare it, send it at once, and conclude it."""

@@ -409,6 +409,8 @@ DOORS: Mapping[str, Door] = {
         content=lambda _stage, _party: {"acknowledgement": "a.b.c"},
         elsewhere="notifications/test_acknowledge.py",
     ),
+    # What nobody answered about the caller's own persons; whoever keeps nobody has nothing there.
+    "GET /v1/escalations": Door(may=ALL, strangers_may=ROLES),
     # The access log: for auditors, and to nobody else does it say whether there is an entry.
     "GET /v1/access-log/entries": _for_auditors(),
     "GET /v1/access-log/entries/{entry_id}/explanation": _for_auditors(target=_decision),
