@@ -23,6 +23,7 @@ from app.api import (
     release_events,
     retention,
     subscriptions,
+    take_backs,
 )
 
 DESCRIPTION = """What must be known when somebody leaves prison: by whom, in which form, on which
@@ -58,6 +59,7 @@ def make_application() -> Application:
         inmate_files,
         release_events,
         retention,
+        take_backs,
         cases,
         facts,
         deciding_facts,

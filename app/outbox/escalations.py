@@ -22,11 +22,19 @@ FILE = table_of(InmateFile)
 
 
 def plan(
-    connection: Connection, event: Row[Any], *, jti: str, person_id: str, at: datetime
+    connection: Connection,
+    event_type: str,
+    *,
+    hours: int | None,
+    jti: str,
+    person_id: str,
+    at: datetime,
 ) -> None:
-    """Plan the steps of an event type from now; those of a delivery that has them stay."""
-    hours = event.notice["acknowledgement_hours"] or 0
-    for number, step in enumerate(EVENTS[event.event_type].escalation):
+    """Plan the steps of an event type, the answer being due in so many hours.
+
+    Those of a delivery that has them stay. Where no answer is due they count from now.
+    """
+    for number, step in enumerate(EVENTS[event_type].escalation):
         insert_new(
             connection,
             Escalation,
@@ -34,7 +42,7 @@ def plan(
             step=number,
             person_id=person_id,
             contact=step.to.value,
-            due_at=at + timedelta(hours=hours + step.after_hours),
+            due_at=at + timedelta(hours=(hours or 0) + step.after_hours),
         )
 
 

@@ -331,6 +331,13 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/inmate-files/{reference}/holds/{hold_id}/end": Door(
         may=OFFICERS, known=403, target=_hold
     ),
+    # Taking back: the custodian's word, to past recipients alone.
+    "POST /v1/inmate-files/{reference}/take-back": Door(
+        may=OFFICERS,
+        known=403,
+        content=lambda _stage, _party: {"what": "erased", "fields": ["needs.accommodation_need"]},
+    ),
+    "GET /v1/inmate-files/{reference}/take-backs": Door(may=OFFICERS, known=403),
     # Cases.
     "GET /v1/cases": Door(may=ALL, strangers_may=ROLES),
     "GET /v1/case-assignments": Door(may=ALL, strangers_may=ROLES),

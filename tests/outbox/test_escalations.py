@@ -24,12 +24,23 @@ def sent(office: Office, event: str, *, role: str = "probation_service") -> Row[
     announce(office.connection, office.planner, "p", Occurrence(event=event), at=office.at)
     office.send_all()
     [row] = office.rows()
-    stored = office.connection.execute(select(EVENT)).one()
     for _ in range(2):  # an attempt may be made again
-        escalations.plan(
-            office.connection, stored, jti=row.jti, person_id=row.person_id, at=office.at
-        )
+        plan(office, row)
     return row
+
+
+def plan(office: Office, delivery: Row[Any]) -> None:
+    event = office.connection.execute(
+        select(EVENT).where(EVENT.c.event_id == delivery.event_id)
+    ).one()
+    escalations.plan(
+        office.connection,
+        event.event_type,
+        hours=event.notice["acknowledgement_hours"],
+        jti=delivery.jti,
+        person_id=delivery.person_id,
+        at=office.at,
+    )
 
 
 def taken(office: Office) -> list[str]:
@@ -90,9 +101,6 @@ def test_the_end_itself_is_not_over_by_itself(office: Office) -> None:
     announce(office.connection, office.planner, "p", gone, at=office.at)
     office.send_all()
     [_, cancelled] = office.rows()
-    stored = office.connection.execute(
-        select(EVENT).where(EVENT.c.event_id == cancelled.event_id)
-    ).one()
-    escalations.plan(office.connection, stored, jti=cancelled.jti, person_id="p", at=office.at)
+    plan(office, cancelled)
     office.at += 24 * HOUR
     assert taken(office) == [Contact.CUSTODIAN]
