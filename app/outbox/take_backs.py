@@ -132,6 +132,7 @@ def reach(
         .join(EVENT, EVENT.c.event_id == TAKE_BACK.c.event_id)
         .where(TAKE_BACK.c.agency_id == agency_id, TAKE_BACK.c.jti.is_(None))
         .order_by(TAKE_BACK.c.ordered_at, TAKE_BACK.c.take_back_id)
+        .with_for_update(of=TAKE_BACK)
     ).all()
     endpoints = _endpoints(connection, {agency_id}) if waiting else []
     if not endpoints:
