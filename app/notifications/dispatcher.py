@@ -9,11 +9,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from app.administration.in_force import InForce
+from app.administration.take_backs import recall_expired
 from app.crypto.sealing_keys import EncryptionKey
 from app.database import Database
 from app.house import House
@@ -21,6 +23,7 @@ from app.notifications.addresses import EndpointRules
 from app.notifications.alarms import record_alarms, record_feeds
 from app.notifications.deliver import UNDECIDED, Prepared, conclude, prepare
 from app.notifications.envelope import VERIFICATION, Message, enclose
+from app.notifications.escalate import escalate
 from app.notifications.retries import wait
 from app.notifications.subscribe import nonce_of
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
@@ -78,9 +81,10 @@ class Dispatcher:
     def _tell(self, connection: Connection) -> int:
         """What the clock makes, and the entries of alarms that it or anybody raised."""
         house, at = self.house, self.clock()
-        told = tell_due(connection, house.planner, at=at, limit=PERSONS)
+        expired = partial(recall_expired, connection, house, at=at)
+        told = tell_due(connection, house.planner, at=at, limit=PERSONS, ended=expired)
         alarmed = record_alarms(connection, house, at=at) + record_feeds(connection, house, at=at)
-        return told + alarmed
+        return told + alarmed + escalate(connection, house, at=at)
 
     async def _deliver(self) -> int:
         """Claim what is due, prepare it, send it at once, and conclude it."""

@@ -453,6 +453,13 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/inmate-files/{reference}/holds/{hold_id}/end": Door(
         may=OFFICERS, known=403, target=_hold
     ),
+    # Taking back: the custodian's word, to past recipients alone.
+    "POST /v1/inmate-files/{reference}/take-back": Door(
+        may=OFFICERS,
+        known=403,
+        content=lambda _stage, _party: {"what": "erased", "fields": ["needs.accommodation_need"]},
+    ),
+    "GET /v1/inmate-files/{reference}/take-backs": Door(may=OFFICERS, known=403),
     # Cases.
     "GET /v1/cases": Door(may=ALL, strangers_may=ROLES),
     "GET /v1/case-assignments": Door(may=ALL, strangers_may=ROLES),
@@ -553,6 +560,8 @@ DOORS: Mapping[str, Door] = {
         content=lambda _stage, _party: {"acknowledgement": "a.b.c"},
         elsewhere="notifications/test_acknowledge.py",
     ),
+    # What nobody answered about the caller's own persons; whoever keeps nobody has nothing there.
+    "GET /v1/escalations": Door(may=ALL, strangers_may=ROLES),
     # The access log: for auditors, and to nobody else does it say whether there is an entry.
     "GET /v1/access-log/entries": _for_auditors(),
     "GET /v1/access-log/entries/{entry_id}/explanation": _for_auditors(target=_decision),
