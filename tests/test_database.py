@@ -509,6 +509,7 @@ def agency(agency_id: str) -> dict[str, object]:
         "role": "police_local",
         "country": "XK",
         "standing_acceptance": False,
+        "fallback": False,
         "status": "active",
         "created_at": AT,
     }

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "port": ("8443", 8443),
     "body_limit": ("4096", 4096),
     "import_limit": ("1000000", 1_000_000),
+    "snapshot_limit": ("500000", 500_000),
     "requests_per_minute": ("60", 60),
     "requests_at_once": ("5", 5),
     "body_seconds": ("2.5", 2.5),

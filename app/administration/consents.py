@@ -18,6 +18,7 @@ from app.administration.standing import (
     standing,
     standing_towards,
 )
+from app.administration.take_backs import EXPIRED, recall
 from app.agencies import registry
 from app.agencies.tokens import Caller
 from app.cases import consents
@@ -33,7 +34,6 @@ from app.problems import FieldError, Forbidden, InvalidInput, NotFound, Throughc
 # A consent ends at most six months after the release (domain: safeguards).
 DAYS_AFTER_RELEASE = 184
 DAYS_WITHOUT_RELEASE = 365
-EXPIRED = "consent_expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,7 @@ def withdraw(
     await_end(connection, person_id, EXPIRED, key=consent_id, due_at=None)
     ended = Occurrence(event="consent_withdrawn", particulars={"fact": consent_id})
     announce(connection, house.planner, person_id, ended, at=at)
+    recall(connection, house, consent, at=at)
     return None
 
 

@@ -29,6 +29,7 @@ from app.administration.standing import (
     standing,
     standing_towards,
 )
+from app.administration.take_backs import recall
 from app.agencies import registry
 from app.agencies.tokens import Caller
 from app.cases import facts, references, steps
@@ -169,6 +170,8 @@ def end(
     except ThroughcareError as problem:
         return refuse_fact(connection, house, caller, kind, problem, at=at)
     _moved(connection, house, caller, moved, at=at)
+    if kind is Kind.RELATIVE_CONSENT:
+        recall(connection, house, moved, at=at)
     return None
 
 

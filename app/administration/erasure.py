@@ -23,6 +23,7 @@ from app.crypto import signing
 from app.database import table_of
 from app.files.tables import InmateFile
 from app.house import Act, House, Refusal, record
+from app.outbox import take_backs
 from app.outbox.deliveries import QUEUED
 from app.outbox.tables import Delivery
 from app.problems import Conflict, ThroughcareError
@@ -162,6 +163,8 @@ def why_not(
         return "a hold stands"
     if _is_being_told(connection, person_id, at=at):
         return "notices are on their way"
+    if take_backs.is_open(connection, person_id, at=at):
+        return "somebody has yet to confirm what was taken back"
     return None
 
 

@@ -10,6 +10,7 @@ from app.api import (
     cases,
     contract,
     deciding_facts,
+    escalations,
     facts,
     feeds,
     health,
@@ -23,6 +24,7 @@ from app.api import (
     release_events,
     retention,
     subscriptions,
+    take_backs,
 )
 
 DESCRIPTION = """What must be known when somebody leaves prison: by whom, in which form, on which
@@ -58,11 +60,13 @@ def make_application() -> Application:
         inmate_files,
         release_events,
         retention,
+        take_backs,
         cases,
         facts,
         deciding_facts,
         referral_codes,
         subscriptions,
+        escalations,
         feeds,
         inbox,
         access_log,

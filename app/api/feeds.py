@@ -103,14 +103,14 @@ async def post_snapshot(request: Request, client_id: ClientId) -> Response:
     """
     grant = grant_of(request)
     await spend(request)
-    if grant.client_id != client_id:
-        raise InvalidInput("a feed is sent by the client that it is named after")
     lines, digest = await _read(request)
     good = {line.reference: line.sections for line in lines if line.problem is None}
 
     def door(
         connection: Connection, house: House, caller: Caller, at: datetime
     ) -> Reconciled | Refusal:
+        if caller.client_id != client_id:
+            raise InvalidInput("a feed is sent by the client that it is named after")
         return reconcile(connection, house, caller, good, digest=digest, at=at)
 
     found = await perform(request, door, grant=grant)

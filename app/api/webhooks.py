@@ -18,7 +18,7 @@ from app.files.models import ReleasedSections
 from app.files.values import Strict, absent
 from app.notifications.envelope import EVENT_PREFIX, MEDIA_TYPE, TOKEN_TYPE, VERIFICATION
 from app.releases.event_types import EventType, Kind
-from app.releases.events import EVENTS
+from app.releases.events import CONTROLS, EVENTS
 from app.releases.milestones import LADDER
 
 CLAIMS = "SecurityEvent"
@@ -68,9 +68,14 @@ class Verification(Model):
 class ControlNotice(Model):
     """What to do with notices that were sent. It carries no field of the file."""
 
+    control: Literal[tuple(sorted(CONTROLS))]  # type: ignore[valid-type]  # the table names them
     priority: PriorityName
     acknowledgement_hours: Hours | None
     concerns: Ids
+    reads: Annotated[
+        list[str],
+        Member(description="The `Disclosure-Entry` of each answer to a read that it is about."),
+    ]
 
 
 class Particulars(Model):
@@ -185,7 +190,7 @@ def example(name: str) -> dict[str, Any]:
     }
     earlier = {"concerns": ["0f1e2d3c4b5a69788796a5b4c3d2e1f0"]} if event.only_those_told else {}
     if event.kind is Kind.CONTROL:
-        return {**common, **earlier}
+        return {**common, **earlier, "control": event.control or name, "reads": []}
     return {
         **common,
         **earlier,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from app.cases import steps
-from app.cases.fact import Fact, Kind, Status, code_of, require_genuine
+from app.cases.fact import Fact, FactAltered, Kind, Status, code_of, require_genuine
 from app.cases.tables import Consent
 from app.crypto.key_ring import KeyRing
 from app.database import table_of
@@ -92,6 +92,25 @@ def same(connection: Connection, new: NewConsent, *, ring: KeyRing) -> str | Non
     return next((one.fact_id for one in facts if one.parts == tuple(sorted(new.fields))), None)
 
 
+def still_given(connection: Connection, ended: Fact, *, ring: KeyRing, on: date) -> frozenset[str]:
+    """The fields of a consent that has ended which another one still gives, to the same agency.
+
+    A row that does not bear its code out gives nothing.
+    """
+    rows = connection.execute(
+        select(CONSENT).where(
+            CONSENT.c.consent_id != ended.fact_id,
+            CONSENT.c.person_id == ended.person_id,
+            CONSENT.c.recipient_agency == ended.agency_id,
+            CONSENT.c.purpose == ended.purpose,
+            CONSENT.c.withdrawn_at.is_(None),
+            CONSENT.c.expires_on >= on,
+        )
+    )
+    others = (_genuine(ring, row) for row in rows)
+    return frozenset(path for one in others if one is not None for path in one.parts)
+
+
 def withdraw(
     connection: Connection,
     consent: Fact,
@@ -116,6 +135,13 @@ def withdraw(
     if changed.rowcount != 1:
         raise Conflict("the consent is withdrawn already")
     steps.append(connection, ended, agency=agency, officer=officer, at=at)
+
+
+def _genuine(ring: KeyRing, row: Row[Any]) -> Fact | None:
+    try:
+        return require_genuine(ring, fact_of(row), row.authentication_code)
+    except FactAltered:
+        return None
 
 
 def fact_of(row: Row[Any]) -> Fact:

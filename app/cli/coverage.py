@@ -12,6 +12,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from app.administration.coverage import Cell, How, OpenAlarm, coverage, open_alarms
+from app.administration.escalations import OpenEscalation, open_escalations
 from app.cli.output import Json, screen
 from app.main import check_ready, make_clock, make_house, opened
 from app.settings import Settings
@@ -33,17 +34,20 @@ def show_coverage(
         bool, typer.Option("--csv", help="Print a row for each role as CSV.")
     ] = False,
 ) -> None:
-    """Show who would be told of each event in each municipality, and the open alarms."""
+    """Show who would be told of each event in each municipality, and what is open."""
     settings = Settings.from_environment()
     at = make_clock(settings)()
     house = make_house(settings, at=at)
 
-    def look(connection: Connection) -> tuple[list[Cell], list[OpenAlarm]]:
-        return [*coverage(connection)], open_alarms(connection, house)
+    def look(
+        connection: Connection,
+    ) -> tuple[list[Cell], list[OpenAlarm], list[OpenEscalation]]:
+        silent = open_escalations(connection, house, at=at)
+        return [*coverage(connection)], open_alarms(connection, house), silent
 
     with opened(settings) as database:
         database.run_blocking(lambda connection: check_ready(connection, settings, house, at=at))
-        cells, alarms = database.read_blocking(look)
+        cells, alarms, silent = database.read_blocking(look)
     cells = [
         cell
         for cell in cells
@@ -53,12 +57,13 @@ def show_coverage(
         content = {
             "coverage": [cell.to_json() for cell in cells],
             "alarms": [alarm.to_json() for alarm in alarms],
+            "escalations": [one.to_json() for one in silent],
         }
         print(json.dumps(content))  # noqa: T201 - the result
     elif as_csv:
         _write_csv(cells)
     else:
-        _show(cells, alarms)
+        _show(cells, alarms, silent)
 
 
 def _write_csv(cells: Iterable[Cell]) -> None:
@@ -69,7 +74,9 @@ def _write_csv(cells: Iterable[Cell]) -> None:
         writer.writerow([row[name] for name in COLUMNS])
 
 
-def _show(cells: Sequence[Cell], alarms: Sequence[OpenAlarm]) -> None:
+def _show(
+    cells: Sequence[Cell], alarms: Sequence[OpenAlarm], silent: Sequence[OpenEscalation]
+) -> None:
     table = Table("event", "municipality", "told", "by standing in", "nobody")
     for (name, place), found in groupby(cells, key=lambda cell: (cell.event, cell.municipality)):
         row = [*found]
@@ -77,7 +84,9 @@ def _show(cells: Sequence[Cell], alarms: Sequence[OpenAlarm]) -> None:
     screen.print(table)
     for alarm in alarms:
         screen.print(_line(alarm), markup=False)
-    screen.print(f"{len(alarms)} open alarms")
+    for one in silent:
+        screen.print(_unanswered(one), markup=False)
+    screen.print(f"{len(alarms)} open alarms, {len(silent)} unanswered notices")
 
 
 def _named(cells: Iterable[Cell], how: How) -> str:
@@ -88,6 +97,12 @@ def _named(cells: Iterable[Cell], how: How) -> str:
         for cell in cells
         if cell.how is how
     )
+
+
+def _unanswered(one: OpenEscalation) -> str:
+    called = " ".join((one.second_contact or {}).values())
+    line = f"unanswered, to {one.contact}: {one.event}, {one.agency}, {one.custodian}"
+    return f"{line} {one.reference}{f', second contact {called}' if called else ''}"
 
 
 def _line(alarm: OpenAlarm) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.administration import take_backs
 from app.administration.standing import require_custodian, require_officer, standing
 from app.agencies import registry
 from app.agencies.tokens import Caller
@@ -31,7 +32,6 @@ from app.releases.leaves import STARTED as LEAVE_STARTED
 
 REPORTED = tuple(name for name, event in EVENTS.items() if Trigger.CUSTODY in event.triggers)
 DEATH = "died_in_custody"
-CLOSURE = "closure"
 REQUEST = "contribution_requested"
 RECAPTURE = "recaptured"
 
@@ -100,7 +100,7 @@ def _take_effect(
     if not (before.died and report.event == DEATH):
         announce(connection, house.planner, person_id, _occurrence(report), at=at)
     if report.event == DEATH and report.next_of_kin_informed:
-        announce(connection, house.planner, person_id, Occurrence(event=CLOSURE), at=at)
+        take_backs.close(connection, house, person_id, at=at)
 
 
 def _occurrence(report: Report) -> Occurrence:

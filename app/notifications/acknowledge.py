@@ -1,5 +1,6 @@
 """Acknowledgements: the recipient's signed word on one notification. Not a mere 2xx."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,8 +13,8 @@ from app.crypto.claims import check_claims
 from app.crypto.errors import CryptoError
 from app.crypto.signing import verify
 from app.house import Act, House, record
-from app.outbox import deliveries, subscriptions
-from app.outbox.planning import Occurrence, announce
+from app.outbox import deliveries, escalations, subscriptions
+from app.outbox.planning import Occurrence, announce, hold
 from app.problems import Conflict, FieldError, InvalidInput, NotFound
 
 ACKNOWLEDGEMENT_TYPE = "throughcare-acknowledgement+jwt"
@@ -26,6 +27,14 @@ class Kind(StrEnum):
     ACCEPTED_NOT_READY = "accepted_not_ready"
     NOT_COMPETENT = "not_competent"
     NEED_MORE_DETAIL = "need_more_detail"
+
+
+# What the custodian hears of an answer: somebody has to act on it.
+FOR_THE_CUSTODIAN: Mapping[Kind, str] = {
+    Kind.ACCEPTED_NOT_READY: "recipient_not_ready",
+    Kind.NOT_COMPETENT: "referral_not_competent",
+    Kind.NEED_MORE_DETAIL: "recipient_needs_detail",
+}
 
 
 def acknowledge(
@@ -53,6 +62,7 @@ def acknowledge(
     if delivery.sequence is None:
         raise Conflict("this notification has not been sent")
     deliveries.acknowledge(connection, jti, kind=kind, at=at)
+    escalations.settle(connection, jti, at=at)
     act = Act(
         operation=Operation.DELIVERY,
         channel=Channel.PUSH,
@@ -61,11 +71,14 @@ def acknowledge(
         payload={"notification": jti, "acknowledgement": kind.value},
     )
     record(connection, house, caller, act, at=at)
-    if kind is Kind.NOT_COMPETENT:
-        refused = Occurrence(
-            event="referral_not_competent", particulars={"agency": caller.agency_id}
+    if kind in FOR_THE_CUSTODIAN:
+        custodian = hold(connection, delivery.person_id).custodian
+        heard = Occurrence(
+            event=FOR_THE_CUSTODIAN[kind],
+            agencies=frozenset({custodian}),
+            particulars={"agency": caller.agency_id},
         )
-        announce(connection, house.planner, delivery.person_id, refused, at=at)
+        announce(connection, house.planner, delivery.person_id, heard, at=at)
 
 
 def _verified(

@@ -12,13 +12,15 @@ from sqlalchemy import Connection, Row, select
 from app.access_log.vocabulary import Channel
 from app.cases import references
 from app.house import House
+from app.notifications import control
 from app.notifications.attempts import record_attempt, record_cancelled, record_outcome
+from app.notifications.control import Control, is_control, rest_on_receipt
 from app.notifications.envelope import Message, enclose
 from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew
 from app.notifications.health import asked_wait, judge_endpoint
 from app.notifications.retries import GIVE_UP, wait
 from app.notifications.transport import GONE, UNREADABLE, Sent
-from app.outbox import deliveries, subscriptions
+from app.outbox import deliveries, escalations, subscriptions
 from app.outbox.deliveries import CANCELLED, DEAD, QUARANTINED, SENT, Try
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
@@ -63,14 +65,29 @@ def prepare(
     event = _event_of(connection, delivery)
     subscription = _subscription_of(connection, delivery)
     try:
-        fresh = decide_anew(connection, house, delivery, event, subscription, at=at)
+        ground: Fresh | Control = (
+            rest_on_receipt(connection, delivery, event, subscription)
+            if is_control(event)
+            else decide_anew(connection, house, delivery, event, subscription, at=at)
+        )
     except Withdrawn as reason:
+        if not is_control(event):  # what was sent stays with them: somebody has to see to it
+            escalations.drop(connection, delivery.jti)
         _cancel(connection, house, delivery, subscription, str(reason), channel=channel, at=at)
         return None
+    if delivery.sequence is None:
+        escalations.plan(
+            connection,
+            event.event_type,
+            hours=event.notice["acknowledgement_hours"],
+            jti=delivery.jti,
+            person_id=delivery.person_id,
+            at=at,
+        )
     reference = references.ensure(
         connection,
         ring=house.ring,
-        agency_id=fresh.caller.agency_id,
+        agency_id=ground.caller.agency_id,
         person_id=delivery.person_id,
         at=at,
         random=house.random,
@@ -80,7 +97,7 @@ def prepare(
         jti=delivery.jti,
         txn=house.new_id(),
         event_type=event.event_type,
-        event=_content(house, event, fresh),
+        event=ground.content if isinstance(ground, Control) else _content(house, event, ground),
         reference=reference,
         sequence=_sequence(connection, delivery),
     )
@@ -88,10 +105,23 @@ def prepare(
         message,
         issuer=house.issuer,
         signer=house.ring.notification_signing,
-        recipient=fresh.key,
+        recipient=ground.key,
         at=at,
     )
-    receipt = record_attempt(connection, house, fresh, message, sealed, channel=channel, at=at)
+    receipt = (
+        control.record_attempt(
+            connection,
+            house,
+            ground,
+            message,
+            sealed,
+            channel=channel,
+            person_id=delivery.person_id,
+            at=at,
+        )
+        if isinstance(ground, Control)
+        else record_attempt(connection, house, ground, message, sealed, channel=channel, at=at)
+    )
     return Prepared(endpoint=subscription.endpoint, sealed=sealed, receipt=receipt)
 
 

@@ -9,11 +9,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row
 
 from app.administration.in_force import InForce
+from app.administration.take_backs import recall_expired
 from app.database import Database
 from app.house import House
 from app.notifications.addresses import EndpointRules
@@ -25,6 +27,7 @@ from app.notifications.deliver import (
     conclude,
     prepare,
 )
+from app.notifications.escalate import escalate
 from app.notifications.greetings import sealed_heartbeat, sealed_nonce
 from app.notifications.health import judge_endpoint
 from app.notifications.retries import wait
@@ -118,10 +121,11 @@ class Dispatcher:
     def _tell(self, connection: Connection) -> int:
         """What the clock makes: events, entries of alarms, the end of what nobody came for."""
         house, at = self.house, self.clock()
-        told = tell_due(connection, house.planner, at=at, limit=PERSONS)
+        expired = partial(recall_expired, connection, house, at=at)
+        told = tell_due(connection, house.planner, at=at, limit=PERSONS, ended=expired)
         alarmed = record_alarms(connection, house, at=at) + record_feeds(connection, house, at=at)
-        expired = claims.expire(connection, before=at - BACKLOG, at=at, limit=PERSONS)
-        return told + alarmed + expired
+        given_up = claims.expire(connection, before=at - BACKLOG, at=at, limit=PERSONS)
+        return told + alarmed + escalate(connection, house, at=at) + given_up
 
     async def _claim(self, room: int) -> list[Row[Any]]:
         at = self.clock()

@@ -62,7 +62,7 @@ def decide_anew(
     at: datetime,
 ) -> Fresh:
     """Decide about one delivery as things are now. Raises Withdrawn, DecisionFailed."""
-    caller = _recipient(connection, subscription)
+    caller = recipient_of(connection, subscription)
     _require_newest(connection, delivery, event)
     decided = decide_file(connection, house, caller, delivery.person_id, at=at)
     projection = _of_event(decided.projection, event)
@@ -76,12 +76,12 @@ def decide_anew(
         caller=caller,
         pushed=replace(decided, projection=projection),
         concerned=concerned,
-        key=_encryption_key(subscription),
+        key=key_of(subscription),
     )
 
 
-def _recipient(connection: Connection, subscription: Row[Any]) -> Caller:
-    """The subscriber as a caller of this moment."""
+def recipient_of(connection: Connection, subscription: Row[Any]) -> Caller:
+    """The subscriber as a caller of this moment. Raises Withdrawn."""
     grant = Grant(
         client_id=subscription.client_id,
         officer_id=subscription.officer_id,
@@ -105,7 +105,8 @@ def _require_newest(connection: Connection, delivery: Row[Any], event: Row[Any])
         raise Withdrawn("superseded")
 
 
-def _encryption_key(subscription: Row[Any]) -> EncryptionKey:
+def key_of(subscription: Row[Any]) -> EncryptionKey:
+    """What a message to a subscriber is sealed to. Raises Withdrawn."""
     try:
         return EncryptionKey.from_jwk(subscription.encryption_jwk)
     except CryptoError as error:

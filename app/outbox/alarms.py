@@ -4,7 +4,7 @@ One that is open is not raised again for the same person and reason. What could 
 all settles it. Its entry in the access log is written by a door, which holds the keys.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,10 @@ class Reason(StrEnum):
     NOBODY_COMPETENT = "nobody-competent"
     NO_ENDPOINT = "no-endpoint"
     LEAVE_UNREPORTED = "leave-unreported"
+    # Somebody has to bring what an agency is to give back, on paper.
+    TAKE_BACK_UNREACHED = "take-back-unreached"
+    # A consent has ended of which nobody can say what it opened.
+    TAKE_BACK_UNDECIDED = "take-back-undecided"
 
 
 NOBODY_TOLD = (Reason.NOBODY_COMPETENT, Reason.NO_ENDPOINT)
@@ -59,13 +63,19 @@ def raise_alarm(
     )
 
 
-def settle(connection: Connection, person_id: str, *, at: datetime) -> None:
+def settle(
+    connection: Connection,
+    person_id: str,
+    *,
+    reasons: Iterable[Reason] = NOBODY_TOLD,
+    at: datetime,
+) -> None:
     """Somebody is told of this person: nobody has to be found any more."""
     connection.execute(
         update(ALARM)
         .where(
             ALARM.c.person_id == person_id,
-            ALARM.c.reason.in_([reason.value for reason in NOBODY_TOLD]),
+            ALARM.c.reason.in_([reason.value for reason in reasons]),
             ALARM.c.settled_at.is_(None),
         )
         .values(settled_at=at)

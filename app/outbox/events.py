@@ -1,6 +1,6 @@
 """Events and their fan-out: one delivery for each active subscription that is to be told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -73,9 +73,19 @@ def publish(
 
     The caller holds the person's file: see `planning`.
     """
-    moment = _after_earlier(connection, event.person_id, at)
     # Asked before the event stands: one that ends a release would hide who was told of it.
     recipients = _subscriptions(connection, event.person_id, audience)
+    moment = store(connection, event, at=at)
+    held = event.priority != IMMEDIATE and feeds.is_held(connection, event.person_id)
+    status = HELD if held else QUEUED
+    to = [(new_id(), row.subscription_id, row.agency_id) for row in recipients]
+    enqueue(connection, event, to, status=status, created_at=moment, at=at)
+    return len(to)
+
+
+def store(connection: Connection, event: NewEvent, *, at: datetime) -> datetime:
+    """Store an event, and when it counts as having occurred: after every other of its person."""
+    moment = _after_earlier(connection, event.person_id, at)
     connection.execute(
         insert(EVENT).values(
             event_id=event.event_id,
@@ -87,26 +97,36 @@ def publish(
             occurred_at=moment,
         )
     )
-    held = event.priority != IMMEDIATE and feeds.is_held(connection, event.person_id)
-    status = HELD if held else QUEUED
+    return moment
+
+
+def enqueue(
+    connection: Connection,
+    event: NewEvent,
+    to: Sequence[tuple[str, str, str]],
+    *,
+    status: str = QUEUED,
+    created_at: datetime,
+    at: datetime,
+) -> None:
+    """A delivery of an event for each of these: its `jti`, the subscription and the agency."""
     deliveries = [
         {
-            "jti": new_id(),
+            "jti": jti,
             "event_id": event.event_id,
-            "subscription_id": row.subscription_id,
-            "agency_id": row.agency_id,
+            "subscription_id": subscription_id,
+            "agency_id": agency_id,
             "person_id": event.person_id,
             "status": status,
             "rank": RANKS[event.priority],
-            "created_at": moment,
+            "created_at": created_at,
             "attempts": 0,
             "next_attempt_at": at,
         }
-        for row in recipients
+        for jti, subscription_id, agency_id in to
     ]
     if deliveries:
         connection.execute(insert(DELIVERY), deliveries)
-    return len(deliveries)
 
 
 def _after_earlier(connection: Connection, person_id: str, at: datetime) -> datetime:

@@ -18,7 +18,8 @@ from app.outbox.deliveries import CANCELLED, DELIVERY, HELD, QUEUED
 from app.outbox.receipts import EVENT
 from app.outbox.tables import Feed, FeedChange
 from app.problems import NotFound
-from app.releases.event_types import Priority
+from app.releases.event_types import Kind, Priority
+from app.releases.events import EVENTS
 from app.releases.plausibility import WINDOW, Limits
 
 FEED = table_of(Feed)
@@ -30,6 +31,7 @@ ESCALATE_AFTER_HOURS = 4
 # A feed is noted as seen at most so often: every change would else wait for this row.
 SEEN_EVERY = timedelta(minutes=5)
 DISCARDED = "feed-discarded"
+TAKING_BACK = tuple(name for name, event in EVENTS.items() if event.kind is Kind.CONTROL)
 
 
 class State(StrEnum):
@@ -213,9 +215,13 @@ def _note(connection: Connection, client_id: str, person_id: str, *, at: datetim
 
 
 def _withhold(connection: Connection, persons: ColumnElement[bool], *, immediate_too: bool) -> None:
-    """Put off what has not been tried yet. What a dispatcher has in hand is on its way."""
-    immediate = select(EVENT.c.event_id).where(EVENT.c.priority == Priority.IMMEDIATE.value)
-    passing = [] if immediate_too else [DELIVERY.c.event_id.not_in(immediate)]
+    """Put off what has not been tried yet. What a dispatcher has in hand is on its way.
+
+    What takes back what was sent does not wait for a feed: nor could a hold discard it.
+    """
+    passes: ColumnElement[bool] = EVENT.c.event_type.in_(TAKING_BACK)
+    if not immediate_too:
+        passes = or_(passes, EVENT.c.priority == Priority.IMMEDIATE.value)
     connection.execute(
         update(DELIVERY)
         .where(
@@ -223,7 +229,7 @@ def _withhold(connection: Connection, persons: ColumnElement[bool], *, immediate
             DELIVERY.c.status == QUEUED,
             DELIVERY.c.sequence.is_(None),
             DELIVERY.c.lease.is_(None),
-            *passing,
+            DELIVERY.c.event_id.not_in(select(EVENT.c.event_id).where(passes)),
         )
         .values(status=HELD)
     )

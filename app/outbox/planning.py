@@ -19,7 +19,7 @@ from app.agencies.registry import COMPETENCE
 from app.cases.assignments import ASSIGNMENT
 from app.cases.custody import STARTED, STATE
 from app.cases.fact import ACCEPTED
-from app.outbox import alarms, deadlines, milestones
+from app.outbox import alarms, deadlines, milestones, take_backs
 from app.outbox.alarms import Reason
 from app.outbox.competence import FILE, anybody
 from app.outbox.events import Audience, NewEvent, Recipients, publish
@@ -161,23 +161,37 @@ def catch_up(connection: Connection, planner: Planner, person_id: str, *, at: da
 def catch_up_agency(
     connection: Connection, planner: Planner, agency_id: str, *, at: datetime
 ) -> None:
-    """Tell an agency whose endpoint came late of every release in view that concerns it."""
+    """Tell an agency whose endpoint came late of every release in view that concerns it.
+
+    And of what it is to give back.
+    """
+    take_backs.reach(connection, agency_id, new_id=planner.new_id, at=at)
     for person_id in _concerning(connection, agency_id, today=planner.profile.local_date(at)):
         catch_up(connection, planner, person_id, at=at)
 
 
-def tell_due(connection: Connection, planner: Planner, *, at: datetime, limit: int) -> int:
+def tell_due(
+    connection: Connection,
+    planner: Planner,
+    *,
+    at: datetime,
+    limit: int,
+    ended: Callable[[Row[Any]], None] | None = None,
+) -> int:
     """Publish what the clock makes: milestones that are due, leaves and consents that ended.
 
-    How many persons and deadlines.
+    `ended` is called with each deadline, after what it makes is published. How many persons
+    and deadlines.
     """
-    ended = deadlines.take_due(connection, at=at, limit=limit)
-    for deadline in ended:
+    over = deadlines.take_due(connection, at=at, limit=limit)
+    for deadline in over:
         _meet(connection, planner, deadline, at=at)
+        if ended is not None:
+            ended(deadline)
     found = milestones.due(connection, at=at, limit=limit)
     for due in found:
         _tell(connection, planner, due, at=at)
-    return len(found) + len(ended)
+    return len(found) + len(over)
 
 
 def _tell(connection: Connection, planner: Planner, due: Due, *, at: datetime) -> None:

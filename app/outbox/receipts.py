@@ -89,6 +89,17 @@ def is_superseded(connection: Connection, delivery: Row[Any], *, by: Collection[
     return connection.scalar(newer.limit(1)) is not None
 
 
+def is_over(connection: Connection, event: Row[Any]) -> bool:
+    """Whether the matter of an event was closed after it: nobody has to act on it any more."""
+    closing = EVENT.alias("closing")
+    query = select(closing.c.event_id).where(
+        closing.c.person_id == event.person_id,
+        closing.c.event_type.in_(_CLOSING[EVENTS[event.event_type].matter]),
+        closing.c.occurred_at > event.occurred_at,
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
 def _closed(matter: Matter, *, before: datetime | None) -> ColumnElement[bool]:
     """Whether the matter that an event speaks of was over, now or before a moment."""
     closing = EVENT.alias("closing")

@@ -92,7 +92,7 @@ class Feed(SQLModel, table=True):
     """The stream of changes that one client of a custodian sends, and how far it is trusted."""
 
     __tablename__ = "feed"
-    client_id: str = Field(primary_key=True, foreign_key="client.client_id")
+    client_id: str = Field(primary_key=True)
     agency_id: str = Field(foreign_key="agency.agency_id", index=True)
     # Without a word for so long it counts as stale.
     stale_after_hours: int
@@ -168,6 +168,40 @@ class Delivery(SQLModel, table=True):
     reason: str | None = None
     # When it was last asked for again: how long it is tried counts from there.
     replayed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Escalation(SQLModel, table=True):
+    """A step that is due if nobody answers a delivery, and whether it was taken."""
+
+    __tablename__ = "escalation"
+    jti: str = Field(primary_key=True, foreign_key="delivery.jti")
+    # Its place among the steps of the event type.
+    step: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    person_id: str = Field(foreign_key="inmate_file.person_id", index=True)
+    contact: str
+    due_at: datetime = Field(sa_type=Instant, index=True)
+    # Once its entry stands in the access log.
+    raised_at: datetime | None = Field(default=None, sa_type=Instant)
+    # Once the answer came.
+    settled_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class TakeBack(SQLModel, table=True):
+    """What one agency is told to do with what it got of a person. Ids alone, never a field."""
+
+    __tablename__ = "take_back"
+    take_back_id: str = Field(primary_key=True)
+    event_id: str = Field(foreign_key="release_event.event_id", index=True)
+    person_id: str = Field(foreign_key="inmate_file.person_id", index=True)
+    agency_id: str = Field(foreign_key="agency.agency_id", index=True)
+    # The control message; None while the agency has no endpoint.
+    jti: str | None = Field(default=None, foreign_key="delivery.jti", unique=True)
+    # The `jti` of notices, and the entries of reads.
+    notices: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    reads: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    ordered_at: datetime = Field(sa_type=Instant)
+    # When the agency has to have confirmed.
+    due_at: datetime = Field(sa_type=Instant)
 
 
 class Attempt(SQLModel, table=True):

@@ -385,6 +385,19 @@ def _referral(outcome: str, meaning: str, *, reroute: bool) -> EventType:
     )
 
 
+def _answer(name: str, meaning: str) -> EventType:
+    return EventType(
+        name=name,
+        meaning=meaning,
+        triggers=FACT,
+        recipients=frozenset({CUS}),
+        named=True,
+        sections=("identity",),
+        priority=Priority.URGENT,
+        matter=Matter.CASE,
+    )
+
+
 _CASE = (
     EventType(
         name="intake_assessment_requested",
@@ -468,6 +481,8 @@ _CASE = (
         follows=Matter.RELEASE,
         only_involved=True,
     ),
+    _answer("recipient_not_ready", "A recipient has accepted a notice and is not ready for it"),
+    _answer("recipient_needs_detail", "A recipient needs to know more than a notice told it"),
     _referral("accepted", "The agency has taken on the case", reroute=False),
     _referral("declined", "The agency does not take on the case", reroute=True),
     _referral("not_competent", "The agency is not competent", reroute=True),
@@ -522,6 +537,7 @@ def _corrected(what: str, meaning: str, control: str) -> EventType:
         acknowledgement_hours=7 * DAY,
         hastened=Hastened(DAY, if_safety=True),
         escalation=DPO,
+        priority=Priority.URGENT,
         matter=Matter.RECORD,
         only_those_told=True,
         bare=True,
@@ -537,6 +553,7 @@ def _control(name: str, meaning: str) -> EventType:
         triggers=ENTAILED,
         acknowledgement_hours=DAY,
         escalation=DPO,
+        priority=Priority.IMMEDIATE,
         matter=Matter.RECORD,
         only_those_told=True,
         bare=True,

@@ -28,7 +28,6 @@ def upgrade() -> None:
         sa.Column("stale_recorded_at", sa.BigInteger(), nullable=True),
         sa.Column("approved_snapshot", sa.String(), nullable=True),
         sa.Column("held_snapshot", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(["client_id"], ["client.client_id"]),
         sa.ForeignKeyConstraint(["agency_id"], ["agency.agency_id"]),
         sa.PrimaryKeyConstraint("client_id"),
     )

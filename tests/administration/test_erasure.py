@@ -288,6 +288,7 @@ def test_every_table_is_known_to_be_about_a_person_or_not() -> None:
         "client_ground",
         "deciding_fact_step",
         "erasure",
+        "feed",
         "identity_provider",
         "key_encryption_key",
         "officer",

@@ -1,19 +1,23 @@
 """`throughcare coverage`: who would be told where, and where nobody would."""
 
 import csv
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
 from app.administration import registry
-from app.agencies.registry import AgencyRecord
+from app.agencies.registry import AGENCY, AgencyRecord, ClientRecord, add_client, on_basis
 from app.cases import references
 from app.files import store
 from app.files.store import StoredFile
 from app.house import House
 from app.main import make_clock, opened
+from app.outbox import escalations, subscriptions
+from app.outbox.competence import FILE
+from app.outbox.deliveries import DELIVERY
 from app.outbox.planning import Occurrence, announce
+from app.outbox.subscriptions import NewSubscription
 from tests.cli.command_line import Installation
 from tests.cli.conftest import Invoke
 
@@ -94,6 +98,56 @@ def test_a_person_of_whom_nobody_could_be_told_is_an_open_alarm(
     shown = invoke("coverage", "--event", "escaped", "--municipality", PEJA).out
     assert "nobody-competent: escaped, XK-PEJA, prison P-1" in shown
     assert "police_local" in shown
+
+
+def test_a_notice_that_nobody_answered_stands_there_with_the_second_contact(
+    covered: Installation, invoke: Invoke, house: House
+) -> None:
+    now = make_clock(covered.settings)()
+    then = now - timedelta(days=2)
+
+    def work(connection: Connection) -> None:
+        client = ClientRecord(
+            client_id="probation-1",
+            agency_id="probation",
+            jwks={"keys": []},
+            grounds=on_basis("illustrative", "supervision"),
+        )
+        add_client(connection, client, at=then)
+        new = NewSubscription(
+            subscription_id="s",
+            agency_id="probation",
+            client_id="probation-1",
+            officer_id="o",
+            purpose="supervision",
+            legal_basis="illustrative",
+            endpoint="https://receiver.example/",
+            encryption_jwk={},
+        )
+        subscriptions.add(connection, new, at=then)
+        subscriptions.activate(connection, "s", at=then)
+        second = {"unit": "duty desk", "phone": "+38344000000"}
+        connection.execute(
+            update(AGENCY).where(AGENCY.c.agency_id == "probation").values(second_contact=second)
+        )
+        connection.execute(update(FILE).values(planned_release_date=then.date()))
+        early = Occurrence(event="early_release_decided")
+        announce(connection, house.planner, PERSON, early, at=then)
+        [jti] = connection.scalars(select(DELIVERY.c.jti))
+        escalations.plan(connection, early.event, hours=4, jti=jti, person_id=PERSON, at=then)
+        escalations.take_due(connection, at=now, limit=9)
+
+    with opened(covered.settings) as database:
+        database.run_blocking(work)
+    [silent] = invoke("coverage", "--json").json["escalations"]
+    assert (silent["contact"], silent["agency"], silent["reference"]) == (
+        "duty_officer",
+        "probation",
+        "P-1",
+    )
+    shown = invoke("coverage", "--event", "escaped", "--municipality", PEJA).out
+    assert "early_release_decided, probation, prison P-1" in shown
+    assert "second contact duty desk +38344000000" in shown
 
 
 def test_the_table_is_a_file_for_other_programs_too(covered: Installation, invoke: Invoke) -> None:

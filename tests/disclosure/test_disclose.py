@@ -436,7 +436,7 @@ def test_the_log_shows_no_value_of_any_field(
     assert "XK-GJILAN" not in log
     assert not [path for path, (_, mark) in MARKS.items() if mark in log]
     disclosed = exchange.entries(agency_id=police.id, operation=Operation.DISCLOSURE)[-1]
-    assert disclosed.missing == {"inputs": "withheld"}
+    assert disclosed.missing == {"inputs": "withheld", "reference": "withheld"}
 
 
 def test_two_agencies_have_no_name_of_a_person_in_common(

@@ -209,8 +209,8 @@ def test_whether_a_victim_wishes_to_know_is_not_for_the_custodian(
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
-        ({"agency": "nobody", "purpose": "social_support"}, "agency"),
-        ({"agency": "OWN", "purpose": "mentoring"}, "purpose"),
+        ({"agency": "nobody", "purpose": "social_support"}, "/agency"),
+        ({"agency": "OWN", "purpose": "mentoring"}, "/purpose"),
         ({"agency": "OWN"}, "/query"),
         ({"purpose": "mentoring"}, "/query"),
         ({"agencies": "OWN"}, "/query/agencies"),

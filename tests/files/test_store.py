@@ -60,6 +60,7 @@ def add_custodian(connection: Connection, agency_id: str = "prison-1") -> None:
         "role": "correctional_service",
         "country": "XK",
         "standing_acceptance": False,
+        "fallback": False,
         "status": "active",
         "created_at": AT,
     }

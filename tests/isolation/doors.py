@@ -453,6 +453,13 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/inmate-files/{reference}/holds/{hold_id}/end": Door(
         may=OFFICERS, known=403, target=_hold
     ),
+    # Taking back: the custodian's word, to past recipients alone.
+    "POST /v1/inmate-files/{reference}/take-back": Door(
+        may=OFFICERS,
+        known=403,
+        content=lambda _stage, _party: {"what": "erased", "fields": ["needs.accommodation_need"]},
+    ),
+    "GET /v1/inmate-files/{reference}/take-backs": Door(may=OFFICERS, known=403),
     # Cases.
     "GET /v1/cases": Door(may=ALL, strangers_may=ROLES),
     "GET /v1/case-assignments": Door(may=ALL, strangers_may=ROLES),
@@ -514,6 +521,26 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/emergency-access/{fact_id}/end": _moving(
         "/v1/emergency-access", _emergency, HEALTH, CUSTODIAN, SECOND, HEALTH
     ),
+    # What a prison reports of a person in its keeping.
+    "POST /v1/inmate-files/{reference}/events": Door(
+        may=OFFICERS,
+        known=403,
+        content=lambda _stage, _party: {"event": "follow_up_recorded"},
+    ),
+    # Feeds: how they stand is nobody's secret, a hold is decided by its own custodian alone.
+    "GET /v1/feeds": Door(may=ALL, strangers_may=ROLES),
+    "POST /v1/feeds/{client_id}/decision": Door(
+        target=lambda _stage, _party: {"client_id": "nobody-1"},
+        content=lambda _stage, _party: {"decision": "release"},
+        elsewhere="api/test_feeds.py",
+    ),
+    "POST /v1/feeds/{client_id}/snapshots": Door(
+        known=422,
+        strange=422,
+        target=lambda _stage, _party: {"client_id": "nobody-1"},
+        content=lambda _stage, _party: {"reference": "P-1", "sections": {}},
+        elsewhere="api/test_feeds.py",
+    ),
     # The caller's own unit: about nobody, so a role without one is told so.
     "POST /v1/designations": Door(
         may=DESIGNATED, strangers_may=DESIGNATED, known=403, strange=403, content=designation
@@ -545,6 +572,8 @@ DOORS: Mapping[str, Door] = {
         content=lambda _stage, _party: {"acknowledgement": "a.b.c"},
         elsewhere="notifications/test_acknowledge.py",
     ),
+    # What nobody answered about the caller's own persons; whoever keeps nobody has nothing there.
+    "GET /v1/escalations": Door(may=ALL, strangers_may=ROLES),
     # The access log: for auditors, and to nobody else does it say whether there is an entry.
     "GET /v1/access-log/entries": _for_auditors(),
     "GET /v1/access-log/entries/{entry_id}/explanation": _for_auditors(target=_decision),

@@ -285,7 +285,7 @@ def test_each_pair_that_a_client_had_becomes_a_row_and_goes_back_again(engine: E
 
 
 def test_endpoints_that_were_proven_stay_so_and_attempts_were_pushes(engine: Engine) -> None:
-    upgrade(engine, "0011")
+    upgrade(engine, "0012")
     with engine.begin() as connection:
         fill(connection)
         rows = [
@@ -307,7 +307,7 @@ def test_endpoints_that_were_proven_stay_so_and_attempts_were_pushes(engine: Eng
         assert new["heartbeat_at"] == old["created_at"]
         assert not any((new["paused"], new["failures"], new["disabled_at"], new["challenge"]))
     assert [row["channel"] for row in stands["delivery_attempt"]] == ["push"]
-    downgrade(engine, "0011")
+    downgrade(engine, "0012")
     with engine.begin() as connection:
         back = {row["subscription_id"]: row for row in content(connection)["subscription"]}
     assert back.pop("polled")["endpoint"] == ""

@@ -215,8 +215,15 @@ class Town:
 
     def entries(self, agency: Agency, outcome: Outcome | None = None) -> list[dict[str, Any]]:
         """The sections of the log's entries about what an agency got, oldest first."""
+        return self._entries(EntryFilter(agency_id=agency.agency_id, outcome=outcome))
+
+    def entries_about(self, person_id: str) -> list[dict[str, Any]]:
+        """The sections of the log's entries about a person, oldest first."""
+        subject = self.world.service.house.log_keys().subject_index(person_id)
+        return self._entries(EntryFilter(subject_index=subject))
+
+    def _entries(self, asked: EntryFilter) -> list[dict[str, Any]]:
         keys = self.world.service.house.log_keys()
-        asked = EntryFilter(agency_id=agency.agency_id, outcome=outcome)
         # On PostgreSQL the sequencer gives entries their place a moment after the commit.
         pending = select(func.count()).select_from(PENDING)
         wait_until(lambda: self.look(lambda c: c.scalar(pending)) == 0)

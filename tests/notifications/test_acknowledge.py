@@ -1,5 +1,6 @@
 """Acknowledgements: the recipient's signed word on one notification."""
 
+import asyncio
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -7,9 +8,10 @@ from datetime import timedelta
 import httpx
 import pytest
 from joserfc.jwk import ECKey
+from sqlalchemy import update
 
 from app.administration import registry
-from app.agencies.registry import ClientRecord, on_basis
+from app.agencies.registry import AGENCY, ClientRecord, on_basis
 from tests.notifications.agency import Agency
 from tests.notifications.play import Prison, Town
 
@@ -172,3 +174,68 @@ def test_an_acknowledgement_may_come_while_the_notification_is_being_sent(
     assert [(row.status, row.acknowledgement) for row in town.deliveries(probation)] == [
         ("sent", "accepted")
     ]
+
+
+def test_silence_is_taken_further_once_seen_by_the_custodian_and_settled_by_the_answer(
+    town: Town, prison: Prison
+) -> None:
+    welfare = town.subscribed("social_welfare_centre")
+    bystander = town.join("correctional_service", name="elsewhere", purpose="release_preparation")
+    reference = prison.admit(town.today + timedelta(days=40))
+    town.settle()
+    town.world.clock.advance(hours=72)
+    both = [town.another_dispatcher() for _ in range(2)]
+
+    async def at_once() -> None:
+        await asyncio.gather(*(one.round() for one in both))
+
+    asyncio.run(at_once())
+    town.settle()
+    entries = town.entries_about(town.person_id(prison.agency, reference))
+    raised = [one for one in entries if "escalation" in one.get("fields", {})]
+    assert [one["fields"] for one in raised] == [
+        {"escalation": "supervisor", "event": "release_planned", "agency": welfare.agency_id}
+    ]
+    [shown] = prison.agency.call("GET", "/v1/escalations").json()["escalations"]
+    assert (shown["agency"], shown["reference"]) == (welfare.agency_id, reference)
+    assert shown["second_contact"] is None
+    assert bystander.call("GET", "/v1/escalations").json() == {"escalations": []}
+    assert welfare.acknowledge(jti(welfare)).status_code == 204
+    assert prison.agency.call("GET", "/v1/escalations").json() == {"escalations": []}
+
+
+def test_near_the_release_the_second_contact_of_the_silent_agency_is_shown(
+    town: Town, prison: Prison
+) -> None:
+    second = {"unit": "duty desk", "phone": "+38344000000"}
+    welfare = town.subscribed("social_welfare_centre")
+    columns = {"second_contact": second}
+    town.work(
+        lambda c: c.execute(
+            update(AGENCY).where(AGENCY.c.agency_id == welfare.agency_id).values(columns)
+        )
+    )
+    prison.admit(town.today + timedelta(days=5))
+    town.settle()
+    town.advance(hours=73)
+    [shown] = prison.agency.call("GET", "/v1/escalations").json()["escalations"]
+    assert (shown["contact"], shown["second_contact"]) == ("supervisor", second)
+
+
+def test_the_custodian_hears_of_an_answer_on_which_it_has_to_act(town: Town) -> None:
+    keeper = town.subscribed("correctional_service", purpose="release_preparation")
+    other = town.subscribed("correctional_service", name="other", purpose="release_preparation")
+    probation = town.subscribed("probation_service")
+    reference = Prison(keeper, town).admit(town.today + timedelta(days=40))
+    town.settle()
+    Prison(other, town).admit(town.today + timedelta(days=40))
+    town.settle()
+    first, second = probation.notices()
+    probation.acknowledge(first.jti, "accepted_not_ready")
+    probation.acknowledge(second.jti, "need_more_detail")
+    town.settle()
+    assert keeper.told() == ["recipient_not_ready"]
+    assert other.told() == ["recipient_needs_detail"]
+    heard = keeper.notices()[-1]
+    assert heard.reference == reference
+    assert heard.event["particulars"] == {"agency": probation.agency_id}

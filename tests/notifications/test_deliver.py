@@ -255,8 +255,9 @@ def test_a_consent_that_was_withdrawn_between_two_attempts_cancels_the_second(
     assert len(employment.notices()) == 1
     prison.withdraw(consent)
     town.advance(hours=1)
-    assert len(employment.notices()) == 1
-    assert [row.status for row in town.deliveries(employment)] == ["cancelled"]
+    # The first attempt may have arrived, whatever was answered.
+    assert employment.told() == ["release_planned", "recall"]
+    assert [row.status for row in town.deliveries(employment)] == ["cancelled", "sent"]
 
 
 def test_a_fact_that_was_altered_withholds_the_notice_until_it_is_put_right(
@@ -277,6 +278,41 @@ def test_a_fact_that_was_altered_withholds_the_notice_until_it_is_put_right(
     town.advance(hours=1)
     [notice] = employment.notices()
     assert set(notice.event["released"]["needs"]) == {"vocational_skills"}
+
+
+def test_a_withdrawn_consent_cannot_stop_its_own_recall(town: Town, prison: Prison) -> None:
+    employment, other = town.subscribed("employment_service"), town.subscribed("police_local")
+    reference = prison.admit(town.today + timedelta(days=20))
+    prison.refer(reference, employment)
+    consent = prison.consent(reference, employment, *CONSENTED)
+    town.settle()
+    [told] = employment.notices()
+    known = f"/v1/inmate-files/{told.reference}"
+    read = employment.call("GET", known)
+    assert read.status_code == 200
+    others = other.told()
+    prison.withdraw(consent)
+    assert employment.call("GET", known).status_code == 404
+    town.settle()
+    [_, recall] = employment.notices()
+    assert (recall.event_type, recall.reference) == ("recall", told.reference)
+    assert recall.event == {
+        "control": "recall",
+        "priority": "immediate",
+        "acknowledgement_hours": 24,
+        "concerns": [told.jti],
+        "reads": [read.headers["disclosure-entry"]],
+    }
+    assert other.told() == others
+    path = f"/v1/inmate-files/{reference}/take-backs"
+    [waits] = prison.agency.call("GET", path).json()["take_backs"]
+    assert (waits["agency"], waits["confirmed_at"]) == (employment.agency_id, None)
+    assert waits["sent_at"] is not None
+    assert employment.acknowledge(recall.jti).status_code == 204
+    [done] = prison.agency.call("GET", path).json()["take_backs"]
+    assert done["confirmed_at"] is not None
+    sent = [one for one in town.entries(employment) if "control" in one.get("fields", {})]
+    assert [one["fields"]["released"] for one in sent] == [[]]
 
 
 def test_a_consent_without_the_release_tells_nothing_of_it(town: Town, prison: Prison) -> None:
@@ -338,7 +374,8 @@ def test_what_rests_on_a_past_receipt_goes_out_though_nothing_is_permitted_now(
     for date in (town.today + days(25), None):
         prison.move(reference, date)
         town.settle()
-    planned, changed, cancelled = employment.notices()
+    planned, recall, changed, cancelled = employment.notices()
+    assert recall.event_type == "recall"
     assert (changed.event_type, changed.event["released"]) == ("release_date_changed", {})
     assert changed.event["concerns"] == [planned.jti]
     assert cancelled.event["concerns"] == [planned.jti, changed.jti]

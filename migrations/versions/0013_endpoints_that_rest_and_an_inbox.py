@@ -1,14 +1,14 @@
 """Endpoints that rest, are disabled or changed; subscriptions that are polled; replay.
 
-Revision 0012, after 0011. What stood goes on: endpoints that were proven stay so, and every
+Revision 0013, after 0012. What stood goes on: endpoints that were proven stay so, and every
 attempt until now was a push.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
