@@ -45,6 +45,8 @@ PUSH_CHANNEL = "push"
 # Why a message could not be made: that is ours to put right, and nobody's who receives.
 UNPREPARED = "could not be prepared"
 UNDECIDED = DecisionFailed.slug
+# Why a delivery was stopped for ever: what it says was taken back.
+TAKEN_BACK = "taken-back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,8 @@ def replay(
 ) -> int:
     """Queue again what was numbered after `since`, or what of it has a status; how many.
 
-    What is held was never numbered: it waits for the decision about its feed.
+    What is held was never numbered: it waits for the decision about its feed. What was stopped
+    because it is taken back stays stopped.
     """
     finished = DELIVERY.c.status != QUEUED if status is None else DELIVERY.c.status == status
     changed = connection.execute(
@@ -164,6 +167,7 @@ def replay(
             DELIVERY.c.subscription_id == subscription_id,
             DELIVERY.c.sequence > since,
             DELIVERY.c.status != QUEUED,
+            or_(DELIVERY.c.reason.is_(None), DELIVERY.c.reason != TAKEN_BACK),
             finished,
         )
         .values(status=QUEUED, next_attempt_at=at, replayed_at=at, reason=None)

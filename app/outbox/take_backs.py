@@ -16,7 +16,7 @@ from app.agencies.registry import ACTIVE, AGENCY, CLIENT
 from app.database import table_of
 from app.outbox import alarms, escalations
 from app.outbox.alarms import Reason
-from app.outbox.deliveries import CANCELLED, DELIVERY, HELD, QUEUED
+from app.outbox.deliveries import CANCELLED, DEAD, DELIVERY, HELD, QUARANTINED, QUEUED, TAKEN_BACK
 from app.outbox.events import NewEvent, enqueue, store
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import ACTIVE as VERIFIED
@@ -27,7 +27,6 @@ from app.releases.events import EVENTS
 
 TAKE_BACK = table_of(TakeBack)
 ACCEPTED = "accepted"
-TAKEN_BACK = "taken-back"
 # After the answer was due: time for a data protection officer to get it.
 PATIENCE = timedelta(days=7)
 
@@ -163,7 +162,8 @@ def stop(connection: Connection, event_id: str, *, at: datetime) -> None:
         update(DELIVERY)
         .where(
             DELIVERY.c.jti.in_([jti for notices in rows for jti in notices]),
-            DELIVERY.c.status.in_((QUEUED, HELD)),
+            # What was given up on could still be polled, or asked for again.
+            DELIVERY.c.status.in_((QUEUED, HELD, DEAD, QUARANTINED)),
             or_(DELIVERY.c.lease_until.is_(None), DELIVERY.c.lease_until < at),
         )
         .values(status=CANCELLED, reason=TAKEN_BACK)

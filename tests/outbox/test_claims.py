@@ -8,7 +8,17 @@ from sqlalchemy import insert, update
 
 from app.outbox import claims, deliveries, endpoints, subscriptions
 from app.outbox.claims import INBOX, NOBODY_CAME, SHARE
-from app.outbox.deliveries import DEAD, DELIVERY, HELD, IMMEDIATE, QUEUED, RANKS, SENT
+from app.outbox.deliveries import (
+    CANCELLED,
+    DEAD,
+    DELIVERY,
+    HELD,
+    IMMEDIATE,
+    QUEUED,
+    RANKS,
+    SENT,
+    TAKEN_BACK,
+)
 from app.outbox.endpoints import PATIENCE
 from app.outbox.receipts import EVENT
 from tests.outbox.conftest import LEASE, Office
@@ -190,3 +200,7 @@ def test_a_replay_queues_what_came_after_a_number(office: Office) -> None:
     by_number = {row.sequence: row.status for row in office.rows()}
     assert by_number == {1: SENT, 2: SENT, 3: QUEUED, 4: QUEUED}
     assert {row.replayed_at for row in office.rows(DELIVERY.c.status == QUEUED)} == {office.at}
+    first = office.rows(DELIVERY.c.sequence == 1)[0].jti
+    deliveries.settle(connection, first, status=CANCELLED, reason=TAKEN_BACK)
+    assert deliveries.replay(connection, ready, since=0, at=office.at) == 1
+    assert office.rows(DELIVERY.c.sequence == 1)[0].status == CANCELLED
