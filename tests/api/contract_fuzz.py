@@ -120,11 +120,21 @@ def _know(schema: BaseSchema, persons: list[str], sealing_jwk: Mapping[str, Any]
         asked = context.operation
         if asked is None or asked.label != "POST /v1/subscriptions" or not _reads_like_one(body):
             return body
-        return {**body, "endpoint": ENDPOINT, "encryption_jwk": sealing_jwk}
+        pushed = {"delivery": "push", "endpoint": ENDPOINT, "encryption_jwk": sealing_jwk}
+        return {**body, **pushed}
 
 
 def _reads_like_one(body: object) -> bool:
-    """Whether it fits its schema: what is made not to fit has to be sent as it was made."""
+    """Whether it fits its schema: what is made not to fit has to be sent as it was made.
+
+    The schema does not say which delivery goes with an endpoint.
+    """
+    if not isinstance(body, dict) or body.get("delivery", "push") not in ("push", "poll"):
+        return False
+    return any(_is_one({**body, "delivery": way}) for way in ("push", "poll"))
+
+
+def _is_one(body: object) -> bool:
     try:
         NewSubscription.model_validate(body, strict=True)
     except ValidationError:
