@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types layers unit fuzz faults bench openapi openapi-rules vectors-javascript schema lock clean
+.PHONY: demo test check lint types layers unit coverage fuzz faults bench openapi openapi-rules vectors-javascript schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
@@ -24,8 +24,10 @@ layers:
 	$(BIN)/lint-imports
 
 # Files in the order of tests/conftest.py, the longest first; three for two cores, as many wait.
-# Lines and branches are counted; there it says for which tests.
 unit:
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+coverage: $(VENV)/checks  ## The same with lines and branches counted; tests/conftest.py says for which tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
@@ -34,6 +36,7 @@ fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference 
 	THROUGHCARE_ALLOW_ILLUSTRATIVE=true $(BIN)/throughcare policy prove --policies policies
 	THROUGHCARE_TEST_ORACLE_REQUESTS=100000 $(BIN)/python -m pytest tests/isolation/test_oracle.py
 	THROUGHCARE_TEST_EFFORT=10 $(BIN)/python -m pytest tests/api/test_contract_holds.py
+	THROUGHCARE_TEST_EFFORT=2 $(BIN)/python -m pytest tests/isolation/test_doors.py
 	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto --dist worksteal $$(grep -rl hypothesis tests --include='test_*.py')
 
 faults: $(VENV)/checks  ## The long run of kills

@@ -328,8 +328,8 @@ class InboxPoll(Model):
     subscription_id: Annotated[str, Member(pattern=r"^[0-9a-f]{32}$")]
     max_events: Annotated[int, Member(alias="maxEvents", ge=0, le=100)] = 50
     return_immediately: Annotated[bool, Member(alias="returnImmediately")] = False
-    ack: Annotated[list[Identifier], Member(max_length=1000)] = Member(default_factory=list)
-    set_errs: Annotated[dict[Identifier, SetError], Member(alias="setErrs", max_length=1000)] = (
+    ack: Annotated[list[Identifier], Member(max_length=200)] = Member(default_factory=list)
+    set_errs: Annotated[dict[Identifier, SetError], Member(alias="setErrs", max_length=200)] = (
         Member(default_factory=dict)
     )
 

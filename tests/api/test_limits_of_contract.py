@@ -22,6 +22,7 @@ ELSEWHERE = {
     "/oauth2/introspect",
     # A key of one of two kinds, with known members (tests/notifications/test_subscribe.py).
     "NewSubscription/encryption_jwk",
+    "SubscriptionChange/encryption_jwk",
     # A key that verifies, of which only known members are kept (tests/api/test_registry.py).
     "PublicKeys/keys[]",
 }
@@ -50,6 +51,8 @@ def leaves(
     yield name, schema
     for member, inner in schema.get("properties", {}).items():
         yield from leaves(f"{name}/{member}", inner, known)
+    for inner in schema.get("patternProperties", {}).values():
+        yield from leaves(f"{name}{{}}", inner, known)
     for inner in (*schema.get("anyOf", ()), *schema.get("allOf", ()), *schema.get("oneOf", ())):
         yield from leaves(name, inner, known)
     if "items" in schema:
@@ -83,9 +86,17 @@ def unbounded(schema: dict[str, Any]) -> str | None:
         and {"maximum", "exclusiveMaximum"} & schema.keys()
     ):
         return "a number without bounds"
-    if kind == "object" and schema.get("additionalProperties") is not False:
+    if kind == "object" and schema.get("additionalProperties") is not False and not _map(schema):
         return "an object that takes any member"
     return None
+
+
+def _map(schema: dict[str, Any]) -> bool:
+    """Whether an object has so many members at most, each by a name of bounded length."""
+    names = schema.get("patternProperties", {})
+    return schema.get("maxProperties", LONGEST_LIST + 1) <= LONGEST_LIST and all(
+        longest({"pattern": name}) <= LONGEST_TEXT for name in names or [""]
+    )
 
 
 def findings() -> list[str]:

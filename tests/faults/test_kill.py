@@ -38,7 +38,7 @@ from tests.notifications.agency import Agency, Notice
 from tests.notifications.mailroom import Mailroom, mailroom, wait_until
 from tests.notifications.play import enrol, open_http
 
-KILLS = int(os.environ.get("THROUGHCARE_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("THROUGHCARE_TEST_KILLS", "3"))
 PLACE = "XK-GJILAN"
 # Longer than a lease: what a killed service had claimed is free again.
 AFTER_A_LEASE = 31
