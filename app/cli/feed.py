@@ -1,19 +1,14 @@
 """Commands around feeds: how far each is trusted, how it stands, and the decision about a hold."""
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from sqlalchemy import Connection
 
 from app.cli.output import Json, screen, show
-from app.house import House
+from app.cli.registry import run
 from app.intake import feeds
-from app.main import check_ready, make_clock, make_house, opened
 from app.outbox.feeds import ESCALATE_AFTER_HOURS, STALE_AFTER_HOURS, FeedSettings
 from app.releases.plausibility import Limits
-from app.settings import Settings
 
 feed = typer.Typer(help="Feeds: what the clients of custodians send.", no_args_is_help=True)
 DEFAULT = Limits()
@@ -30,7 +25,7 @@ ClientId = Annotated[str, typer.Argument(help="Id of the client that feeds.")]
 @feed.command("list")
 def list_feeds(*, as_json: Json = False) -> None:
     """Show every feed: live, stale or held."""
-    found = _run(lambda c, _, at: feeds.listed(c, at=at))
+    found = run(lambda c, _, at: feeds.listed(c, at=at))
     if as_json:
         show({"feeds": found}, as_json=True)
         return
@@ -68,7 +63,7 @@ def configure(
         stale_after_hours=stale_after_hours,
         escalate_after_hours=escalate_after_hours,
     )
-    _run(lambda c, house, at: feeds.configure(c, house, client_id, settings, at=at))
+    run(lambda c, house, at: feeds.configure(c, house, client_id, settings, at=at))
     show({"feed": client_id, "largest_share": largest_share}, as_json=as_json)
 
 
@@ -85,21 +80,7 @@ def discard(client_id: ClientId, *, as_json: Json = False) -> None:
 
 
 def _decide(client_id: str, *, release: bool, as_json: bool) -> None:
-    made = _run(
+    made = run(
         lambda c, house, at: feeds.decide_as_operator(c, house, client_id, release=release, at=at)
     )
     show({"feed": client_id, "decision": made.decision, "notices": made.notices}, as_json=as_json)
-
-
-def _run(work: Callable[[Connection, House, datetime], Any]) -> Any:  # noqa: ANN401 - what the work gives
-    """Do work on the database of this installation."""
-    settings = Settings.from_environment()
-    at = make_clock(settings)()
-    house = make_house(settings, at=at)
-
-    def checked(connection: Connection) -> Any:  # noqa: ANN401 - as above
-        check_ready(connection, settings, house, at=at)
-        return work(connection, house, at)
-
-    with opened(settings) as database:
-        return database.run_blocking(checked)

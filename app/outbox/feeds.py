@@ -173,12 +173,18 @@ def discard(connection: Connection, feed: Row[Any]) -> int:
 
 def unrecorded(connection: Connection, *, at: datetime) -> list[tuple[Row[Any], str]]:
     """Feeds with what somebody has to look at and no entry says yet; they are marked."""
-    found: list[tuple[Row[Any], str]] = []
-    for feed in connection.execute(select(FEED).with_for_update(skip_locked=True)).all():
-        for mark, news in _news(feed, at=at):
-            _set(connection, feed.client_id, **{mark: at})
-            found.append((feed, news))
-    return found
+    return [
+        (feed, news)
+        for feed in all_feeds(connection)
+        for mark, news in _news(feed, at=at)
+        if _marked(connection, feed.client_id, mark, at=at)
+    ]
+
+
+def _marked(connection: Connection, client_id: str, mark: str, *, at: datetime) -> bool:
+    """Whether this mark was set now: of two who look at once, one sets it."""
+    unmarked = update(FEED).where(FEED.c.client_id == client_id, FEED.c[mark].is_(None))
+    return connection.execute(unmarked.values({mark: at})).rowcount == 1
 
 
 def _news(feed: Row[Any], *, at: datetime) -> list[tuple[str, str]]:
