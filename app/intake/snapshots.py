@@ -26,6 +26,7 @@ from app.releases.plausibility import turns
 
 RELEASE = "release"
 IDENTITY = "identity"
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +110,16 @@ def _current(connection: Connection, house: House, caller: Caller) -> dict[str, 
     query = select(FILE.c.person_id, FILE.c.planned_release_date).where(
         FILE.c.custodian == caller.agency_id, FILE.c.actual_release_at.is_(None)
     )
+    kept = {row.person_id: row.planned_release_date for row in connection.execute(query)}
     found: dict[str, ReleaseFacts] = {}
-    for row in connection.execute(query).all():
-        name = references.of(
-            connection, ring=house.ring, agency_id=caller.agency_id, person_id=row.person_id
-        )
-        if name is not None:
-            found[name] = ReleaseFacts(planned_release_date=row.planned_release_date)
+    after: str | None = None
+    while page := references.listing(
+        connection, ring=house.ring, agency_id=caller.agency_id, after=after, limit=PAGE
+    ):
+        for one in page:
+            if one.person_id in kept:
+                found[one.reference] = ReleaseFacts(planned_release_date=kept[one.person_id])
+        after = page[-1].reference
     return found
 
 

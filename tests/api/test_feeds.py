@@ -9,6 +9,7 @@ import pytest
 
 from app.access_log.vocabulary import Operation
 from app.intake import feeds as doors
+from app.intake import snapshots
 from app.outbox.feeds import FeedSettings
 from app.releases.plausibility import Limits
 from tests.api.exchange import (
@@ -76,8 +77,9 @@ def state(speaker: Speaker, prison: Speaker) -> dict[str, Any]:
 
 
 def test_a_snapshot_says_who_arrived_changed_and_is_missing(
-    exchange: Exchange, prison: Speaker
+    exchange: Exchange, prison: Speaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(snapshots, "PAGE", 2)  # so that more than one page is read
     first = rows(send(prison, lines({"A-1": person(), "A-2": person(), "A-3": person()})))
     assert [row["status"] for row in first[:3]] == ["created"] * 3
     assert first[-1]["created"] == 3
