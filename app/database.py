@@ -13,13 +13,23 @@ import queue
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import BigInteger, Connection, Dialect, Engine, Table, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Dialect,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
@@ -130,6 +140,20 @@ class Database(ABC):
             self._finish()
             self.engine.dispose()
 
+    @contextmanager
+    def alone(self, task: int) -> Iterator[bool]:
+        """Whether nobody else is at this task; if so, nobody is until the block ends.
+
+        `task` is a number that only those who do the same task use. Other processes count.
+        """
+        if self._closed:
+            raise DatabaseUnavailable(STOPPING)
+        with self._only_one(task) as alone:
+            yield alone
+
+    @abstractmethod
+    def _only_one(self, task: int) -> AbstractContextManager[bool]: ...
+
     @abstractmethod
     def _queue(self, work: Work[T]) -> Future[T]: ...
 
@@ -143,6 +167,12 @@ class PooledDatabase(Database):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._threads = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="database")
+
+    @contextmanager
+    def _only_one(self, task: int) -> Iterator[bool]:
+        # The lock ends with its transaction, and so with a process that is killed.
+        with self.engine.begin() as connection:
+            yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(task))))
 
     def _queue(self, work: Work[T]) -> Future[T]:
         return self._threads.submit(self._transact, work)
@@ -174,6 +204,10 @@ class GroupCommitDatabase(Database):
         self._waiting: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._thread.start()
+
+    @contextmanager
+    def _only_one(self, task: int) -> Iterator[bool]:  # noqa: ARG002 - the file belongs to one process
+        yield True
 
     def _queue(self, work: Work[T]) -> Future[T]:
         future: Future[T] = Future()

@@ -44,6 +44,10 @@ LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
 PROJECT = Path(__file__).parent.parent
 
 NO_TABLES = "the tables are not of this version: run `throughcare init`"
+ONE_PROCESS = (
+    "a SQLite database belongs to one process, and `throughcare serve` does all of it: dispatching "
+    "and sequencing as processes of their own need PostgreSQL"
+)
 
 Clock = Callable[[], datetime]
 
@@ -150,6 +154,12 @@ def opened(settings: Settings) -> Iterator[Database]:
             database.close()
 
 
+def require_server(settings: Settings) -> None:
+    """NotReady where the database is a file, on which no second process can work."""
+    if _file_of(settings) is not None:
+        raise NotReady(ONE_PROCESS)
+
+
 def log_verifier(settings: Settings, ring: KeyRing) -> Verifier:
     """The public key of the log, as its auditors hold it (C2SP vkey)."""
     return Verifier.of(settings.log_origin, ring.log_signing)
@@ -160,6 +170,8 @@ def check_ready(connection: Connection, settings: Settings, house: House, *, at:
 
     `at` is the present moment: it is not before the last signature under the log.
     """
+    if not settings.embed_workers:
+        require_server(settings)
     present = MigrationContext.configure(connection).get_current_revision()
     wanted = ScriptDirectory.from_config(alembic_config()).get_current_head()
     if present != wanted:

@@ -1,30 +1,30 @@
 """The running service: the application over HTTP, and what works beside it for ever."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 
 from fastapi import FastAPI
 
-from app.administration.in_force import InForce
 from app.administration.purger import Purger
 from app.agencies.provider_keys import ProviderKeys, fetch
 from app.api.application import make_application
 from app.api.limits import Patience, RateLimit
 from app.api.service import Service
-from app.audit.sequencer import Sequencer
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House
-from app.main import Clock, check_ready, make_clock, make_house, opened, terms
-from app.notifications.addresses import EndpointRules
-from app.notifications.dispatcher import Dispatcher
+from app.main import Clock, check_ready, make_clock, make_house, opened
 from app.settings import Settings
-
-log = logging.getLogger("throughcare.main")
+from app.workers import (
+    Job,
+    endpoint_rules,
+    make_dispatcher,
+    make_in_force,
+    make_sequencer,
+    watched,
+)
 
 
 def create_app(
@@ -49,7 +49,7 @@ def create_app(
 async def running(
     settings: Settings, clock: Clock, house: House | None = None
 ) -> AsyncIterator[Service]:
-    """A service with its dispatcher and sequencer at work; all of it ends with the block."""
+    """A service with what works beside it; all of it ends with the block."""
     house = house or make_house(settings, at=clock())
     with opened(settings) as database:
         at = clock()
@@ -57,13 +57,8 @@ async def running(
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
-            for name, work in (
-                ("Dispatcher", _dispatcher(service).run(stop)),
-                ("Sequencer", _sequencer(service).run(stop)),
-                ("InForce", service.in_force.watch(stop)),
-                ("Purger", _purger(service).run(stop)),
-            ):
-                task = asyncio.create_task(_watched(name, work))
+            for name, job in _jobs(service, stop).items():
+                task = asyncio.create_task(watched(name, job))
                 stack.push_async_callback(_ended, task)
             stack.callback(stop.set)
             yield service
@@ -74,55 +69,25 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
     return Service(
         settings=settings,
         database=database,
-        in_force=InForce(
-            database=database,
-            house=house,
-            terms=lambda at: terms(settings, house.profile, at),
-            clock=clock,
-            interval=settings.dispatch_interval,
-        ),
+        in_force=make_in_force(settings, house, database, clock),
         token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
         provider_keys=ProviderKeys(fetch),
-        endpoint_rules=EndpointRules(allow_loopback=settings.allow_loopback_delivery),
+        endpoint_rules=endpoint_rules(settings),
         clock=clock,
         rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
     )
 
 
-def _dispatcher(service: Service) -> Dispatcher:
-    return Dispatcher(
-        database=service.database,
-        in_force=service.in_force,
-        rules=service.endpoint_rules,
-        clock=service.clock,
-        interval=service.settings.dispatch_interval,
-        retry_base=timedelta(seconds=service.settings.retry_base_seconds),
-        heartbeat=timedelta(seconds=service.settings.heartbeat_seconds),
-    )
-
-
-def _sequencer(service: Service) -> Sequencer:
-    return Sequencer(
-        database=service.database,
-        key=service.house.ring.log_signing,
-        origin=service.settings.log_origin,
-        checkpoint_file=service.settings.checkpoint_file,
-        clock=service.clock,
-        interval=service.settings.checkpoint_interval,
-    )
-
-
-def _purger(service: Service) -> Purger:
-    return Purger(database=service.database, clock=service.clock)
-
-
-async def _watched(name: str, work: Coroutine[None, None, None]) -> None:
-    """Say it when something ends that should go on as long as the service runs."""
-    try:
-        await work
-    except Exception:
-        log.critical("%s has ended by an error; restart the service", name, exc_info=True)
-        raise
+def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
+    """What goes on beside the interface; all of it where there are no processes for some."""
+    settings, in_force = service.settings, service.in_force
+    database, clock = service.database, service.clock
+    purger = Purger(database=database, clock=clock)
+    jobs = {"InForce": in_force.watch(stop), "Purger": purger.run(stop)}
+    if settings.embed_workers:
+        jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
+        jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)
+    return jobs
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

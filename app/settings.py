@@ -82,6 +82,9 @@ class Settings:
     require_proven_officers: bool = False
     # Deliver to http:// on the loopback address: for trying out on one machine, nothing else.
     allow_loopback_delivery: bool = False
+    # Whether `serve` dispatches and sequences by itself. False where `throughcare dispatch` and
+    # `throughcare sequence` run beside it, on PostgreSQL; on SQLite one process does all.
+    embed_workers: bool = True
     # Seconds between two looks of the dispatcher at what is due.
     dispatch_interval: float = 1.0
     # Seconds, at least, between two signed checkpoints while the log grows.

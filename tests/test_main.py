@@ -38,8 +38,9 @@ from app.policy.overlays import load_country_bundle
 from app.policy.self_test import most_favourable
 from app.problems import NotFound
 from app.releases.profile import ProfileError
-from app.serving import _watched, create_app, running
+from app.serving import create_app, running
 from app.settings import Settings
+from app.workers import watched
 from tests.world import POLICIES
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
@@ -462,7 +463,7 @@ def test_work_that_should_go_on_says_when_it_breaks(caplog: pytest.LogCaptureFix
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), caplog.at_level(logging.CRITICAL):
-        asyncio.run(_watched("Dispatcher", work()))
+        asyncio.run(watched("Dispatcher", work()))
     assert "Dispatcher has ended" in caplog.text
 
 

@@ -33,6 +33,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "require_proven_officers": ("true", True),
     "cross_check": ("sampled", "sampled"),
     "allow_loopback_delivery": ("1", True),
+    "embed_workers": ("false", False),
     "dispatch_interval": ("0.25", 0.25),
     "checkpoint_interval": ("5", 5.0),
     "retry_base_seconds": ("1.5", 1.5),

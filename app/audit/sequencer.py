@@ -1,4 +1,8 @@
-"""The sequencer: gives recorded entries their place, and signs what is committed."""
+"""The sequencer: gives recorded entries their place, and signs what is committed.
+
+One at a time: where there are several, the others wait. Two at once would sign one log all the
+same, but the slower could put an older note in the place of a newer one.
+"""
 
 import asyncio
 import logging
@@ -13,6 +17,9 @@ from app.access_log import checkpoints, ledger
 from app.access_log.note import Verifier
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
+
+# Who holds this number works: of all the locks of this database, that of the sequencer.
+TASK = 0x5345_5155_454E_4345  # "SEQUENCE"
 
 log = logging.getLogger("throughcare.sequencer")
 
@@ -40,9 +47,18 @@ class Sequencer:
 
     async def round(self) -> None:
         """Integrate what is pending; sign the head if it grew; keep the note outside."""
+        # Writing the note waits for the disk: not on the loop that answers.
+        await asyncio.to_thread(self._take_turn)
+
+    def _take_turn(self) -> None:
+        with self.database.alone(TASK) as alone:
+            if alone:
+                self._work()
+
+    def _work(self) -> None:
         # On SQLite the writer has integrated already, and this finds nothing to do.
-        await self.database.run(ledger.integrate)
-        note = await self.database.run(self._sign)
+        self.database.run_blocking(ledger.integrate)
+        note = self.database.run_blocking(self._sign)
         if note != checkpoints.read_checkpoint_file(self.checkpoint_file):
             checkpoints.write_checkpoint_file(self.checkpoint_file, note)
 

@@ -15,7 +15,7 @@ from throughcare_receiver.errors import ReceiverError
 # What each module of this package adds. A command loads the module that it stands in and no
 # other: all of them together take a second, and a program that asks often asks one thing.
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "installation": ("init", "serve"),
+    "installation": ("init", "serve", "dispatch", "sequence"),
     "exchange": ("import", "call", "receive"),
     "inbox": ("inbox",),
     "demonstrate": ("demo",),

@@ -1,5 +1,6 @@
-"""Commands that make and run an installation: init, serve."""
+"""Commands that make and run an installation: init, serve, dispatch, sequence."""
 
+import asyncio
 import gc
 import logging
 import secrets
@@ -50,6 +51,8 @@ def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
     cli.command()(init)
     cli.command()(serve)
+    cli.command()(dispatch)
+    cli.command()(sequence)
 
 
 def init(*, as_json: Json = False) -> None:
@@ -70,26 +73,21 @@ def init(*, as_json: Json = False) -> None:
 
 
 def serve() -> None:
-    """Run the service: interface, dispatcher and sequencer in one process.
+    """Run the service: the interface, and with it the dispatcher and the sequencer.
 
-    Settings are THROUGHCARE_* variables; app/settings.py explains each.
+    Settings are THROUGHCARE_* variables; app/settings.py explains each. With
+    THROUGHCARE_EMBED_WORKERS=false it is the interface alone, for `throughcare dispatch` and
+    `throughcare sequence` beside it (PostgreSQL).
     """
     settings = Settings.from_environment()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    # It would log the address of every delivery.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    # It would say at every look at the version of the tables how it looks.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _log_to_stderr()
     clock = make_clock(settings)
     # Before anything listens: what speaks against starting is one sentence for the operator.
     # The service takes half a second to load; what only prepares it does without.
     from app.serving import create_app  # noqa: PLC0415
 
     app = create_app(settings, clock=clock, house=check_installation(settings, clock))
-    # Full collections over a large heap were the ten-fold p99 of the prototypes.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)
+    _settle_memory()
     uvicorn.run(
         app,
         host=settings.host,
@@ -101,6 +99,46 @@ def serve() -> None:
         log_config=None,
         timeout_graceful_shutdown=20,
     )
+
+
+def dispatch() -> None:
+    """Run a dispatcher as a process of its own: it sends what is due (PostgreSQL).
+
+    Any number may run; they share the work. Asked to stop, it ends what it has begun.
+    """
+    from app.workers import dispatching, run_alone  # noqa: PLC0415 - as in `serve`
+
+    settings = Settings.from_environment()
+    _log_to_stderr()
+    _settle_memory()
+    asyncio.run(run_alone(settings, make_clock(settings), dispatching))
+
+
+def sequence() -> None:
+    """Run the sequencer as a process of its own: it numbers and signs the log (PostgreSQL).
+
+    Of several one is at work, and another one goes on when it ends.
+    """
+    from app.workers import run_alone, sequencing  # noqa: PLC0415 - as in `serve`
+
+    settings = Settings.from_environment()
+    _log_to_stderr()
+    asyncio.run(run_alone(settings, make_clock(settings), sequencing))
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # It would log the address of every delivery.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # It would say at every look at the version of the tables how it looks.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _settle_memory() -> None:
+    """Full collections over a large heap were the ten-fold p99 of the prototypes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
 
 
 def prepare(settings: Settings, *, at: datetime) -> KeyRing:

@@ -1,0 +1,114 @@
+"""What works for ever: the dispatcher and the sequencer, within `serve` or each by itself.
+
+On SQLite one process does all. On PostgreSQL any number of each may run: dispatchers share what
+is due by leases, and of the sequencers one is at work while the others wait.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+
+from app.administration.in_force import InForce
+from app.audit.sequencer import Sequencer
+from app.database import Database
+from app.house import House
+from app.main import Clock, check_ready, make_house, opened, require_server, terms
+from app.notifications.addresses import EndpointRules
+from app.notifications.dispatcher import Dispatcher
+from app.settings import Settings
+
+log = logging.getLogger("throughcare.main")
+
+Job = Coroutine[None, None, None]
+# From what a process has open, and the event that ends it, to what it does.
+Jobs = Callable[[Settings, House, Database, Clock, asyncio.Event], dict[str, Job]]
+
+
+def make_in_force(settings: Settings, house: House, database: Database, clock: Clock) -> InForce:
+    """What hands out the bundle in force."""
+    return InForce(
+        database=database,
+        house=house,
+        terms=lambda at: terms(settings, house.profile, at),
+        clock=clock,
+        interval=settings.dispatch_interval,
+    )
+
+
+def make_dispatcher(settings: Settings, in_force: InForce, clock: Clock) -> Dispatcher:
+    """What sends notices."""
+    return Dispatcher(
+        database=in_force.database,
+        in_force=in_force,
+        rules=endpoint_rules(settings),
+        clock=clock,
+        interval=settings.dispatch_interval,
+        retry_base=timedelta(seconds=settings.retry_base_seconds),
+        heartbeat=timedelta(seconds=settings.heartbeat_seconds),
+    )
+
+
+def make_sequencer(settings: Settings, house: House, database: Database, clock: Clock) -> Sequencer:
+    """What numbers and signs the access log."""
+    return Sequencer(
+        database=database,
+        key=house.ring.log_signing,
+        origin=settings.log_origin,
+        checkpoint_file=settings.checkpoint_file,
+        clock=clock,
+        interval=settings.checkpoint_interval,
+    )
+
+
+def endpoint_rules(settings: Settings) -> EndpointRules:
+    """Where notices may be sent to."""
+    return EndpointRules(allow_loopback=settings.allow_loopback_delivery)
+
+
+def dispatching(
+    settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
+) -> dict[str, Job]:
+    """What `throughcare dispatch` does."""
+    in_force = make_in_force(settings, house, database, clock)
+    return {
+        "Dispatcher": make_dispatcher(settings, in_force, clock).run(stop),
+        "InForce": in_force.watch(stop),
+    }
+
+
+def sequencing(
+    settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
+) -> dict[str, Job]:
+    """What `throughcare sequence` does."""
+    return {"Sequencer": make_sequencer(settings, house, database, clock).run(stop)}
+
+
+async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:
+    """Do these jobs as a process of their own, until a signal asks to stop; then to their end.
+
+    Raises:
+        NotReady: the installation cannot start as it is, or its database belongs to one process.
+    """
+    require_server(settings)
+    stop = asyncio.Event()
+    for asked in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(asked, stop.set)
+    house = make_house(settings, at=clock())
+    with opened(settings) as database:
+        at = clock()
+        await database.run(lambda c: check_ready(c, settings, house, at=at))
+        work = jobs(settings, house, database, clock, stop)
+        log.info("at work: %s", ", ".join(work))
+        await asyncio.gather(*(watched(name, job) for name, job in work.items()))
+    log.info("stopped")
+
+
+async def watched(name: str, job: Job) -> None:
+    """Say it when something ends that should go on for ever."""
+    try:
+        await job
+    except Exception:
+        log.critical("%s has ended by an error; restart the process", name, exc_info=True)
+        raise
