@@ -1,25 +1,29 @@
-"""The real service as a process of its own on SQLite, to be killed and started again."""
+"""A real installation whose processes can be killed and started again, on either database."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import httpx
+from sqlalchemy import Connection, text
 
 from app.cli.installation import prepare
+from app.database import make_engine
 from app.demo.stage import free_port
 from app.settings import PREFIX, Settings
+from tests.faults import processes
 from tests.notifications.mailroom import wait_until
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
 START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
-# A busy machine takes its time to start a process.
-START_SECONDS = 60.0
+# A busy machine takes its time to start a process, and to end one.
+PATIENCE = 60.0
+SERVE = "serve"
 
 
 @dataclass
@@ -37,25 +41,34 @@ class FileClock:
 
     def advance(self, **by: float) -> None:
         """Let time pass for everybody at once: the file is the old one or the new one, whole."""
-        self.now += timedelta(**by)
+        now = self.now + timedelta(**by)
         fresh = self.path.with_suffix(".new")
-        fresh.write_text(self.now.isoformat())
+        fresh.write_text(now.isoformat())
         fresh.replace(self.path)
+        self.now = now
 
 
 @dataclass
 class Installation:
-    """Settings, clock and, while it runs, the process."""
+    """Settings, clock and, while they run, the processes by their names.
+
+    The name of a process is that of its command, with a number behind it where several run.
+    """
 
     folder: Path
     http: httpx.Client
+    database_url: str = ""
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    processes: dict[str, ForkServerProcess] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = FileClock(self.folder / "clock")
+        url = self.database_url or f"sqlite:///{self.folder}/throughcare.db"
         self.environment = {
-            f"{PREFIX}DATABASE_URL": f"sqlite:///{self.folder}/throughcare.db",
+            f"{PREFIX}DATABASE_URL": url,
+            # The server of the tests spares itself its disk: see tests/conftest.py.
+            f"{PREFIX}ALLOW_UNSAFE_DATABASE": str(not self.is_embedded).lower(),
+            f"{PREFIX}EMBED_WORKERS": str(self.is_embedded).lower(),
             f"{PREFIX}KEY_DIRECTORY": str(self.folder / "keys"),
             f"{PREFIX}CHECKPOINT_FILE": str(self.folder / "checkpoint"),
             f"{PREFIX}POLICIES_DIRECTORY": str(POLICIES),
@@ -63,8 +76,8 @@ class Installation:
             f"{PREFIX}PORT": str(self.port),
             f"{PREFIX}ALLOW_ILLUSTRATIVE": "true",
             f"{PREFIX}ALLOW_LOOPBACK_DELIVERY": "true",
-            f"{PREFIX}DISPATCH_INTERVAL": "0.05",
-            f"{PREFIX}CHECKPOINT_INTERVAL": "0.05",
+            f"{PREFIX}DISPATCH_INTERVAL": "0.05" if self.is_embedded else "0.2",
+            f"{PREFIX}CHECKPOINT_INTERVAL": "0.05" if self.is_embedded else "0.2",
             f"{PREFIX}RETRY_BASE_SECONDS": "1",
             f"{PREFIX}CLOCK_FILE": str(self.clock.path),
         }
@@ -72,48 +85,80 @@ class Installation:
         prepare(self.settings, at=self.clock())
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether one process does all."""
+        return not self.database_url
+
+    @property
     def checkpoint(self) -> str:
         """The checkpoint that is kept outside the database, as it is now."""
         return self.settings.checkpoint_file.read_text(encoding="utf-8")
 
-    def start(self, **settings: str) -> None:
-        """Start the service and wait until it takes transactions."""
-        with (self.folder / "service.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "serve"],
-                env={
-                    **os.environ,
-                    **self.environment,
-                    **{f"{PREFIX}{name}": text for name, text in settings.items()},
-                },
-                stdout=log,
-                stderr=log,
-            )
-        wait_until(self._is_ready, seconds=START_SECONDS)
+    def run(self, *arguments: str, **settings: str) -> ForkServerProcess:
+        """Start a command."""
+        changed = {f"{PREFIX}{name}": value for name, value in settings.items()}
+        return processes.start(
+            *arguments,
+            environment={**self.environment, **changed},
+            log=self.folder / "service.log",
+        )
+
+    def start(self, name: str = SERVE, **settings: str) -> None:
+        """Start a process that is to go on; the interface is waited for until it is ready."""
+        self.processes[name] = self.run(name.rstrip("0123456789-"), **settings)
+        if name == SERVE:
+            wait_until(self._is_ready, seconds=PATIENCE)
 
     def _is_ready(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, f"it did not start: {self.log()}"
-        time.sleep(0.02)
+        self.check_alive(SERVE)
+        time.sleep(0.01)
         try:
             return self.http.get(f"{self.settings.issuer}/health/ready").is_success
         except httpx.TransportError:
             return False
 
-    def kill(self) -> None:
-        """Take the process away as it stands: no handler runs, nothing is written any more."""
-        self._end(signal.SIGKILL)
+    def check_alive(self, name: str) -> None:
+        """Nothing ends by itself."""
+        assert self.processes[name].is_alive(), f"{name} has ended: {self.log()}"
 
-    def stop(self) -> None:
-        """Ask the service to stop, and wait until it has."""
-        self._end(signal.SIGTERM)
+    def kill(self, name: str = SERVE) -> None:
+        """Take a process away as it stands: no handler runs, nothing is written any more."""
+        process = self.processes.pop(name, None)
+        if process is not None:
+            process.kill()
+            process.join()
 
-    def _end(self, how: signal.Signals) -> None:
-        if self.process is not None:
-            self.process.send_signal(how)
-            self.process.wait()
-            self.process = None
+    def kill_all(self) -> None:
+        """The same of every process."""
+        for name in list(self.processes):
+            self.kill(name)
+
+    def stop(self, name: str = SERVE) -> int | None:
+        """Ask a process to stop, and wait until it has; how it ended."""
+        process = self.processes.pop(name)
+        process.terminate()
+        process.join(PATIENCE)
+        return process.exitcode
 
     def log(self) -> str:
-        """What the service wrote lately."""
+        """What the processes wrote lately."""
         return (self.folder / "service.log").read_text(errors="replace")[-3000:]
+
+    @contextmanager
+    def look(self) -> Iterator[Callable[..., Any]]:
+        """Ask the database beside the processes: a statement and its parameters to one value."""
+        engine = make_engine(self.settings.database_url)
+
+        def ask(statement: str, **values: object) -> object:
+            with reader(engine.connect()) as connection:
+                return connection.scalar(text(statement), values)
+
+        try:
+            yield ask
+        finally:
+            engine.dispose()
+
+
+def reader(connection: Connection) -> Connection:
+    """A connection that holds up nobody who writes."""
+    return connection.execution_options(read_only=True)
