@@ -125,8 +125,8 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     """The house of an installation that can start; raises what speaks against starting it."""
     house = make_house(settings, at=clock())
     with opened(settings) as database:
-        at = clock()
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
+        # The clock is read last: another process may have signed while this one came to it.
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
     _say_if_the_folder_differs(settings, house)
     return house
 

@@ -52,8 +52,8 @@ async def running(
     """A service with what works beside it; all of it ends with the block."""
     house = house or make_house(settings, at=clock())
     with opened(settings) as database:
-        at = clock()
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
+        # The clock is read last: another process may have signed while this one came to it.
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:

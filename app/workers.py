@@ -97,8 +97,8 @@ async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:
         asyncio.get_running_loop().add_signal_handler(asked, stop.set)
     house = make_house(settings, at=clock())
     with opened(settings) as database:
-        at = clock()
-        await database.run(lambda c: check_ready(c, settings, house, at=at))
+        # The clock is read last: another process may have signed while this one came to it.
+        await database.run(lambda c: check_ready(c, settings, house, at=clock()))
         work = jobs(settings, house, database, clock, stop)
         log.info("at work: %s", ", ".join(work))
         await asyncio.gather(*(watched(name, job) for name, job in work.items()))

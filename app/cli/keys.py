@@ -115,10 +115,10 @@ def status(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
 @contextmanager
 def _at_work(settings: Settings) -> Iterator[tuple[Database, House]]:
     """The database, and the house with the keys as they are now."""
-    at = make_clock(settings)()
-    house = make_house(settings, at=at)
+    clock = make_clock(settings)
+    house = make_house(settings, at=clock())
     with opened(settings) as database:
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
         yield database, house
 
 

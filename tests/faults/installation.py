@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ class Installation:
     database_url: str = ""
     port: int = field(default_factory=free_port)
     processes: dict[str, ForkServerProcess] = field(default_factory=dict)
+    # How long the log of each process was when its life began.
+    _begun: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = FileClock(self.folder / "clock")
@@ -94,22 +97,21 @@ class Installation:
         """The checkpoint that is kept outside the database, as it is now."""
         return self.settings.checkpoint_file.read_text(encoding="utf-8")
 
-    def run(self, *arguments: str, **settings: str) -> ForkServerProcess:
+    def run(self, *arguments: str, log: str = "commands", **settings: str) -> ForkServerProcess:
         """Start a command."""
         changed = {f"{PREFIX}{name}": value for name, value in settings.items()}
         return processes.start(
-            *arguments,
-            environment={**self.environment, **changed},
-            log=self.folder / "service.log",
+            *arguments, environment={**self.environment, **changed}, log=self._log_of(log)
         )
 
     def start(self, name: str = SERVE, **settings: str) -> None:
         """Start a process that is to go on; the interface is waited for until it is ready."""
-        self.processes[name] = self.run(name.rstrip("0123456789-"), **settings)
+        self._begun[name] = len(self.log(name))
+        self.processes[name] = self.run(name.rstrip("0123456789-"), log=name, **settings)
         if name == SERVE:
-            wait_until(self._is_ready, seconds=PATIENCE)
+            wait_until(self._answers, seconds=PATIENCE)
 
-    def _is_ready(self) -> bool:
+    def _answers(self) -> bool:
         self.check_alive(SERVE)
         time.sleep(0.01)
         try:
@@ -117,9 +119,18 @@ class Installation:
         except httpx.TransportError:
             return False
 
+    def wait_until_at_work(self) -> None:
+        """Come back when every process has read the clock for its start."""
+        for name in self.processes.keys() - {SERVE}:
+            wait_until(partial(self._is_at_work, name), seconds=PATIENCE)
+
+    def _is_at_work(self, name: str) -> bool:
+        self.check_alive(name)
+        return "at work:" in self.log(name)[self._begun[name] :]
+
     def check_alive(self, name: str) -> None:
         """Nothing ends by itself."""
-        assert self.processes[name].is_alive(), f"{name} has ended: {self.log()}"
+        assert self.processes[name].is_alive(), f"{name} has ended: {self.log(name)[-3000:]}"
 
     def kill(self, name: str = SERVE) -> None:
         """Take a process away as it stands: no handler runs, nothing is written any more."""
@@ -140,9 +151,13 @@ class Installation:
         process.join(PATIENCE)
         return process.exitcode
 
-    def log(self) -> str:
-        """What the processes wrote lately."""
-        return (self.folder / "service.log").read_text(errors="replace")[-3000:]
+    def log(self, name: str) -> str:
+        """What the processes of this name wrote."""
+        file = self._log_of(name)
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def _log_of(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     @contextmanager
     def look(self) -> Iterator[Callable[..., Any]]:

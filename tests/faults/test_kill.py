@@ -98,7 +98,8 @@ def _account(scene: Scene) -> None:
     """Let everything arrive, stop the processes, and hold what came to what is stored."""
     installation = scene.installation
     scene.deliver_everything()
-    assert {installation.stop(name) for name in list(installation.processes)} <= {*WELL}
+    for name in list(installation.processes):
+        assert installation.stop(name) in WELL, installation.log(name)[-3000:]
     house = make_house(installation.settings, at=installation.clock())
     with opened(installation.settings) as database:
         stored = database.read_blocking(lambda c: Stored.read(c, house))
