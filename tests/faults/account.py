@@ -1,6 +1,7 @@
 """What must hold when all is over: nothing promised is lost, nothing else was told."""
 
 import hashlib
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +12,17 @@ from sqlalchemy import Connection, select
 from app.access_log import query
 from app.access_log.query import EntryFilter
 from app.access_log.verifier import verify_export
+from app.audit.read_log import whole_log
 from app.cases import references
 from app.house import House
-from app.main import log_verifier
+from app.main import log_verifier, make_house, opened
 from app.outbox.competence import FILE
 from app.outbox.deliveries import DELIVERY
 from app.outbox.receipts import EVENT
 from tests.faults.scene import Scene, signed_size
+
+# What SIGTERM leaves of a process that ended well: the interface passes the signal on at its end.
+WELL = (0, -signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -63,20 +68,37 @@ class Stored:
         )
 
 
-def settle(scene: Scene, stored: Stored, house: House, export: bytes, *, seed: str) -> None:
-    """Hold all that came to all that is stored, and say how much it was."""
+def account(scene: Scene, seed: str) -> Stored:
+    """Let everything arrive, stop the processes, and hold what came to what is stored.
+
+    It says how much that was.
+    """
+    installation = scene.installation
+    scene.deliver_everything()
+    for name in list(installation.processes):
+        assert installation.stop(name) in WELL, installation.log(name)[-3000:]
+    house = make_house(installation.settings, at=installation.clock())
+    with opened(installation.settings) as database:
+        stored = database.read_blocking(lambda c: Stored.read(c, house))
+        export = database.read_blocking(lambda c: whole_log(c, house))
     assert scene.answered
     check_files(scene, stored)
     check_notices(scene, stored)
     check_numbers(scene)
     check_entries(scene, stored)
     check_log(scene, house, export)
+    print(f"\n{_counts(scene, stored)}; seed {seed}")  # noqa: T201 - the result of a long run
+    return stored
+
+
+def _counts(scene: Scene, stored: Stored) -> str:
     letters = Counter(notice.jti for _, notice in scene.notices())
     kills = ", ".join(f"{name} {number}" for name, number in sorted(scene.kills.items()))
-    print(  # noqa: T201 - the result of a long run
-        f"\nkills: {kills}; files: {len(scene.answered)} answered, {len(scene.unanswered)} not; "
-        f"notices: {len(letters)}, duplicates: {letters.total() - len(letters)}, "
-        f"lost: {len(stored.deliveries) - len(letters)}; seed {seed}"
+    return (
+        f"kills: {kills or 'none'}; files: {len(scene.answered)} answered, "
+        f"{len(scene.unanswered)} not; notices: {len(letters)}, "
+        f"duplicates: {letters.total() - len(letters)}, "
+        f"lost: {len(stored.deliveries) - len(letters)}"
     )
 
 

@@ -1,5 +1,6 @@
 """A real installation whose processes can be killed and started again, on either database."""
 
+import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -158,6 +159,22 @@ class Installation:
 
     def _log_of(self, name: str) -> Path:
         return self.folder / f"{name}.log"
+
+    @contextmanager
+    def full_disk(self, *, room: int) -> Iterator[None]:
+        """No file that the service writes grows beyond the largest and so much room, in bytes.
+
+        Without room nothing at all can be written.
+        """
+        pid = self.processes[SERVE].pid
+        assert pid is not None
+        largest = max(one.stat().st_size for one in self.folder.iterdir())
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (room and largest + room, before[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
     @contextmanager
     def look(self) -> Iterator[Callable[..., Any]]:

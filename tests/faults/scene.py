@@ -72,12 +72,29 @@ class Scene:
             while not self._done.wait(PACE_SECONDS):
                 if self.up.wait(PACE_SECONDS):
                     with self.still:
-                        self._put(f"P-{len(self.answered) + len(self.unanswered)}")
+                        self.put_file(f"P-{len(self.answered) + len(self.unanswered)}")
         except BaseException as error:  # noqa: BLE001 - of a thread, to be seen by the test
             self._broken.append(error)
 
-    def _put(self, reference: str) -> None:
+    def put_file(self, reference: str) -> None:
         """Put a file in and read it; where nobody answers, it is not known what became of it."""
+        try:
+            stored = self.ask_to_store(reference)
+        except httpx.TransportError:
+            self.unanswered.append(reference)
+            return
+        assert stored.status_code == 201, stored.text
+        self.answered[reference] = stored.headers["etag"]
+        self.put.set()
+        try:
+            read = self.prison.call("GET", f"/v1/inmate-files/{reference}")
+        except httpx.TransportError:
+            return
+        assert read.status_code == 200, read.text
+        self.read.append(read.headers["disclosure-entry"])
+
+    def ask_to_store(self, reference: str) -> httpx.Response:
+        """Put a file in of somebody who is released soon, whatever is answered."""
         release = self.installation.clock().date() + timedelta(days=40)
         body = {
             "sections": {
@@ -86,21 +103,7 @@ class Scene:
                 "release": {"planned_release_date": {"value": release.isoformat()}},
             }
         }
-        path = f"/v1/inmate-files/{reference}"
-        try:
-            stored = self.prison.call("PUT", path, body)
-        except httpx.TransportError:
-            self.unanswered.append(reference)
-            return
-        assert stored.status_code == 201, stored.text
-        self.answered[reference] = stored.headers["etag"]
-        self.put.set()
-        try:
-            read = self.prison.call("GET", path)
-        except httpx.TransportError:
-            return
-        assert read.status_code == 200, read.text
-        self.read.append(read.headers["disclosure-entry"])
+        return self.prison.call("PUT", f"/v1/inmate-files/{reference}", body)
 
     def kill(self, name: str, manner: str, **next_life: str) -> None:
         """Wait for the moment, take a process away as it stands, and start it again."""
