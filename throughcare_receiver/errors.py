@@ -83,11 +83,16 @@ class UnknownSenderKey(SignatureRefused):
 
 
 class ClaimRefused(NotificationRefused):
-    """The token is the sender's and does not say what was agreed; `claim` names where."""
+    """The token is the sender's and does not say what was agreed; `claim` names where.
 
-    def __init__(self, claim: str, reason: str) -> None:
+    `for_now` says that one of two clocks is wrong, perhaps our own: `Receiver.take` makes TryLater
+    of it, because a 400 would put the notice aside for good.
+    """
+
+    def __init__(self, claim: str, reason: str, *, for_now: bool = False) -> None:
         super().__init__(f"{claim}: {reason}")
         self.claim = claim
+        self.for_now = for_now
         self.code = _CODES_OF_CLAIMS.get(claim, INVALID_REQUEST)
 
 

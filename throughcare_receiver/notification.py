@@ -139,7 +139,7 @@ def _instant(value: object, *, at: datetime) -> datetime:
     if type(value) is not int or value < 0:
         raise ClaimRefused("iat", "expected whole seconds since 1970")
     if value > at.timestamp() + CLOCK_SECONDS:
-        raise ClaimRefused("iat", "lies in the future")
+        raise ClaimRefused("iat", "lies in the future", for_now=True)
     return datetime.fromtimestamp(value, tz=UTC)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from throughcare_receiver.errors import UnknownSenderKey
+from throughcare_receiver.errors import ClaimRefused, TryLater, UnknownSenderKey
 from throughcare_receiver.keys import DecryptionKey, KeySet, SigningKey
 from throughcare_receiver.notification import (
     HEARTBEAT,
@@ -58,10 +58,15 @@ class Receiver:
 
         Raises:
             NotificationRefused: it is not one for us, and never will be (400).
-            TryLater: it cannot be judged now (503); the same goes for what fetching the keys
-                or storing raises.
+            TryLater: it cannot be judged now (503), or is from the future by our clock; the same
+                goes for what fetching the keys or storing raises.
         """
-        notification = self._open(sealed)
+        try:
+            notification = self._open(sealed)
+        except ClaimRefused as refused:
+            if not refused.for_now:
+                raise
+            raise TryLater("it was issued later than our clock says it is") from refused
         if notification.event_type == HEARTBEAT:
             return Arrival(notification=notification, is_new=False, placement=None)
         return self.store.add(notification, at=self.clock())

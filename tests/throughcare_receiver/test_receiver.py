@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,6 +62,19 @@ def test_a_key_that_is_very_new_is_asked_for_before_it_is_refused(
     sealed = Sender().notification(CLAIMS, decryption_key.public_jwk())
     with pytest.raises(TryLater):
         receiver.take(sealed)
+
+
+def test_a_notice_from_the_future_is_taken_once_the_clock_is_right(
+    receiver: Receiver, sender: Sender, decryption_key: DecryptionKey
+) -> None:
+    sealed = sender.notification(CLAIMS, decryption_key.public_jwk())
+    slow = replace(receiver, clock=lambda: NOW - timedelta(minutes=10))
+    # Said 400, it would be put aside by the service and never come again.
+    with pytest.raises(TryLater, match="our clock"):
+        slow.take(sealed)
+    fast = replace(receiver, clock=lambda: NOW + timedelta(minutes=10))
+    assert fast.take(sealed).is_new
+    assert not receiver.take(sealed).is_new
 
 
 def test_an_answer_can_be_repeated_and_not_changed(
