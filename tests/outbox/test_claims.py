@@ -1,10 +1,11 @@
 """Fair claims: what one subscription gets of a claim, and at a time."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import Row, insert, update
 
 from app.outbox import claims, deliveries, endpoints, subscriptions
 from app.outbox.claims import INBOX, NOBODY_CAME, SHARE
@@ -96,6 +97,49 @@ def test_an_endpoint_that_rests_is_left_alone_and_then_tried_with_one(beside: Of
     assert of_poison([*beside.claim("two", limit=64)]) == 1
     endpoints.note_success(connection, "poison-endpoint")
     assert of_poison([*beside.claim("three", limit=64)]) == SHARE - 1
+
+
+def test_the_good_are_served_when_they_are_due_beside_one_that_is_slow_and_then_fails(
+    beside: Office,
+) -> None:
+    """One claim a second, of what 64 hands can hold; the poison keeps each for ten and fails."""
+    held: list[tuple[datetime, Row[Any]]] = []
+    taken, served = Counter[str](), Counter[int]()
+    for second in range(45):
+        beside.at += timedelta(seconds=1)
+        held = fail_the_slow(beside, held)
+        rows = beside.claim("one", limit=64 - len(held))
+        held += [(beside.at, row) for row in rows if row.subscription_id == "poison-endpoint"]
+        assert len(held) <= SHARE
+        for row in rows:
+            taken["poison" if row.subscription_id == "poison-endpoint" else "good"] += 1
+            if row.subscription_id != "poison-endpoint":
+                served[second] += 1
+                deliveries.finish(beside.connection, row.jti, lease="one", status=SENT)
+    # The share of the poison leaves 48 hands of 64 for the 99: nobody waits longer than for those.
+    assert served == {0: 48, 1: 48, 2: 3}
+    # Of 300 that waited longest the poison got its share once, then it rested; then one probe.
+    assert taken == {"good": 99, "poison": SHARE + 1}
+
+
+def fail_the_slow(
+    office: Office, held: list[tuple[datetime, Row[Any]]]
+) -> list[tuple[datetime, Row[Any]]]:
+    """After ten seconds the poison says 500; what it still holds."""
+    for since, row in held:
+        if office.at - since >= timedelta(seconds=10):
+            endpoints.note_failure(
+                office.connection, row.subscription_id, problem="x", base=BASE, at=office.at
+            )
+            deliveries.postpone(
+                office.connection,
+                row.jti,
+                lease="one",
+                attempts=1,
+                next_at=office.at + BASE,
+                reason="x",
+            )
+    return [one for one in held if office.at - one[0] < timedelta(seconds=10)]
 
 
 def test_what_nobody_may_be_pushed_is_not_claimed_but_what_was_ended_is(office: Office) -> None:
