@@ -16,6 +16,7 @@ from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.deliver import conclude, prepare
 from app.notifications.dispatcher import LEASE
+from app.notifications.retries import wait
 from app.notifications.transport import Sent, send
 from app.outbox import claims, deliveries
 from app.outbox.deliveries import ATTEMPT, Try
@@ -24,7 +25,8 @@ from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
 from tests.notifications.agency import Agency
 from tests.notifications.mailroom import Letter, wait_until
-from tests.notifications.play import Prison, Town
+from tests.notifications.play import RETRY_BASE, Prison, Town
+from tests.world import START
 
 SECTION = table_of(FileSection)
 OK = Sent(status_code=200, problem=None, milliseconds=5)
@@ -286,10 +288,12 @@ def test_it_stops_when_it_is_asked_to(town: Town) -> None:
 # Leases.
 
 
-def claim(town: Town, agency: Agency, *, lease: str) -> Row[Any]:
-    """Claim all that is due, as a dispatcher would; the one delivery to an agency."""
+def claim(town: Town, agency: Agency, *, lease: str, limit: int = 99) -> Row[Any]:
+    """Claim what is due, as a dispatcher would; the one delivery to an agency among it."""
     at = town.world.clock()
-    claimed = town.work(lambda c: claims.claim(c, lease=lease, at=at, until=at + LEASE, limit=99))
+    claimed = town.work(
+        lambda c: claims.claim(c, lease=lease, at=at, until=at + LEASE, limit=limit)
+    )
     [one] = [row for row in claimed if row.agency_id == agency.agency_id]
     return one
 
@@ -453,3 +457,125 @@ def test_a_lease_lasts_from_the_attempt_and_not_from_the_claim(town: Town, priso
     [row] = town.deliveries(probation)
     assert (row.status, row.lease) == ("queued", "slow")
     assert probation.notices() == []
+
+
+def test_of_two_dispatchers_of_which_one_is_slower_than_its_lease_one_result_counts(
+    town: Town, prison: Prison
+) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    reading, go_on = threading.Event(), threading.Event()
+
+    def hang(_: Letter) -> None:
+        probation.box.reading = lambda _: None
+        reading.set()
+        go_on.wait(9)
+
+    probation.box.reading = hang
+    slow = threading.Thread(target=lambda: asyncio.run(town.another_dispatcher().round()))
+    slow.start()
+    assert reading.wait(9)
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    assert statuses(town, probation) == ["sent"]
+    go_on.set()
+    slow.join()
+    [row] = town.deliveries(probation)
+    assert row.attempts == 1
+    assert len(town.look(lambda c: deliveries.attempts_of(c, row.jti))) == 1
+    assert [(n.jti, n.sequence) for n in probation.notices()] == [(row.jti, (1, 1))] * 2
+    assert len(town.entries(probation, Outcome.DELIVERED)) == 1
+
+
+# Outages and clocks.
+
+
+def most_attempts(within: timedelta) -> int:
+    """How many attempts the schedule allows in a time: with the least jitter there can be."""
+    attempts, passed = 1, timedelta(0)
+    while (passed := passed + wait(attempts, base=RETRY_BASE, fraction=0, today=START.date())) <= (
+        within
+    ):
+        attempts += 1
+    return attempts
+
+
+def test_a_receiver_that_was_down_for_six_hours_gets_the_newest_of_everybody_in_order(
+    town: Town, prison: Prison
+) -> None:
+    probation = town.subscribed("probation_service")
+    probation.box.answer_next(*[503] * 1000)
+    references = [prison.admit(town.today + days(40)) for _ in range(4)]
+    began = town.world.clock()
+    for quarter in range(24):
+        town.advance(minutes=15)
+        if quarter in {8, 16}:  # after two hours, and after four
+            for reference in references[:2]:
+                prison.move(reference, town.today + days(40 + quarter))
+    down = len(probation.notices())
+    rows = town.deliveries(probation)
+    assert {row.status for row in rows} <= {"queued", "cancelled"}
+    assert max(row.attempts for row in rows) <= most_attempts(town.world.clock() - began)
+    probation.box.answers.clear()
+    for _ in range(6):
+        town.advance(hours=1)
+    # Each person's first notice, which may have arrived; then of the two dates the newest.
+    came: dict[str, list[tuple[str, int]]] = {}
+    for notice in probation.notices()[down:]:
+        came.setdefault(notice.reference, []).append((notice.event_type, notice.sequence[1]))
+    unmoved, moved = [("release_planned", 1)], [("release_planned", 1), ("release_date_changed", 2)]
+    assert sorted(came.values(), key=len) == [unmoved, unmoved, moved, moved]
+    dates = {
+        notice.event["released"]["release"]["planned_release_date"]["value"]
+        for notice in probation.notices()[down:]
+        if notice.event_type == "release_date_changed"
+    }
+    assert dates == {(town.today + days(56)).isoformat()}
+    ended = Counter((row.status, row.reason) for row in town.deliveries(probation))
+    assert ended == {("sent", None): 6, ("cancelled", "superseded"): 2}
+
+
+@pytest.mark.parametrize("wrong", [10, -10])
+def test_a_clock_that_is_ten_minutes_wrong_and_set_right_loses_no_notice(
+    town: Town, prison: Prison, wrong: int
+) -> None:
+    probation = town.subscribed("probation_service")
+    clock = town.world.clock
+    probation.box.answer_next(503)
+    prison.admit(town.today + days(40))
+    clock.advance(minutes=wrong)
+    town.settle()
+    prison.admit(town.today + days(40))
+    at = clock()
+    # Somebody claims under the wrong clock and is killed.
+    town.tell()
+    claimed = claim(town, probation, lease="killed", limit=1)
+    assert claimed.lease_until - at == LEASE
+    clock.advance(minutes=-wrong)
+    prison.admit(town.today + days(40))
+    town.settle()
+    assert "sent" in statuses(town, probation)  # what is new waits for no wrong clock
+    town.advance(minutes=abs(wrong) + 2)
+    assert statuses(town, probation) == ["sent"] * 3
+    jtis = Counter(notice.jti for notice in probation.notices())
+    assert sorted(jtis.values()) == [1, 1, 2]  # the second of them because of the 503
+
+
+def test_two_dispatchers_whose_clocks_differ_by_ten_minutes_count_each_delivery_once(
+    town: Town, prison: Prison
+) -> None:
+    probation = town.subscribed("probation_service")
+    for _ in range(3):
+        prison.admit(town.today + days(40))
+    town.tell()
+    house, at = town.world.service.house, town.world.clock()
+    claimed = claim(town, probation, lease="behind", limit=1)
+    assert town.work(lambda c: prepare(c, house, claimed, at=at, until=at + LEASE))
+    # To the one ahead every lease of the other has run out.
+    ahead = replace(town.another_dispatcher(), clock=lambda: at + timedelta(minutes=10))
+    while asyncio.run(ahead.round()):
+        pass
+    assert statuses(town, probation) == ["sent"] * 3
+    town.work(lambda c: conclude(c, house, claimed, OK, retry_base=RETRY_BASE, at=at))
+    assert [row.attempts for row in town.deliveries(probation)] == [1] * 3
+    assert len(town.entries(probation, Outcome.DELIVERED)) == 3
+    assert sorted(n.sequence for n in probation.notices()) == [(1, 1), (2, 1), (3, 1)]
