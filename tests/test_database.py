@@ -598,6 +598,23 @@ def test_two_writings_of_one_moment_are_one_value() -> None:
     )
 
 
+def test_of_two_at_one_task_one_is_alone_and_the_other_is_told(postgresql_url: str) -> None:
+    here, there = open_database(postgresql_url), open_database(postgresql_url)
+    with here.alone(1) as first, there.alone(1) as second, there.alone(2) as other:
+        assert (first, second, other) == (True, False, True)
+    with there.alone(1) as afterwards:
+        assert afterwards
+    here.close()
+    there.close()
+    with pytest.raises(DatabaseUnavailable), here.alone(1):
+        pass
+
+
+def test_a_file_is_worked_on_by_nobody_else(writer: Database) -> None:
+    with writer.alone(1) as alone:
+        assert alone
+
+
 def test_a_statement_that_takes_too_long_is_stopped_on_postgresql(postgresql_url: str) -> None:
     engine = make_engine(postgresql_url)
     with engine.connect() as connection:

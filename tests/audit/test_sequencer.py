@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,9 +28,10 @@ from app.access_log.ledger import ENTRY, HEAD, LOOKUP, PENDING
 from app.access_log.note import NoteRefused, Verifier
 from app.access_log.sealing import LogKeys
 from app.access_log.vocabulary import Channel, Operation, Outcome
-from app.audit.sequencer import Sequencer
+from app.audit.sequencer import TASK, Sequencer
 from app.crypto.log_signing import LogSigningKey
-from app.database import Database
+from app.database import Database, open_database
+from tests.conftest import with_empty_tables
 from tests.keys import RING
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
@@ -282,6 +283,39 @@ def test_two_sequencers_on_one_log_sign_one_log(sequencer: Sequencer, tmp_path: 
     asyncio.run(other.round())
     assert signed(sequencer) == signed(other)
     assert signed(sequencer).size == 5
+
+
+def test_while_one_sequencer_works_another_waits_and_goes_on_when_it_is_gone(
+    sequencer: Sequencer, postgresql_url: str
+) -> None:
+    elsewhere = open_database(with_empty_tables(postgresql_url))
+    mine = replace(sequencer, database=elsewhere)
+    try:
+        asyncio.run(mine.round())
+        record(elsewhere)
+        with elsewhere.alone(TASK) as alone:
+            assert alone
+            asyncio.run(mine.round())
+            assert signed(mine).size == 0
+        asyncio.run(mine.round())
+        assert signed(mine).size == 1
+    finally:
+        elsewhere.close()
+
+
+def test_the_log_grows_whatever_the_clock_says(sequencer: Sequencer) -> None:
+    """Ten minutes ahead, set right, and ten minutes behind."""
+    sizes = []
+    for minutes in (10, 0, -10):
+        record(sequencer.database)
+        now = AT + timedelta(minutes=minutes)
+        asyncio.run(replace(sequencer, clock=_at(now)).round())
+        sizes.append(signed(sequencer).size)
+    assert sizes == [1, 2, 3]
+
+
+def _at(moment: datetime) -> Callable[[], datetime]:
+    return lambda: moment
 
 
 def test_a_closed_database_is_said_and_survived(

@@ -309,6 +309,17 @@ def test_serve_does_not_start_in_a_country_without_profile(serve: Invoke) -> Non
     assert_refused(serve(PROFILE="zz"), "the profile of the settings is zz")
 
 
+@pytest.mark.parametrize("command", ["dispatch", "sequence"])
+def test_a_file_has_one_process_and_a_second_is_refused_before_it_looks(
+    invoke: Invoke, command: str
+) -> None:
+    assert_refused(invoke(command), "a SQLite database belongs to one process")
+
+
+def test_serve_does_not_leave_work_to_processes_that_there_cannot_be(serve: Invoke) -> None:
+    assert_refused(serve(EMBED_WORKERS="false"), "a SQLite database belongs to one process")
+
+
 def test_a_running_service_keeps_its_database_and_its_port_and_ends_when_asked(
     installation: Installation, planned: Installation, invoke: Invoke, invoke_in: InvokeIn
 ) -> None:
