@@ -39,8 +39,9 @@ fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference 
 	THROUGHCARE_TEST_EFFORT=2 $(BIN)/python -m pytest tests/isolation/test_doors.py
 	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto --dist worksteal $$(grep -rl hypothesis tests --include='test_*.py')
 
-faults: $(VENV)/checks  ## The long run of kills
-	THROUGHCARE_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
+faults: $(VENV)/checks  ## The long run: 200 kills of each process on both databases, 10,000 subscribers
+	THROUGHCARE_TEST_KILLS=200 THROUGHCARE_TEST_SUBSCRIBERS=10000 \
+	  $(BIN)/python -m pytest -s tests/faults tests/outbox/test_many.py
 
 bench: $(VENV)/checks  ## Speed, as a ratio to a peer in the same run
 	$(BIN)/python -m bench.policy
