@@ -29,6 +29,7 @@ from sqlalchemy import (
     event,
     func,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -367,6 +368,19 @@ def empty_journal(engine: Engine) -> None:
     with engine.connect() as connection:
         raw = cast("sqlite3.Connection", connection.connection.driver_connection)
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def touch(connection: Connection) -> None:
+    """Ask the database for a commit that means nothing: it fails where no other one could be made.
+
+    SQLite commits a transaction that wrote nothing even where the disk is full, so one page is
+    written as it is. A server that cannot write its journal does not answer at all.
+    """
+    if connection.dialect.name == "sqlite":
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
+    else:
+        connection.execute(text("SELECT 1"))
 
 
 def insert_new(connection: Connection, table: type[SQLModel], **values: object) -> bool:

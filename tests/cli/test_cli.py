@@ -19,7 +19,7 @@ NAMES = {
     "call", "feed", "inbox",
 }  # fmt: skip
 # These go on until they are stopped, show a table, or print what the service answered.
-WITHOUT_REPORT = {"serve", "receive", "demo", "call"}
+WITHOUT_REPORT = {"serve", "dispatch", "sequence", "receive", "demo", "call"}
 
 
 def commands() -> Iterator[tuple[str, TyperCommand]]:

@@ -28,6 +28,9 @@ def test_nothing_leaves_a_full_disk_unrecorded_and_nothing_is_half_written(
         with scene.installation.full_disk(room=room):
             refused.append(_write_until_refused(scene, f"P-{number}"))
             _read_until_refused(scene)
+            if room == 0:
+                is_unavailable(ask_whether_ready(scene))
+        assert ask_whether_ready(scene).is_success
         scene.put_file(f"P-{number}-again")
     # It has the entry of every read that was answered, and the log verifies.
     stored = account(scene, seed)
@@ -56,6 +59,10 @@ def _read_until_refused(scene: Scene) -> None:
             return
         scene.read.append(answer.headers["disclosure-entry"])
     raise AssertionError("the disk is not full")
+
+
+def ask_whether_ready(scene: Scene) -> httpx.Response:
+    return scene.prison.http.get(f"{scene.installation.settings.issuer}/health/ready")
 
 
 def is_unavailable(answer: httpx.Response) -> None:
