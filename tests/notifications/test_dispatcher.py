@@ -506,11 +506,11 @@ def test_a_receiver_that_was_down_for_six_hours_gets_the_newest_of_everybody_in_
     probation.box.answer_next(*[503] * 1000)
     began, today = town.world.clock(), town.today
     references = [prison.admit(today + days(40)) for _ in range(4)]
-    for quarter in range(24):
-        town.advance(minutes=15)
-        if quarter in {8, 16}:  # after two hours, and after four
+    for half in range(12):
+        town.advance(minutes=30)
+        if half in {4, 8}:
             for reference in references[:2]:
-                prison.move(reference, today + days(40 + quarter))
+                prison.move(reference, today + days(40 + half))
     down = len(probation.notices())
     rows = town.deliveries(probation)
     assert {row.status for row in rows} <= {"queued", "cancelled"}
@@ -529,7 +529,7 @@ def test_a_receiver_that_was_down_for_six_hours_gets_the_newest_of_everybody_in_
         for notice in probation.notices()[down:]
         if notice.event_type == "release_date_changed"
     }
-    assert dates == {(today + days(56)).isoformat()}
+    assert dates == {(today + days(48)).isoformat()}
     ended = Counter((row.status, row.reason) for row in town.deliveries(probation))
     assert ended == {("sent", None): 6, ("cancelled", "superseded"): 2}
 
