@@ -285,6 +285,31 @@ def test_it_stops_when_it_is_asked_to(town: Town) -> None:
     asyncio.run(work())
 
 
+def test_asked_to_stop_it_ends_what_it_has_begun(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    reading, go_on = threading.Event(), threading.Event()
+
+    def hang(_: Letter) -> None:
+        reading.set()
+        go_on.wait(9)
+
+    probation.box.reading = hang
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(town.another_dispatcher().run(stop))
+        await asyncio.to_thread(reading.wait, 9)
+        stop.set()
+        await asyncio.sleep(0.05)
+        assert not task.done()
+        go_on.set()
+        await asyncio.wait_for(task, 20)
+
+    asyncio.run(work())
+    assert statuses(town, probation) == ["sent"]
+
+
 # Leases.
 
 
