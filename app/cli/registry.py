@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from sqlalchemy import Connection
@@ -202,20 +202,28 @@ def new_client(
     )
     public = folder / "jwks.json"
     public.write_text(json.dumps(made.jwks) + "\n", encoding="utf-8")
+    written = {"configuration": str(made.path), "jwks": str(public)}
     if agency_id:
-        _write_bodies(folder, agency_id, made)
-    show({"configuration": str(made.path), "jwks": str(public)}, as_json=as_json)
+        written |= _write_bodies(folder, agency_id, made)
+    show(written, as_json=as_json)
 
 
-def _write_bodies(folder: Path, agency_id: str, made: NewAgency) -> None:
-    """What the operator looks at and posts to /v1/officers and /v1/clients. Nothing is secret."""
+def _write_bodies(folder: Path, agency_id: str, made: NewAgency) -> dict[str, str]:
+    """What the operator looks at and posts to /v1/officers and /v1/clients. Nothing is secret.
+
+    The files, each by what for.
+    """
     said = made.configuration
     ground = {"purpose": said.purpose, "legal_basis": said.legal_basis}
-    client = {"client": said.client_id, "jwks": made.jwks, "grounds": [ground]}
-    officer = {"officer": said.officer, "function": "officer"}
-    for name, body in (("client", client), ("officer", officer)):
-        text = json.dumps({"agency": agency_id, **body}, indent=1) + "\n"
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    bodies: dict[str, dict[str, Any]] = {
+        "client": {"client": said.client_id, "jwks": made.jwks, "grounds": [ground]},
+        "officer": {"officer": said.officer, "function": "officer"},
+    }
+    files = {name: folder / f"{name}.json" for name in bodies}
+    for name, file in files.items():
+        text = json.dumps({"agency": agency_id, **bodies[name]}, indent=1)
+        file.write_text(f"{text}\n", encoding="utf-8")
+    return {f"{name} for the operator": str(file) for name, file in files.items()}
 
 
 @officer.command("add")
