@@ -83,7 +83,11 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
         ),
         token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
         provider_keys=ProviderKeys(fetch),
-        endpoint_rules=EndpointRules(allow_loopback=settings.allow_loopback_delivery),
+        endpoint_rules=EndpointRules.of(
+            allow_loopback=settings.allow_loopback_delivery,
+            hosts=settings.delivery_hosts,
+            networks=settings.delivery_networks,
+        ),
         clock=clock,
         rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
     )
