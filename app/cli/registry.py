@@ -175,7 +175,7 @@ def revoke_client(
 
 
 @client.command("new")
-def new_client(
+def new_client(  # noqa: PLR0913 - options by name
     folder: Annotated[Path, typer.Argument(help="Folder to make, at the agency.")],
     *,
     client_id: Annotated[str, typer.Option(help="Id that will be registered.")],
@@ -186,6 +186,10 @@ def new_client(
     agency_id: Annotated[
         str, typer.Option("--agency", help="Id of the agency: writes what the operator posts.")
     ] = "",
+    log_key: Annotated[
+        str | None,
+        typer.Option(help="The log's key, as init printed it: nothing is used without receipts."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """At the agency: make keys and a configuration, and the public keys to be registered."""
@@ -199,6 +203,7 @@ def new_client(
         officer=officer_id,
         purpose=purpose,
         legal_basis=legal_basis,
+        log_key=log_key,
     )
     public = folder / "jwks.json"
     public.write_text(json.dumps(made.jwks) + "\n", encoding="utf-8")
