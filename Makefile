@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Without its bytecode on disk every process that the checks start would compile the product anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check lint types layers unit coverage fuzz faults bench openapi openapi-rules vectors-javascript schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database

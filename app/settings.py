@@ -33,6 +33,8 @@ SHAPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         # A key name of signed notes: verifiers cut their lines at spaces and pluses.
         "log_origin": (r"[^\s+]+", "a name without spaces and without +"),
         "cross_check": (r"always|sampled|off", "always, sampled or off"),
+        "delivery_hosts": (r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", "names of hosts, by commas"),
+        "delivery_networks": (r"public|[0-9A-Fa-f.:]+/\d+", "public, or networks, by commas"),
         "profile": (r"\w+", "the name of a folder below the policies"),
     }
 )
@@ -82,6 +84,12 @@ class Settings:
     require_proven_officers: bool = False
     # Deliver to http:// on the loopback address: for trying out on one machine, nothing else.
     allow_loopback_delivery: bool = False
+    # The only hosts that notices are sent to, by commas; all if there are none. One that begins
+    # with a dot stands for every name below it: `.gov.example`.
+    delivery_hosts: tuple[str, ...] = ()
+    # Where the addresses of those hosts may lie, by commas: `public`, and networks. One of private
+    # use is reached only if it is named: `public,10.20.0.0/16`.
+    delivery_networks: tuple[str, ...] = ("public",)
     # Whether `serve` dispatches and sequences by itself. False where `throughcare dispatch` and
     # `throughcare sequence` run beside it, on PostgreSQL; on SQLite one process does all.
     embed_workers: bool = True
@@ -136,10 +144,21 @@ def _parse(name: str, kind: str, text: str) -> object:
         return _parse_number(text, int, most=LARGEST_PORT if name == "port" else math.inf)
     if "float" in kind:
         return _parse_number(text, float)
+    if "tuple" in kind:
+        return _parse_list(name, text)
     pattern, expected = SHAPES.get(name, (r".*\S.*", "a value that is not empty"))
     if not re.fullmatch(pattern, text):
         raise ValueError(f"expected {expected}")
     return Path(text) if "Path" in kind else text
+
+
+def _parse_list(name: str, text: str) -> tuple[str, ...]:
+    """The values between the commas."""
+    pattern, expected = SHAPES[name]
+    values = tuple(one.strip() for one in text.split(","))
+    if not all(re.fullmatch(pattern, one) for one in values):
+        raise ValueError(f"expected {expected}")
+    return values
 
 
 def _parse_bool(text: str) -> bool:

@@ -64,7 +64,11 @@ def make_sequencer(settings: Settings, house: House, database: Database, clock: 
 
 def endpoint_rules(settings: Settings) -> EndpointRules:
     """Where notices may be sent to."""
-    return EndpointRules(allow_loopback=settings.allow_loopback_delivery)
+    return EndpointRules.of(
+        allow_loopback=settings.allow_loopback_delivery,
+        hosts=settings.delivery_hosts,
+        networks=settings.delivery_networks,
+    )
 
 
 def dispatching(

@@ -33,6 +33,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "require_proven_officers": ("true", True),
     "cross_check": ("sampled", "sampled"),
     "allow_loopback_delivery": ("1", True),
+    "delivery_hosts": ("a.example, .gov.example", ("a.example", ".gov.example")),
+    "delivery_networks": ("public,10.20.0.0/16", ("public", "10.20.0.0/16")),
     "embed_workers": ("false", False),
     "dispatch_interval": ("0.25", 0.25),
     "checkpoint_interval": ("5", 5.0),

@@ -26,7 +26,7 @@ from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
 from app.demo.stage import free_port
 from app.house import House
-from app.main import make_house
+from app.main import log_verifier, make_house
 from app.policy.bundle import Bundle
 from app.policy.loader import load_bundle
 from app.policy.roles import ROLE_PURPOSES
@@ -112,6 +112,7 @@ class World:
             officer=f"{agency_id}-officer",
             purpose=chosen,
             legal_basis=f"illustrative:{role}",
+            log_key=log_verifier(self.settings, self.service.house.ring).to_vkey(),
             decryption=decryption or next(self._sealing_keys),
         )
         self.agencies[agency_id] = equipment

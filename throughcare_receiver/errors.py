@@ -96,6 +96,12 @@ class ClaimRefused(NotificationRefused):
         self.code = _CODES_OF_CLAIMS.get(claim, INVALID_REQUEST)
 
 
+class NotOnRecord(NotificationRefused):
+    """The message came without a receipt that holds: nothing says that it stands in the log."""
+
+    code = INVALID_REQUEST
+
+
 class TryLater(ReceiverError):
     """It cannot be judged now. Refusing it would lose a notice, so let it come again (503)."""
 

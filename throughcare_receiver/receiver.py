@@ -4,14 +4,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from throughcare_receiver.errors import ClaimRefused, TryLater, UnknownSenderKey
+from throughcare_receiver.errors import (
+    ClaimRefused,
+    EvidenceRefused,
+    NotOnRecord,
+    ReceiptReused,
+    TryLater,
+    UnknownSenderKey,
+)
 from throughcare_receiver.keys import DecryptionKey, KeySet, SigningKey
+from throughcare_receiver.note import LogKey
 from throughcare_receiver.notification import (
     HEARTBEAT,
     VERIFICATION,
     Notification,
     open_notification,
 )
+from throughcare_receiver.receipt import check_receipt
 from throughcare_receiver.sender_keys import SenderKeys
 from throughcare_receiver.statements import (
     Acknowledgement,
@@ -41,6 +50,8 @@ class Receiver:
         sender_keys: what they are signed with.
         store: where they go.
         clock: the present time.
+        log: name and key of the access log, from the agreement. With it nothing about a person
+            is taken without the log's receipt.
     """
 
     issuer: str
@@ -50,11 +61,13 @@ class Receiver:
     sender_keys: SenderKeys
     store: NotificationStore
     clock: Clock = utc_now
+    log: LogKey | None = None
 
-    def take(self, sealed: str) -> Arrival:
+    def take(self, sealed: str, *, receipt: str | None = None) -> Arrival:
         """Receive a sealed notification. Once this returns it is safe: answer with 202.
 
         A heartbeat is not kept, so it is never new: its `last_sequence` tells what is missing.
+        `receipt` is what came in `Disclosure-Receipt`, or beside what was polled.
 
         Raises:
             NotificationRefused: it is not one for us, and never will be (400).
@@ -69,6 +82,8 @@ class Receiver:
             raise TryLater("it was issued later than our clock says it is") from refused
         if notification.event_type == HEARTBEAT:
             return Arrival(notification=notification, is_new=False, placement=None)
+        if self.log is not None and notification.reference is not None:
+            self._keep_receipt(self.log, notification, sealed, receipt)
         return self.store.add(notification, at=self.clock())
 
     def acknowledge(self, jti: str, kind: Acknowledgement) -> str:
@@ -103,6 +118,28 @@ class Receiver:
             nonce=notification.event["nonce"],
             at=self.clock(),
         )
+
+    def _keep_receipt(
+        self, log: LogKey, notification: Notification, sealed: str, receipt: str | None
+    ) -> None:
+        if receipt is None:
+            raise NotOnRecord("a message about a person comes with a receipt")
+        try:
+            held = check_receipt(receipt, body=sealed.encode(), log=log, at=self.clock())
+            self.store.keep_receipt(held)
+        except ReceiptReused:
+            # The very same once more is harmless; for anything else the receipt is not.
+            if not self._has(notification.jti):
+                raise NotOnRecord("the receipt came with another message") from None
+        except EvidenceRefused as error:
+            raise NotOnRecord(str(error)) from None
+
+    def _has(self, jti: str) -> bool:
+        try:
+            self.store.get(jti)
+        except KeyError:
+            return False
+        return True
 
     def _open(self, sealed: str) -> Notification:
         """Open and verify, the second time with newer keys where the first lacked one."""

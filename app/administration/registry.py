@@ -31,6 +31,7 @@ from app.crypto.errors import CryptoError
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.house import Act, House, record
+from app.outbox.planning import catch_up_agency
 from app.policy.roles import ROLE_PURPOSES
 from app.problems import Conflict, FieldError, InvalidInput, NotFound
 
@@ -96,6 +97,9 @@ def change_agency(
     changes.replace_agency(connection, agency)
     changed = changed_members(before, agency)
     _record(connection, house, by, "agency-changed", agency.agency_id, at=at, changed=changed)
+    if "municipalities" in changed:
+        # Where it has become competent it is late: it is told what was told there already.
+        catch_up_agency(connection, house.planner, agency.agency_id, at=at)
 
 
 def revoke_agency(

@@ -16,7 +16,7 @@ from app.agencies.oauth import (
 )
 from app.agencies.registry import ACTIVE, AGENCY, CLIENT
 from app.crypto.claims import LEEWAY_SECONDS, check_claims
-from app.crypto.errors import CryptoError
+from app.crypto.errors import ClaimsRefused, CryptoError
 from app.crypto.signing import unverified_claims, verify
 from app.crypto.signing_keys import KeySet
 from app.problems import Unauthenticated
@@ -70,6 +70,10 @@ def authenticate(
             required={"sub": str, "jti": str},
             lifetime_s=ASSERTION_SECONDS,
         )
+    except ClaimsRefused as error:
+        # Whoever signed with a registered key may be told what to mend.
+        said = "is not the issuer of this service" if error.claim == "aud" else error.reason
+        raise OAuthError(INVALID_CLIENT, f"the client assertion: {error.claim} {said}") from error
     except CryptoError as error:
         raise refusal from error
     if claims["sub"] != client.client_id or not is_text(claims["jti"]):

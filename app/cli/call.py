@@ -30,6 +30,9 @@ def call(
     header: Annotated[
         list[str] | None, typer.Option(help="A further header, as NAME: VALUE; repeatable.")
     ] = None,
+    include: Annotated[
+        bool, typer.Option("--include", help="Print the answer's headers beside it, ETag for one.")
+    ] = False,
 ) -> None:
     """Call the interface as an agency, and print the answer."""
     if method.upper() not in METHODS:
@@ -42,6 +45,8 @@ def call(
         headers.setdefault("Content-Type", "application/json")
     with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:
         answer = client.request(method.upper(), path, content=content, headers=headers)
+    if include:
+        sys.stderr.writelines(f"{name}: {value}\n" for name, value in answer.headers.items())
     sys.stdout.write(_shown(answer.content))
 
 

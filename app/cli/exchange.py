@@ -133,7 +133,12 @@ def _list_received(configuration: AgencyConfiguration, *, wait: float, as_json: 
     with SqliteStore.open(configuration.store) as store:
         while not (found := _notices(store)) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
-    show({"notifications": found}, as_json=as_json)
+    if as_json:
+        show({"notifications": found}, as_json=True)
+    else:
+        for one in found:
+            screen.print("  ".join(f"{name} {value}" for name, value in one.items()), markup=False)
+        screen.print(f"{len(found)} notifications, each verified before it was stored")
     if not found:
         raise typer.Exit(NOTHING)
 

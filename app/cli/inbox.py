@@ -47,6 +47,7 @@ def inbox(
             decryption_keys={key.kid: key},
             sender_keys=SenderKeys(client.sender_keys),
             store=store,
+            log=agency.log,
         )
         reader = Inbox(client=client, receiver=receiver, store=store, answer=answer, clock=utc_now)
         polled = subscription or reader.subscription(key)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from sqlalchemy import Connection
@@ -175,7 +175,7 @@ def revoke_client(
 
 
 @client.command("new")
-def new_client(
+def new_client(  # noqa: PLR0913 - options by name
     folder: Annotated[Path, typer.Argument(help="Folder to make, at the agency.")],
     *,
     client_id: Annotated[str, typer.Option(help="Id that will be registered.")],
@@ -186,6 +186,10 @@ def new_client(
     agency_id: Annotated[
         str, typer.Option("--agency", help="Id of the agency: writes what the operator posts.")
     ] = "",
+    log_key: Annotated[
+        str | None,
+        typer.Option(help="The log's key, as init printed it: nothing is used without receipts."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """At the agency: make keys and a configuration, and the public keys to be registered."""
@@ -199,23 +203,32 @@ def new_client(
         officer=officer_id,
         purpose=purpose,
         legal_basis=legal_basis,
+        log_key=log_key,
     )
     public = folder / "jwks.json"
     public.write_text(json.dumps(made.jwks) + "\n", encoding="utf-8")
+    written = {"configuration": str(made.path), "jwks": str(public)}
     if agency_id:
-        _write_bodies(folder, agency_id, made)
-    show({"configuration": str(made.path), "jwks": str(public)}, as_json=as_json)
+        written |= _write_bodies(folder, agency_id, made)
+    show(written, as_json=as_json)
 
 
-def _write_bodies(folder: Path, agency_id: str, made: NewAgency) -> None:
-    """What the operator looks at and posts to /v1/officers and /v1/clients. Nothing is secret."""
+def _write_bodies(folder: Path, agency_id: str, made: NewAgency) -> dict[str, str]:
+    """What the operator looks at and posts to /v1/officers and /v1/clients. Nothing is secret.
+
+    The files, each by what for.
+    """
     said = made.configuration
     ground = {"purpose": said.purpose, "legal_basis": said.legal_basis}
-    client = {"client": said.client_id, "jwks": made.jwks, "grounds": [ground]}
-    officer = {"officer": said.officer, "function": "officer"}
-    for name, body in (("client", client), ("officer", officer)):
-        text = json.dumps({"agency": agency_id, **body}, indent=1) + "\n"
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    bodies: dict[str, dict[str, Any]] = {
+        "client": {"client": said.client_id, "jwks": made.jwks, "grounds": [ground]},
+        "officer": {"officer": said.officer, "function": "officer"},
+    }
+    files = {name: folder / f"{name}.json" for name in bodies}
+    for name, file in files.items():
+        text = json.dumps({"agency": agency_id, **bodies[name]}, indent=1)
+        file.write_text(f"{text}\n", encoding="utf-8")
+    return {f"{name} for the operator": str(file) for name, file in files.items()}
 
 
 @officer.command("add")

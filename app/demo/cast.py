@@ -96,8 +96,8 @@ RECIPIENTS = (PROBATION, WELFARE, POLICE, EMPLOYMENT)
 EVERYBODY = (PRISON, COURT, *RECIPIENTS, STRANGER, AUDITOR)
 
 
-def equip(player: Player, folder: Path, *, issuer: str) -> NewAgency:
-    """Keys and configuration of a player, in a folder of its own."""
+def equip(player: Player, folder: Path, *, issuer: str, log_key: str) -> NewAgency:
+    """Keys and configuration of a player, in a folder of its own; it insists on receipts."""
     return write_configuration(
         folder / player.id,
         issuer=issuer,
@@ -105,6 +105,7 @@ def equip(player: Player, folder: Path, *, issuer: str) -> NewAgency:
         officer=f"{player.id}-officer",
         purpose=player.purpose,
         legal_basis=player.legal_basis,
+        log_key=log_key,
     )
 
 

@@ -19,6 +19,7 @@ from app.demo.cast import EVERYBODY, Player, equip, register
 from app.main import make_clock, make_house, opened
 from app.receiver.client import AgencyClient
 from app.receiver.new_agency import NewAgency
+from app.receiver.private_files import make_private_folder
 from app.settings import PREFIX, Settings
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
@@ -38,12 +39,13 @@ class Stage:
     folder: Path
     settings: Settings
     environment: Mapping[str, str]
-    equipment: Mapping[str, NewAgency]
+    equipment: dict[str, NewAgency] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
     def build(cls, folder: Path) -> Self:
-        """Choose ports and settings, and equip every player. Nothing runs yet."""
+        """Choose ports and settings. Nothing runs yet."""
+        make_private_folder(folder)
         issuer = f"http://127.0.0.1:{free_port()}"
         environment = {
             f"{PREFIX}DATABASE_URL": f"sqlite:///{folder}/throughcare.db",
@@ -62,8 +64,14 @@ class Stage:
             folder=folder,
             settings=Settings.from_environment(environment),
             environment=environment,
-            equipment={player.id: equip(player, folder, issuer=issuer) for player in EVERYBODY},
         )
+
+    def equip_everybody(self, log_key: str) -> None:
+        """Make everybody's keys and configuration; the log's key is in their agreement."""
+        for player in EVERYBODY:
+            self.equipment[player.id] = equip(
+                player, self.folder, issuer=self.settings.issuer, log_key=log_key
+            )
 
     def register_everybody(self, municipalities: frozenset[str]) -> None:
         """Fill the registry, before the service runs."""

@@ -101,6 +101,7 @@ def _make_installation(story: Story) -> None:
     if made.returncode != 0:
         raise DemoFailed(f"init: {made.stderr}")
     story.report.log_key = json.loads(made.stdout)["log_key"]
+    story.stage.equip_everybody(story.report.log_key)
 
 
 def _choose_population(story: Story) -> None:

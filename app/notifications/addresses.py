@@ -8,11 +8,14 @@ registries for IPv4 and IPv6.
 import ipaddress
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from app.problems import InvalidInput
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], list[str]]
 
 HTTPS_PORT = 443
@@ -55,6 +58,15 @@ _CLOSED_IPV6 = tuple(
 )
 
 
+# What a government's own network is made of (RFC 1918, RFC 6598, RFC 4193): open where it is named.
+_PRIVATE_USE = tuple(
+    ipaddress.ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+# In a list of networks: every public address.
+PUBLIC = "public"
+
+
 class AddressRefused(Exception):
     """Nothing may be sent there. The message says why and repeats no address."""
 
@@ -72,9 +84,33 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointRules:
-    """The rules of this installation. `allow_loopback` admits http to loopback and nothing more."""
+    """The rules of this installation.
+
+    `allow_loopback` admits http to loopback and nothing more. `hosts` are the only ones, all if
+    there are none; one that begins with a dot stands for every name below it. Addresses lie in
+    `networks`, or are public ones if `public`.
+    """
 
     allow_loopback: bool = False
+    hosts: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+    public: bool = True
+
+    @classmethod
+    def of(
+        cls, *, allow_loopback: bool, hosts: Iterable[str], networks: Sequence[str]
+    ) -> "EndpointRules":
+        """The rules from the words of the settings.
+
+        Raises:
+            InvalidInput: a network that is none, or whose addresses nobody may be sent to.
+        """
+        return cls(
+            allow_loopback=allow_loopback,
+            hosts=frozenset(host.lower() for host in hosts),
+            networks=tuple(_network(text) for text in networks if text != PUBLIC),
+            public=PUBLIC in networks,
+        )
 
     def check_url(self, url: str) -> SplitResult:
         """The parts of an acceptable endpoint address, or AddressRefused."""
@@ -99,12 +135,18 @@ class EndpointRules:
             self.check_address(literal)
         elif "[" in parts.netloc or _NUMBER.fullmatch(parts.hostname):
             raise AddressRefused("expected a host name, or an address in its usual form")
+        if not self._is_listed(parts.hostname):
+            raise AddressRefused("expected a host that this installation sends to")
         return parts
 
     def check_address(self, address: Address) -> None:
-        """Refuse an address that is not a public one."""
+        """Refuse an address that is neither a public one nor in a network that was named."""
         if self.allow_loopback and address.is_loopback:
             return
+        if any(address in network for network in self.networks):
+            return
+        if not self.public:
+            raise AddressRefused("expected an address in a network that this installation sends to")
         if not _is_open(address):
             raise AddressRefused("expected a public address")
 
@@ -123,6 +165,14 @@ class EndpointRules:
                 raise AddressRefused("expected an address that begins with https://")
         return Target(url, host, port, secure, str(found[0]))
 
+    def _is_listed(self, host: str) -> bool:
+        """Whether this is a host of the list; a name in full may end with a dot."""
+        if not self.hosts:
+            return True
+        name = host.removesuffix(".")
+        above = {name[place:] for place, letter in enumerate(name) if letter == "."}
+        return name in self.hosts or not above.isdisjoint(self.hosts)
+
     def _is_loopback_http(self, parts: SplitResult) -> bool:
         if not self.allow_loopback or parts.scheme != "http":
             return False
@@ -137,6 +187,28 @@ def resolve_host(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError):
         raise AddressRefused("the host has no address") from None
     return [str(one[4][0]) for one in found]
+
+
+def _network(text: str) -> Network:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        raise InvalidInput(
+            "delivery_networks: expected public, or networks such as 10.1.0.0/16"
+        ) from None
+    private = any(network[0] in one and network[-1] in one for one in _PRIVATE_USE)
+    if not (private or _is_public(network)):
+        raise InvalidInput(
+            f"delivery_networks: {network} is neither a public network nor one of private use"
+        )
+    return network
+
+
+def _is_public(network: Network) -> bool:
+    """Whether every address of it is open."""
+    if isinstance(network, ipaddress.IPv4Network):
+        return not any(network.overlaps(closed) for closed in _CLOSED_IPV4)
+    return network.subnet_of(_OPEN_IPV6) and not any(map(network.overlaps, _CLOSED_IPV6))
 
 
 def _literal(host: str) -> Address | None:

@@ -96,11 +96,14 @@ def _agreement(id_: str, table: Mapping[str, Any]) -> Agreement:
 def _check(register: Register, *, allow_illustrative: bool) -> None:
     for basis in register.legal_bases.values():
         if basis.illustrative and not allow_illustrative:
-            raise _wrong(f"legal_bases.{basis.id}", "is illustrative, which the settings refuse")
+            raise _wrong(
+                f"legal_bases.{basis.id}",
+                "is illustrative, which the setting allow_illustrative refuses",
+            )
     for agreement in register.agreements.values():
         where = f"agreements.{agreement.id}"
         if agreement.illustrative and not allow_illustrative:
-            raise _wrong(where, "is illustrative, which the settings refuse")
+            raise _wrong(where, "is illustrative, which the setting allow_illustrative refuses")
         if agreement.valid_until < agreement.valid_from:
             raise _wrong(where, "ends before it begins")
         if unknown := agreement.parties - ROLE_PURPOSES.keys():

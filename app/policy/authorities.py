@@ -150,7 +150,7 @@ def _problems(
     misshapen = list(_misshapen(table))
     yield from misshapen or _contradictions(table, parts)
     if table.get("illustrative") is True and not allow_illustrative:
-        yield "illustrative", "is illustrative, which the settings refuse"
+        yield "illustrative", "is illustrative, which the setting allow_illustrative refuses"
 
 
 def _misshapen(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -18,8 +18,12 @@ from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connectio
 from app.receiver.tokens import TokenSource
 from throughcare_receiver.errors import UnsafeKey
 from throughcare_receiver.keys import KeySet
+from throughcare_receiver.receipt import check_receipt
 from throughcare_receiver.receiver import Clock, utc_now
 from throughcare_receiver.statements import Acknowledgement, acknowledgement, verification_response
+
+RECEIPT: Final = "disclosure-receipt"
+"""The header with the log's word that the disclosure in the body is on record."""
 
 _UNAUTHORIZED: Final = 401
 _KEY_SET_BYTES: Final = 64 * 1024  # 32 keys of some 200 bytes, with room
@@ -45,6 +49,7 @@ class AgencyClient:
         self._issuer = configuration.issuer
         self._client_id = configuration.client_id
         self._clock = clock
+        self._log = configuration.log
         self._key = configuration.load_signing_key()
         self._connections = open_connections()
         self._tokens = TokenSource(configuration, self._key, self._connections, clock=clock)
@@ -115,11 +120,21 @@ class AgencyClient:
         request.headers.update(
             self._tokens.credentials(token, method=request.method, address=str(request.url))
         )
-        return exchange(self._connections, request, max_bytes=max_bytes)
+        answer = exchange(self._connections, request, max_bytes=max_bytes)
+        if self._log is not None and RECEIPT in answer.headers:
+            held = answer.headers[RECEIPT]
+            check_receipt(held, body=answer.content, log=self._log, at=self._clock())
+        return answer
 
     def read_file(self, reference: str) -> dict[str, Any]:
-        """What this agency may see of an inmate file for its purpose."""
-        return self.request("GET", f"/v1/inmate-files/{_escaped(reference)}").json()
+        """What this agency may see of an inmate file for its purpose.
+
+        Where the log's key is known, an answer without its receipt is refused.
+        """
+        answer = self.request("GET", f"/v1/inmate-files/{_escaped(reference)}")
+        if self._log is not None and RECEIPT not in answer.headers:
+            raise UnexpectedAnswer("the file came without a receipt of the log")
+        return answer.json()
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The cases of this agency, page by page; each has a `reference`."""

@@ -7,6 +7,7 @@
     legal_basis = "xk-law-1"
     case = "P 12/2026"                       # optional: the case at hand
     endpoint = "https://agency.example/notifications"  # optional: where the service reaches us
+    log_key = "exchange.example/log+0a1b2c3d+AQ..."    # the log's, from the agreement
     signing_key_file = "signing.pem"         # elliptic curve: who we are
     decryption_key_file = "decryption.pem"   # RSA: what notifications are sealed to
     store = "store"                          # folder of what was received
@@ -22,10 +23,11 @@ from urllib.parse import urlsplit
 
 from app.receiver.errors import ConfigurationError
 from app.receiver.private_files import read_private_file
-from throughcare_receiver.errors import UnsafeKey
+from throughcare_receiver.errors import NoteRefused, UnsafeKey
 from throughcare_receiver.keys import DecryptionKey, SigningKey
+from throughcare_receiver.note import LogKey
 
-_OPTIONAL = frozenset({"case", "endpoint"})
+_OPTIONAL = frozenset({"case", "endpoint", "log_key"})
 _PATHS = frozenset({"signing_key_file", "decryption_key_file", "store"})
 _ADDRESSES = frozenset({"issuer", "endpoint"})
 _MAX_TEXT = 2_048  # characters: a long address; everything else is shorter
@@ -48,6 +50,8 @@ class AgencyConfiguration:
         case: reference of the case at hand, where the agency names one.
         endpoint: public address of the notification endpoint; None means the address that
             the program listens at.
+        log_key: name and public key of the access log. With it nothing about a person is used
+            that comes without the log's receipt; without it receipts are not looked at.
     """
 
     issuer: str
@@ -60,6 +64,7 @@ class AgencyConfiguration:
     store: Path
     case: str | None = None
     endpoint: str | None = None
+    log_key: str | None = None
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -95,7 +100,13 @@ class AgencyConfiguration:
         for name in _ADDRESSES & texts.keys():
             _check_address(name, texts[name])
         paths = {name: folder / texts.pop(name) for name in _PATHS}
+        _log_of(texts.get("log_key"))
         return cls(**texts, **paths)  # type: ignore[arg-type]  # every field is text or path, by _PATHS
+
+    @property
+    def log(self) -> LogKey | None:
+        """The access log that receipts must come from."""
+        return _log_of(self.log_key)
 
     def load_signing_key(self) -> SigningKey:
         """The key that this client signs with.
@@ -120,6 +131,13 @@ class AgencyConfiguration:
             return DecryptionKey.from_pem(content)
         except UnsafeKey as error:
             raise ConfigurationError(f"{self.decryption_key_file}: {error}") from None
+
+
+def _log_of(vkey: str | None) -> LogKey | None:
+    try:
+        return None if vkey is None else LogKey.from_vkey(vkey)
+    except NoteRefused as error:
+        raise ConfigurationError(f"log_key: {error}") from None
 
 
 def _text(name: str, value: object) -> str:

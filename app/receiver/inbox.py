@@ -68,16 +68,17 @@ class Inbox:
             TryLater: what came cannot be judged now; it comes again, too.
         """
         while True:
-            sets, more = self._poll(subscription_id)
+            sets, receipts, more = self._poll(subscription_id)
             for jti, sealed in sets.items():
-                notification = self._take(jti, sealed)
+                notification = self._take(jti, sealed, receipts.get(jti))
                 if notification is not None:
                     yield notification
             # What was just confirmed may have held up something: ask until nothing comes.
             if not sets and not more:
                 return
 
-    def _poll(self, subscription_id: str) -> tuple[Mapping[str, str], bool]:
+    def _poll(self, subscription_id: str) -> tuple[Mapping[str, str], Mapping[str, str], bool]:
+        """What waits and the receipts beside it, by `jti`, and whether there is more."""
         body: dict[str, Any] = {
             "subscription_id": subscription_id,
             "maxEvents": MOST,
@@ -91,12 +92,15 @@ class Inbox:
         sets, more = answer.get("sets"), answer.get("moreAvailable")
         if not isinstance(sets, dict) or not all(isinstance(one, str) for one in sets.values()):
             raise UnexpectedAnswer("the service gave no notifications")
-        return sets, more is True
+        receipts = answer.get("receipts")
+        if not isinstance(receipts, dict) or not all(isinstance(r, str) for r in receipts.values()):
+            raise UnexpectedAnswer("the service gave no receipts")
+        return sets, receipts, more is True
 
-    def _take(self, jti: str, sealed: str) -> Notification | None:
+    def _take(self, jti: str, sealed: str, receipt: str | None) -> Notification | None:
         """Open, store and answer one message; None where it cannot be read or is no news."""
         try:
-            arrival = self.receiver.take(sealed)
+            arrival = self.receiver.take(sealed, receipt=receipt)
         except NotificationRefused as refused:
             self._refused[jti] = refused.code
             return None

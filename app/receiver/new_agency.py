@@ -40,6 +40,7 @@ def write_configuration(  # noqa: PLR0913 - settings by name, and a key is passe
     legal_basis: str,
     case: str | None = None,
     endpoint: str | None = None,
+    log_key: str | None = None,
     decryption: DecryptionKey | None = None,
 ) -> NewAgency:
     """Make keys and a configuration in a folder; every file is for its owner alone (0600).
@@ -62,6 +63,7 @@ def write_configuration(  # noqa: PLR0913 - settings by name, and a key is passe
     }
     settings |= {"case": case} if case is not None else {}
     settings |= {"endpoint": endpoint} if endpoint is not None else {}
+    settings |= {"log_key": log_key} if log_key is not None else {}
     configuration = AgencyConfiguration.from_values({**settings}, folder=folder)
     make_private_folder(folder)
     signing, decryption = SigningKey.generate(), decryption or DecryptionKey.generate()

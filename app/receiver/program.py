@@ -71,6 +71,7 @@ def run(
             sender_keys=SenderKeys(client.sender_keys),
             store=store,
             clock=clock,
+            log=configuration.log,
         )
         LOGGER.info("listening at %s", _address(listener))
         _serve(make_app(receiver, worker), listener)

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.receiver.answering import AnsweringWorker
+from app.receiver.client import RECEIPT
 from app.receiver.errors import ServiceError
 from throughcare_receiver.errors import EnvelopeRefused, NotificationRefused, TryLater
 from throughcare_receiver.receiver import Receiver
@@ -64,7 +65,8 @@ async def _take(request: Request, receiver: Receiver, worker: AnsweringWorker) -
     body = await _read_body(request)
     try:
         # Opening takes milliseconds of arithmetic and storing waits for the disk: in a thread.
-        arrival = await run_in_threadpool(receiver.take, _ascii(body))
+        receipt = request.headers.get(RECEIPT)
+        arrival = await run_in_threadpool(receiver.take, _ascii(body), receipt=receipt)
     except NotificationRefused as refusal:
         LOGGER.warning("a notification was refused: %s", refusal)
         return _error(refusal)

@@ -3,6 +3,7 @@
 They need neither keys nor HTTP: a caller is what a token would have made of them.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,9 +29,11 @@ from app.intake.submission import Precondition, Submission
 from app.outbox.alarms import ALARM
 from app.outbox.milestones import MILESTONE, PLANNED
 from app.policy.roles import ROLE_PURPOSES
+from app.releases.profile import Profile
 from tests.api.exchange import MUNICIPALITY, Sections
+from tests.keys import RING
 from tests.notifications.mailroom import wait_until
-from tests.world import START, World
+from tests.world import POLICIES, START, World, shipped_bundle
 
 T = TypeVar("T")
 ENTRY = table_of(AccessLogEntry)
@@ -239,3 +242,16 @@ def _placed(
         ended = referrals.end(connection, house, caller, offered.assignment_id, at=at)
         assert not isinstance(ended, Refusal)
     return accepted.reference
+
+
+def plain_house() -> House:
+    """What doors are handed, where rows are all that a test needs: no service, no token."""
+    return House(
+        bundle=shipped_bundle(),
+        activation=1,
+        ring=RING,
+        profile=Profile.from_toml((POLICIES / "xk" / "profile.toml").read_text("utf-8")),
+        issuer="https://exchange.example",
+        log_origin="exchange.example/log",
+        random=secrets.token_bytes,
+    )

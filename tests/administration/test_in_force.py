@@ -48,6 +48,7 @@ class Town:
     police: Speaker
     reference: str
     keys: dict[str, SigningKey] = field(repr=False)
+    made: dict[tuple[str, str], Candidate] = field(default_factory=dict)
 
     @property
     def world(self) -> World:
@@ -75,17 +76,24 @@ class Town:
 
     def approved(self, new: Archive) -> Candidate:
         """A bundle that two have signed for, and that the service has made ready."""
-        made = candidate(*self.in_force(), new, self.terms)
+        made = self._made(candidate, new)
         said = made.statement(Kind.ACTIVATION, effective_from=None, at=self.world.clock())
         for name, key in self.keys.items():
             self.do(policy_bundles.approve, made, name, said.signed(key))
         wait_until(lambda: self.world.service.in_force.is_ready(new.digest))
         return made
 
+    def _made(self, make: Callable[..., Candidate], new: Archive) -> Candidate:
+        """Proved and compared with the one in force; of two bundles once, it takes its time."""
+        standing, old = self.in_force()
+        key = (old.digest, new.digest)
+        self.made[key] = self.made.get(key) or make(standing, old, new, self.terms)
+        return replace(self.made[key], after=standing)
+
     def revoke(self, *ids: str) -> str:
         """One officer's emergency; the digest that is in force from then on."""
-        standing, old = self.in_force()
-        made = narrowed(standing, old, revocation.without(old, ids), self.terms)
+        _, old = self.in_force()
+        made = self._made(narrowed, revocation.without(old, ids))
         said = made.statement(Kind.EMERGENCY_REVOCATION, effective_from=None, at=self.world.clock())
         load.cache_clear()  # as on a worker that has never seen this bundle
         self.do(policy_bundles.revoke, made, "first", said.signed(self.keys["first"]))

@@ -1,6 +1,7 @@
 """The registry: what is entered is usable and on record; what is revoked ends at once."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from app.administration import registry, registry_desk
+from app.agencies import directory
 from app.agencies.registry import (
     AgencyRecord,
     ClientRecord,
@@ -18,9 +20,12 @@ from app.agencies.registry import (
 from app.agencies.tokens import Caller
 from app.crypto.signing_keys import SigningKey
 from app.house import House, Refusal
+from app.outbox.planning import follow, tell_due
 from app.problems import Conflict, Forbidden, InvalidInput, NotFound
-from tests.administration.parties import caller_of
+from app.releases.changes import Change, ReleaseFacts
+from tests.administration.parties import caller_of, plain_house
 from tests.api.exchange import Exchange, Speaker, is_problem
+from tests.outbox.conftest import PLACE, Office
 
 KEY = SigningKey.generate()
 JWKS = {"keys": [KEY.public_jwk()]}
@@ -235,3 +240,24 @@ def test_a_mistyped_revocation_is_no_revocation(exchange: Exchange) -> None:
     with pytest.raises(NotFound):
         revoke_officer(exchange, "no-such-agency", "nobody")
     assert facts(exchange) == before
+
+
+def test_an_agency_catches_up_with_the_releases_of_a_place_that_it_is_given(
+    connection: Connection,
+) -> None:
+    office = Office(connection)
+    office.agency("prison", "correctional_service", places=())
+    office.subscriber("police", "police_local", places=())
+    office.person("somebody")
+    soon = office.at.date() + timedelta(days=5)
+    office.change("somebody", planned_release_date=soon)
+    release = Change(before=None, after=ReleaseFacts(planned_release_date=soon))
+    follow(connection, office.planner, "somebody", release, at=office.at)
+    tell_due(connection, office.planner, at=office.at, limit=9)
+    assert office.rows() == []
+    entry = directory.agency(connection, "police")
+    assert entry is not None
+    for places in ({PLACE}, {PLACE, "XK-FERIZAJ"}):
+        changed = replace(entry.record, municipalities=frozenset(places))
+        registry.change_agency(connection, plain_house(), changed, at=office.at)
+        assert [row.agency_id for row in office.rows()] == ["police"]

@@ -1,6 +1,5 @@
 """Taking back: exactly the past recipients, by the ids of what they got; who has confirmed."""
 
-import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,11 +36,10 @@ from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import NewSubscription
 from app.outbox.take_backs import PATIENCE, TAKE_BACK
 from app.problems import NotFound
-from app.releases.profile import Profile
 from app.retention.requests import Ground
 from app.retention.schedule import Due
-from tests.keys import RING
-from tests.world import POLICIES, START, sealing_keys, shipped_bundle
+from tests.administration.parties import plain_house
+from tests.world import START, sealing_keys
 
 PERSON, REFERENCE = "p" * 32, "P-1"
 NAME, DAY, NEED = "identity.full_name", "release.planned_release_date", "needs.employment_need"
@@ -49,24 +47,12 @@ PURPOSE = "employment_support"
 ENTRY = table_of(AccessLogEntry)
 
 
-def the_house() -> House:
-    return House(
-        bundle=shipped_bundle(),
-        activation=1,
-        ring=RING,
-        profile=Profile.from_toml((POLICIES / "xk" / "profile.toml").read_text("utf-8")),
-        issuer="https://exchange.example",
-        log_origin="exchange.example/log",
-        random=secrets.token_bytes,
-    )
-
-
 @dataclass
 class Desk:
     """A prison with one person, and agencies that have got something, as rows."""
 
     connection: Connection
-    house: House = field(default_factory=the_house)
+    house: House = field(default_factory=plain_house)
     at: datetime = START
 
     def __post_init__(self) -> None:

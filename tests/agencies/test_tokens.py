@@ -274,8 +274,25 @@ def test_an_assertion_with_a_wrong_claim_is_refused(
 ) -> None:
     problem = refusal(filled, request(assertion(**changes)))
     assert problem.code == "invalid_client"
-    assert str(problem) == "the client assertion is not valid"
+    assert str(problem).startswith("the client assertion")
     assert filled.scalar(select(func.count()).select_from(USED)) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"aud": ISSUER + "/"}, "aud is not the issuer of this service"),
+        ({"exp": NOW - 6}, "exp has passed"),
+        ({"iat": NOW + 60}, "iat lies in the future"),
+    ],
+    ids=["issuer", "slow", "fast"],
+)
+def test_whoever_signed_rightly_is_told_which_claim_is_wrong(
+    filled: Connection, changes: dict[str, Any], said: str
+) -> None:
+    assert str(refusal(filled, request(assertion(**changes)))) == f"the client assertion: {said}"
+    forged = request(assertion(OTHER_KEY, **changes))
+    assert str(refusal(filled, forged)) == "the client assertion is not valid"
 
 
 @pytest.mark.parametrize(

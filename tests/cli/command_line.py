@@ -57,14 +57,14 @@ class Installation:
     _sealing_keys: Iterator[DecryptionKey] = field(default_factory=sealing_keys)
 
     @classmethod
-    def planned(cls, folder: Path) -> "Installation":
+    def planned(cls, folder: Path, policies: Path = POLICIES) -> "Installation":
         """Settings of an installation; nothing is made yet."""
         port = free_port()
         environment = {
             "DATABASE_URL": f"sqlite:///{folder}/throughcare.db",
             "KEY_DIRECTORY": f"{folder}/keys",
             "CHECKPOINT_FILE": f"{folder}/checkpoint",
-            "POLICIES_DIRECTORY": str(POLICIES),
+            "POLICIES_DIRECTORY": str(policies),
             "ISSUER": f"http://127.0.0.1:{port}",
             "PORT": str(port),
             "ALLOW_ILLUSTRATIVE": "true",

@@ -3,21 +3,40 @@
 import shutil
 import stat
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.main import make_house, opened
+from app.cli.installation import prepare
+from app.main import make_clock, make_house, opened
 from tests.cli.command_line import Done, Installation
-from tests.world import POLICIES
+from tests.policy.shipped_part import write_part
 
 Invoke = Callable[..., Done]
 POLICE = "base/police_local.cedar"
 WINDOW = "context.days_to_release <= 30"
 # A permit of the shipped bundle, and the role that it serves.
 PERMIT = "PLO-identity"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `init` leaves it, with a bundle of few roles: proofs take their time."""
+    folder = tmp_path_factory.mktemp("template")
+    write_part(folder / "policies", "police_local", "victim_support_service")
+    settings = Installation.planned(folder, folder / "policies").settings
+    prepare(settings, at=make_clock(settings)())
+    return folder
+
+
+@pytest.fixture
+def installation(template: Path, tmp_path: Path) -> Installation:
+    """A fresh installation, for one test to spoil."""
+    folder = tmp_path / "installation"
+    shutil.copytree(template, folder)
+    return Installation.planned(folder, folder / "policies")
 
 
 @pytest.fixture
@@ -34,9 +53,9 @@ def officers(installation: Installation, invoke: Invoke) -> dict[str, Path]:
 
 
 def proposal(folder: Path, *edits: tuple[str, str, str]) -> Path:
-    """A copy of the shipped bundle with some texts replaced."""
+    """A copy of the bundle of the installation in this folder, with some texts replaced."""
     directory = folder / "proposal"
-    shutil.copytree(POLICIES, directory, dirs_exist_ok=True)
+    shutil.copytree(folder / "installation" / "policies", directory)
     for file, old, new in edits:
         text = (directory / file).read_text()
         assert old in text
@@ -194,7 +213,7 @@ def test_an_emergency_may_put_in_forbids_and_never_a_permit(
     installation: Installation, invoke: Invoke, officers: dict[str, Path], tmp_path: Path
 ) -> None:
     word = ("--key", str(officers["first"]), "--officer", "first")
-    text = (POLICIES / POLICE).read_text()
+    text = (installation.folder / "policies" / POLICE).read_text()
     start = text.index(f'@id("{PERMIT}")')
     permit = text[start : text.index(";", start) + 1].replace(PERMIT, "PLANTED")
     file = tmp_path / "more.cedar"
@@ -245,16 +264,15 @@ def test_a_bundle_does_not_take_effect_before_the_day_that_was_signed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     directory = proposal(tmp_path, NARROWER)
-    day = ("--effective-from", "2027-01-01")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    day = tomorrow.date().isoformat()
     for name in officers:
-        made = approve(invoke, directory, officers, name, *day)
+        made = approve(invoke, directory, officers, name, "--effective-from", day)
     early = invoke("policy", "activate", made["digest"])
-    assert (early.code, "has signed for 2027-01-01 or later" in early.err) == (1, True)
+    assert (early.code, f"has signed for {day} or later" in early.err) == (1, True)
     clock = tmp_path / "clock"
-    clock.write_text("2026-12-31T12:00:00Z")
+    clock.write_text(tomorrow.replace(hour=23).isoformat())
     monkeypatch.setenv("THROUGHCARE_CLOCK_FILE", str(clock))
-    assert invoke("policy", "activate", made["digest"]).code == 1
-    clock.write_text("2027-01-01T12:00:00Z")
     done = invoke("policy", "activate", made["digest"])
     assert (done.code, in_force(installation)) == (0, made["digest"]), done.said
 

@@ -28,8 +28,11 @@ def test_a_body_comes_from_the_command_or_from_a_file(
     file.write_text(sections)
     path = "/v1/inmate-files/CALL-1"
     assert invoke("call", "PUT", path, "--as", prison, "--body", sections).code == 0
+    shown = invoke("call", "GET", path, "--as", prison, "--include")
+    (tag,) = [line.split(": ")[1] for line in shown.err.splitlines() if line.startswith("etag:")]
     again = invoke(
-        "call", "PUT", path, "--as", prison, "--body", f"@{file}", "--header", "If-Match: *"
+        *("call", "PUT", path, "--as", prison, "--body", f"@{file}"),
+        *("--header", f"If-Match: {tag}"),
     )
     assert again.code == 0, again.err
     assert invoke("call", "GET", path, "--as", prison).json["reference"] == "CALL-1"

@@ -18,6 +18,7 @@ from app.cli import main
 from app.demo.stage import free_port
 from app.main import check_installation, make_clock
 from app.settings import Settings
+from tests.cli.command_line import Done
 from tests.world import POLICIES, served
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,7 +29,10 @@ PATIENCE = 60.0
 # In the place of the program: the words of its command line, as the shell has them.
 WORDS = 'throughcare() { printf "%s\\0" "$@"; }\n'
 
-Program = Callable[[list[str], dict[str, str]], str]
+# Where a command has the page's reader keep what it says beside its result.
+ASIDE = re.compile(r" 2> (\w+)$")
+
+Program = Callable[[list[str], dict[str, str]], Done]
 
 
 @dataclass
@@ -57,7 +61,10 @@ class Desk:
         if command.endswith("&"):
             self.lasting.enter_context(self._receiving(words))
             return ""
-        return self.run(words, self._variables())
+        done = self.run(words, self._variables())
+        for name in ASIDE.findall(command):
+            (self.folder / name).write_text(done.err)
+        return done.out
 
     @contextmanager
     def _receiving(self, words: list[str]) -> Iterator[None]:
@@ -104,7 +111,7 @@ def program(
     """The real program in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
-    def run(words: list[str], variables: dict[str, str]) -> str:
+    def run(words: list[str], variables: dict[str, str]) -> Done:
         monkeypatch.setattr(sys, "argv", ["throughcare", *words])
         for name, text in variables.items():
             monkeypatch.setenv(name, text)
@@ -116,7 +123,7 @@ def program(
             code = int(end.code or 0)
         written = capsys.readouterr()
         assert code == 0, (words, written.out, written.err)
-        return written.out
+        return Done(code, written.out, written.err)
 
     return run
 
@@ -141,6 +148,8 @@ def test_the_page_leads_from_nothing_to_a_verified_notification(
     with ExitStack() as lasting:
         desk = Desk(tmp_path, program, str(free_port()), lasting)
         said = [desk.type(command) for command in commands()]
-        assert "'event': 'release_planned'" in said[-1]
+        (received,) = [one for one in said if "event release_planned" in one]
+        assert received.endswith("verified before it was stored\n")
+        assert json.loads(said[-1])["municipalities"] == ["XK-FERIZAJ", "XK-GJILAN"]
         reached = desk.type("throughcare call GET /v1/agencies/welfare --as office/agency.toml")
         assert json.loads(reached)["second_contact"]["unit"] == "head of service"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.notifications.addresses import AddressRefused, EndpointRules, resolve_host
+from app.problems import InvalidInput
 
 PUBLIC = EndpointRules()
 TRYING_OUT = EndpointRules(allow_loopback=True)
@@ -236,6 +237,88 @@ def test_loopback_is_admitted_only_where_it_is_asked_for(url: str, answer: str) 
 def test_where_loopback_is_admitted_nothing_else_is(url: str, answer: str) -> None:
     with pytest.raises(AddressRefused):
         TRYING_OUT.locate(url, resolve=resolving_to(answer))
+
+
+# An installation may say to whom it sends at all.
+
+
+def rules(*, hosts: str = "", networks: str = "public") -> EndpointRules:
+    return EndpointRules.of(
+        allow_loopback=False, hosts=hosts.split(), networks=tuple(networks.split())
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [
+        ("a.example", True),
+        ("A.Example.", True),
+        ("csw.gov.example", True),
+        ("in.csw.gov.example", True),
+        ("gov.example", False),
+        ("evilgov.example", False),
+        ("b.a.example", False),
+        ("a.example.evil.example", False),
+        ("1.1.1.1", False),
+    ],
+)
+def test_only_hosts_of_the_list_are_sent_to(host: str, taken: bool) -> None:  # noqa: FBT001 - a verdict
+    listed = rules(hosts="a.example .gov.example")
+    if taken:
+        assert listed.locate(f"https://{host}/", resolve=resolving_to("1.1.1.1"))
+        return
+    with pytest.raises(AddressRefused):
+        listed.locate(f"https://{host}/", resolve=never)
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "taken"),
+    [
+        ("public 10.20.0.0/16", "10.20.1.1", True),
+        ("public 10.20.0.0/16", "1.1.1.1", True),
+        ("public 10.20.0.0/16", "10.21.1.1", False),
+        ("public 10.20.0.0/16", "169.254.169.254", False),
+        ("public 10.20.0.0/16", "::ffff:10.20.1.1", False),
+        ("fd00:1::/32 198.17.0.0/16", "fd00:1::5", True),
+        ("fd00:1::/32 198.17.0.0/16", "198.17.3.4", True),
+        ("fd00:1::/32 198.17.0.0/16", "1.1.1.1", False),
+    ],
+)
+def test_a_network_of_private_use_is_reached_only_where_it_is_named(
+    networks: str,
+    address: str,
+    taken: bool,  # noqa: FBT001 - a verdict
+) -> None:
+    listed = rules(networks=networks)
+    for host in ("a.example", bracketed(address)):
+        if taken:
+            found = listed.locate(f"https://{host}/", resolve=resolving_to(address))
+            assert found.address == address
+            continue
+        with pytest.raises(AddressRefused):
+            listed.locate(f"https://{host}/", resolve=resolving_to(address))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "0.0.0.0/0",
+        "10.0.0.0/7",
+        "10.0.0.1/8",
+        "224.0.0.0/4",
+        "10.0.0.0/33",
+        "x",
+        "::/0",
+        "fe80::/10",
+        "64:ff9b::/96",
+        "2002::/16",
+    ],
+)
+def test_a_network_that_leads_to_this_machine_or_nowhere_cannot_be_named(network: str) -> None:
+    with pytest.raises(InvalidInput, match="delivery_networks"):
+        rules(networks=network)
 
 
 def test_a_refusal_repeats_no_address() -> None:

@@ -81,7 +81,9 @@ def test_a_placeholder_loads_only_where_the_settings_allow_it(place: int) -> Non
     words[place] = "illustrative = true"
     text = parts[0] + words[0] + parts[1] + words[1] + parts[2]
     assert read_register(text, allow_illustrative=True)
-    with pytest.raises(PolicyError, match="is illustrative, which the settings refuse"):
+    with pytest.raises(
+        PolicyError, match="is illustrative, which the setting allow_illustrative refuses"
+    ):
         read_register(text, allow_illustrative=False)
 
 

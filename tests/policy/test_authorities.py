@@ -126,7 +126,11 @@ def test_authorities_belong_to_the_digest(country: Path) -> None:
         ({"valid_until": "2026-12-31"}, 9, "ends before it begins"),
         ({"valid_from": "2027-01-01T00:00:00Z"}, 8, "valid_from must be a date"),
         ({"review_date": None}, 2, "review_date must be a date"),
-        ({"illustrative": "true"}, 11, "is illustrative, which the settings refuse"),
+        (
+            {"illustrative": "true"},
+            11,
+            "is illustrative, which the setting allow_illustrative refuses",
+        ),
         ({"illustrative": "1"}, 11, "illustrative must be true or false"),
         ({"note": '"x"'}, 12, "the key note is unknown"),
     ],

@@ -29,7 +29,9 @@ permit (
 
 
 def test_the_shipped_bundle_is_illustrative_and_says_so() -> None:
-    with pytest.raises(PolicyError, match="is illustrative, which the settings refuse"):
+    with pytest.raises(
+        PolicyError, match="is illustrative, which the setting allow_illustrative refuses"
+    ):
         load_bundle(POLICIES, at=DAY, allow_illustrative=False)
 
 

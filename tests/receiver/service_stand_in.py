@@ -106,6 +106,7 @@ class ServiceStandIn:
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     key_fetches: int = 0
     refusals: dict[str, list[int]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     token_lifetime: Any = 300
     token_type: Any = "DPoP"
 
@@ -222,7 +223,8 @@ class ServiceStandIn:
     async def _file(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
-        return JSONResponse({"reference": request.path_params["reference"], "sections": {}})
+        content = {"reference": request.path_params["reference"], "sections": {}}
+        return JSONResponse(content, headers=self.headers)
 
     async def _subscribe(self, request: Request) -> Response:
         if refusal := self._refusal(request):

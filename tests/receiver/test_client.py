@@ -8,6 +8,8 @@ from app.receiver.client import AgencyClient, Subscription, _cases_of
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ServiceRefused, UnexpectedAnswer
 from tests.receiver.service_stand_in import ServiceStandIn
+from tests.throughcare_receiver.test_evidence import VKEY
+from throughcare_receiver.errors import EvidenceRefused
 from throughcare_receiver.keys import DecryptionKey
 from throughcare_receiver.statements import Acknowledgement
 
@@ -48,6 +50,20 @@ def test_a_reference_stays_one_segment_of_the_path(client: AgencyClient) -> None
     with pytest.raises(ServiceRefused) as refusal:
         client.read_file("../cases")
     assert refusal.value.status == 404
+
+
+def test_where_the_key_of_the_log_is_known_no_file_is_read_without_a_receipt(
+    configuration: AgencyConfiguration, service: ServiceStandIn
+) -> None:
+    strict = replace(configuration, log_key=VKEY)
+    with AgencyClient(strict) as client, pytest.raises(UnexpectedAnswer, match="receipt"):
+        client.read_file("ref-1")
+    service.headers["Disclosure-Receipt"] = "bm90IGEgcmVjZWlwdA"
+    with AgencyClient(strict) as client, pytest.raises(EvidenceRefused):
+        client.read_file("ref-1")
+    # Where it is not known, receipts are not looked at.
+    with AgencyClient(configuration) as client:
+        client.read_file("ref-1")
 
 
 def test_a_token_serves_many_calls(client: AgencyClient, service: ServiceStandIn) -> None:

@@ -5,13 +5,22 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from app.access_log.receipt import Receipt, sign_receipt, to_header
+from app.crypto.log_signing import LogSigningKey
 from tests.receiver.service_stand_in import Sender
 from tests.throughcare_receiver.make_vectors import CLAIMS, CLIENT, ISSUER, NOW, VERIFICATION
-from throughcare_receiver.errors import AnsweredOtherwise, NotificationRefused, TryLater
+from tests.throughcare_receiver.test_evidence import KEY, LOG, ORIGIN
+from throughcare_receiver.errors import (
+    AnsweredOtherwise,
+    NotificationRefused,
+    NotOnRecord,
+    TryLater,
+)
 from throughcare_receiver.keys import DecryptionKey, KeySet, SigningKey, public_jwks
 from throughcare_receiver.receiver import Receiver, utc_now
 from throughcare_receiver.sender_keys import SenderKeys
@@ -36,6 +45,24 @@ def receiver(decryption_key: DecryptionKey, sender_keys: KeySet) -> Receiver:
     )
 
 
+@pytest.fixture
+def strict(receiver: Receiver) -> Receiver:
+    """One that knows the log's key."""
+    return replace(receiver, log=LOG)
+
+
+def receipt_of(sealed: str, *, leaf: bytes = bytes(32), key: LogSigningKey = KEY) -> str:
+    """The log's receipt of a message, as the header has it."""
+    receipt = Receipt(
+        origin=ORIGIN,
+        entry_id="0" * 32,
+        leaf_hash=leaf,
+        body_sha256=sha256(sealed.encode()).digest(),
+        expected_by=NOW + timedelta(hours=1),
+    )
+    return to_header(sign_receipt(receipt, key))
+
+
 def said(token: str, typ: str) -> dict[str, Any]:
     return verify(token, KeySet.from_jwks(public_jwks([SIGNING])), typ=typ)
 
@@ -48,6 +75,34 @@ def test_a_notice_is_taken_once(
         arrival = receiver.take(sender.notification(CLAIMS, recipient))
         assert arrival.is_new is is_new
     assert [one.notification.jti for one in receiver.store.received()] == [CLAIMS["jti"]]
+
+
+def test_with_the_key_of_the_log_nothing_about_a_person_is_taken_without_a_receipt(
+    strict: Receiver, sender: Sender, decryption_key: DecryptionKey
+) -> None:
+    recipient = decryption_key.public_jwk()
+    sealed, other = sender.notification(CLAIMS, recipient), sender.notification(CLAIMS, recipient)
+    stranger = LogSigningKey.from_seed(bytes(32))
+    for wrong in (None, "", receipt_of(other), receipt_of(sealed, key=stranger)):
+        with pytest.raises(NotOnRecord):
+            strict.take(sealed, receipt=wrong)
+    assert strict.store.received() == ()
+    assert strict.store.due_receipts(at=NOW + timedelta(days=1)) == ()
+    receipt = receipt_of(sealed)
+    assert strict.take(sealed, receipt=receipt).is_new
+    assert len(strict.store.due_receipts(at=NOW + timedelta(days=1))) == 1
+    # The very same again is a repetition; the receipt is good for nothing else.
+    assert not strict.take(sealed, receipt=receipt).is_new
+    another = sender.notification({**CLAIMS, "jti": "another"}, recipient)
+    with pytest.raises(NotOnRecord, match="another message"):
+        strict.take(another, receipt=receipt_of(another))
+    assert strict.take(another, receipt=receipt_of(another, leaf=b"x" * 32)).is_new
+
+
+def test_what_is_about_nobody_needs_no_receipt(
+    strict: Receiver, sender: Sender, decryption_key: DecryptionKey
+) -> None:
+    assert strict.take(sender.notification(VERIFICATION, decryption_key.public_jwk())).is_new
 
 
 def test_what_is_refused_is_not_stored(receiver: Receiver) -> None:
