@@ -23,7 +23,7 @@ from app.crypto.signing_keys import SigningKey
 from app.demo.stage import free_port
 from app.policy import revocation
 from app.policy.archive import Archive
-from app.settings import PREFIX
+from app.settings import PREFIX, Settings
 from tests.api.exchange import (
     Exchange,
     Speaker,
@@ -84,7 +84,10 @@ def second_service(world: World) -> Iterator[str]:
     clock = world.folder / "clock"
     clock.write_text(START.isoformat())
     port = free_port()
-    values = {one.name: getattr(world.settings, one.name) for one in fields(world.settings)}
+    changed = (
+        one.name for one in fields(Settings) if one.default != getattr(world.settings, one.name)
+    )
+    values = {name: getattr(world.settings, name) for name in changed}
     values |= {"port": port, "clock_file": clock}
     settings = {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
     command: dict[str, Any] = {
