@@ -61,6 +61,9 @@ _SNAPSHOT: Mapping[str, dict[str, Any]] = {
 BUSY_SECONDS = 30
 POOL_THREADS = 8
 STATEMENT_MILLISECONDS = 30_000
+# A machine that is gone closes no connection: what it held is free again after this time. Longer
+# than any work computes between two statements.
+IDLE_MILLISECONDS = 300_000
 # What says that the database, and not the work, has failed.
 FAILURES = (DBAPIError, PoolTimeout)
 NOT_DURABLE = "the record could not be made durable"
@@ -335,7 +338,10 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
-    options = f"-c statement_timeout={STATEMENT_MILLISECONDS}"
+    options = (
+        f"-c statement_timeout={STATEMENT_MILLISECONDS} "
+        f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
+    )
     return create_engine(
         url,
         pool_size=POOL_THREADS,

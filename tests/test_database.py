@@ -615,8 +615,10 @@ def test_a_file_is_worked_on_by_nobody_else(writer: Database) -> None:
         assert alone
 
 
-def test_a_statement_that_takes_too_long_is_stopped_on_postgresql(postgresql_url: str) -> None:
+def test_what_takes_too_long_or_was_left_open_is_stopped_on_postgresql(postgresql_url: str) -> None:
     engine = make_engine(postgresql_url)
     with engine.connect() as connection:
         assert connection.scalar(text("SHOW statement_timeout")) == "30s"
+        left_open = text("SHOW idle_in_transaction_session_timeout")
+        assert connection.scalar(left_open) == "5min"
     engine.dispose()
