@@ -12,12 +12,13 @@ from sqlalchemy import Connection, Row, select
 from app.access_log.vocabulary import Channel
 from app.cases import references
 from app.house import House
-from app.notifications import control
 from app.notifications.attempts import record_attempt, record_cancelled, record_outcome
-from app.notifications.control import Control, is_control, rest_on_receipt
+from app.notifications.bare import Bare, record_bare_attempt
+from app.notifications.control import is_control, rest_on_receipt
 from app.notifications.envelope import Message, enclose
 from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew
 from app.notifications.health import asked_wait, judge_endpoint
+from app.notifications.oversight import is_oversight, tell_overseer
 from app.notifications.retries import GIVE_UP, wait
 from app.notifications.transport import GONE, UNREADABLE, Sent
 from app.outbox import deliveries, escalations, subscriptions
@@ -65,11 +66,7 @@ def prepare(
     event = _event_of(connection, delivery)
     subscription = _subscription_of(connection, delivery)
     try:
-        ground: Fresh | Control = (
-            rest_on_receipt(connection, delivery, event, subscription)
-            if is_control(event)
-            else decide_anew(connection, house, delivery, event, subscription, at=at)
-        )
+        ground = _ground(connection, house, delivery, event, subscription, at=at)
     except Withdrawn as reason:
         if not is_control(event):  # what was sent stays with them: somebody has to see to it
             escalations.drop(connection, delivery.jti)
@@ -84,21 +81,13 @@ def prepare(
             person_id=delivery.person_id,
             at=at,
         )
-    reference = references.ensure(
-        connection,
-        ring=house.ring,
-        agency_id=ground.caller.agency_id,
-        person_id=delivery.person_id,
-        at=at,
-        random=house.random,
-    )
     message = Message(
         audience=subscription.client_id,
         jti=delivery.jti,
         txn=house.new_id(),
         event_type=event.event_type,
-        event=ground.content if isinstance(ground, Control) else _content(house, event, ground),
-        reference=reference,
+        event=ground.content if isinstance(ground, Bare) else _content(house, event, ground),
+        reference=_reference(connection, house, delivery, ground, at=at),
         sequence=_sequence(connection, delivery),
     )
     sealed = enclose(
@@ -109,7 +98,7 @@ def prepare(
         at=at,
     )
     receipt = (
-        control.record_attempt(
+        record_bare_attempt(
             connection,
             house,
             ground,
@@ -119,7 +108,7 @@ def prepare(
             person_id=delivery.person_id,
             at=at,
         )
-        if isinstance(ground, Control)
+        if isinstance(ground, Bare)
         else record_attempt(connection, house, ground, message, sealed, channel=channel, at=at)
     )
     return Prepared(endpoint=subscription.endpoint, sealed=sealed, receipt=receipt)
@@ -189,6 +178,39 @@ def _is_last(connection: Connection, delivery: Row[Any], sent: Sent, *, at: date
         connection, delivery.jti, besides=deliveries.UNDECIDED, since=delivery.replayed_at
     )
     return first is not None and at - first > GIVE_UP
+
+
+def _ground(
+    connection: Connection,
+    house: House,
+    delivery: Row[Any],
+    event: Row[Any],
+    subscription: Row[Any],
+    *,
+    at: datetime,
+) -> Fresh | Bare:
+    """What this recipient may be told, and why. Raises Withdrawn, DecisionFailed."""
+    if is_control(event):
+        return rest_on_receipt(connection, delivery, event, subscription)
+    if is_oversight(event):
+        return tell_overseer(connection, house, delivery, event, subscription, at=at)
+    return decide_anew(connection, house, delivery, event, subscription, at=at)
+
+
+def _reference(
+    connection: Connection, house: House, delivery: Row[Any], ground: Fresh | Bare, *, at: datetime
+) -> str:
+    """What the recipient knows the person by."""
+    if isinstance(ground, Bare) and ground.reference is not None:
+        return ground.reference
+    return references.ensure(
+        connection,
+        ring=house.ring,
+        agency_id=ground.caller.agency_id,
+        person_id=delivery.person_id,
+        at=at,
+        random=house.random,
+    )
 
 
 def _event_of(connection: Connection, delivery: Row[Any]) -> Row[Any]:

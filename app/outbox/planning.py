@@ -25,7 +25,7 @@ from app.outbox.competence import FILE, anybody
 from app.outbox.events import Audience, NewEvent, Recipients, publish
 from app.outbox.milestones import Due
 from app.releases.changes import Change, consequences
-from app.releases.events import EVENTS, Kind, Matter
+from app.releases.events import EVENTS, OVERSIGHT, Kind, Matter
 from app.releases.leaves import FAILED, overdue_at
 from app.releases.milestones import MILESTONES
 from app.releases.notices import Notice, collapse, immediate, named_milestones
@@ -134,10 +134,13 @@ def await_end(
 
 
 def close(connection: Connection, person_id: str) -> None:
-    """Nothing more falls due about a person: somebody who has died is not announced."""
+    """Nothing more falls due about a person: somebody who has died is not announced.
+
+    But what was done with the file is to be looked at still.
+    """
     hold(connection, person_id)
     milestones.replace(connection, person_id, (), forget_fired=True)
-    deadlines.drop_all(connection, person_id)
+    deadlines.drop_all(connection, person_id, besides=OVERSIGHT)
 
 
 def catch_up(connection: Connection, planner: Planner, person_id: str, *, at: datetime) -> None:
@@ -232,6 +235,8 @@ def _publish(
         recipients = Recipients.TOLD
     elif event.only_involved:
         recipients = Recipients.INVOLVED
+    elif event.kind is Kind.OVERSIGHT:
+        recipients = Recipients.OVERSEERS
     main = Audience(
         roles=notice.roles,
         recipients=recipients,
