@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from app.notifications.bare import Bare
-from app.notifications.fresh_decision import Withdrawn, key_of, recipient_of
+from app.notifications.fresh_decision import Withdrawn, recipient_of
 from app.outbox import take_backs
 from app.releases.event_types import Kind
 from app.releases.events import EVENTS
@@ -38,7 +38,6 @@ def rest_on_receipt(
     }
     return Bare(
         caller=recipient_of(connection, subscription),
-        key=key_of(subscription),
         content=content,
         on_record={"control": control},
     )

@@ -9,14 +9,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from app.access_log.ledger import AppendedEntry
 from app.access_log.vocabulary import Channel
 from app.cases import references
-from app.house import House
-from app.notifications.attempts import record_attempt, record_cancelled, record_outcome
+from app.crypto.sealing_keys import EncryptionKey
+from app.house import House, receipt_of
+from app.notifications.attempts import (
+    Leaving,
+    record_attempt,
+    record_cancelled,
+    record_outcome,
+)
 from app.notifications.bare import Bare, record_bare_attempt
 from app.notifications.control import is_control, rest_on_receipt
 from app.notifications.envelope import Message, enclose
-from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew
+from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew, key_of
 from app.notifications.health import asked_wait, judge_endpoint
 from app.notifications.oversight import is_oversight, tell_overseer
 from app.notifications.retries import GIVE_UP, wait
@@ -47,6 +54,19 @@ class Prepared:
     receipt: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """One attempt, decided and numbered, before anything is on record or sealed.
+
+    `key` is what it is sealed to; None for paper.
+    """
+
+    subscription: Row[Any]
+    ground: Fresh | Bare
+    message: Message
+    key: EncryptionKey | None
+
+
 def prepare(
     connection: Connection,
     house: House,
@@ -63,10 +83,36 @@ def prepare(
     """
     if not deliveries.hold(connection, delivery.jti, lease=delivery.lease, until=until):
         return None
+    composed = compose(connection, house, delivery, channel=channel, at=at)
+    if composed is None:
+        return None
+    ground, message = composed.ground, composed.message
+    assert composed.key is not None  # noqa: S101 - only paper goes without
+    sealed = enclose(
+        message,
+        issuer=house.issuer,
+        signer=house.ring.notification_signing,
+        recipient=composed.key,
+        at=at,
+    )
+    leaving = Leaving(message=message, body=sealed.encode(), channel=channel)
+    appended = record_intent(connection, house, delivery, ground, leaving, at=at)
+    return Prepared(
+        endpoint=composed.subscription.endpoint,
+        sealed=sealed,
+        receipt=receipt_of(house, appended, leaving.body, at=at),
+    )
+
+
+def compose(
+    connection: Connection, house: House, delivery: Row[Any], *, channel: Channel, at: datetime
+) -> Composed | None:
+    """Decide and number one attempt; None where it is cancelled, which is on record then."""
     event = _event_of(connection, delivery)
     subscription = _subscription_of(connection, delivery)
     try:
         ground = _ground(connection, house, delivery, event, subscription, at=at)
+        key = None if channel is Channel.PAPER else key_of(subscription)
     except Withdrawn as reason:
         if not is_control(event):  # what was sent stays with them: somebody has to see to it
             escalations.drop(connection, delivery.jti)
@@ -90,28 +136,23 @@ def prepare(
         reference=_reference(connection, house, delivery, ground, at=at),
         sequence=_sequence(connection, delivery),
     )
-    sealed = enclose(
-        message,
-        issuer=house.issuer,
-        signer=house.ring.notification_signing,
-        recipient=ground.key,
-        at=at,
-    )
-    receipt = (
-        record_bare_attempt(
-            connection,
-            house,
-            ground,
-            message,
-            sealed,
-            channel=channel,
-            person_id=delivery.person_id,
-            at=at,
-        )
-        if isinstance(ground, Bare)
-        else record_attempt(connection, house, ground, message, sealed, channel=channel, at=at)
-    )
-    return Prepared(endpoint=subscription.endpoint, sealed=sealed, receipt=receipt)
+    return Composed(subscription=subscription, ground=ground, message=message, key=key)
+
+
+def record_intent(
+    connection: Connection,
+    house: House,
+    delivery: Row[Any],
+    ground: Fresh | Bare,
+    leaving: Leaving,
+    *,
+    at: datetime,
+) -> AppendedEntry:
+    """Append what is about to leave."""
+    if isinstance(ground, Bare):
+        person_id = delivery.person_id
+        return record_bare_attempt(connection, house, ground, leaving, person_id=person_id, at=at)
+    return record_attempt(connection, house, ground, leaving, at=at)
 
 
 def conclude(

@@ -19,7 +19,7 @@ from app.audit.read_log import objection
 from app.cases import facts, steps
 from app.house import House
 from app.notifications.bare import Bare
-from app.notifications.fresh_decision import Withdrawn, key_of, recipient_of
+from app.notifications.fresh_decision import Withdrawn, recipient_of
 from app.outbox.competence import CUSTODIAN_ROLE, FILE
 from app.policy.errors import DecisionFailed
 from app.problems import NotFound
@@ -71,7 +71,6 @@ def tell_overseer(
     }
     return Bare(
         caller=caller,
-        key=key_of(subscription),
         content=content,
         on_record={"event": event.event_type, "id": fact_id},
         reference=None if keeps else delivery.person_id,

@@ -26,7 +26,7 @@ ENDED = "ended"
 class NewSubscription:
     """What a client asks for. `encryption_jwk` is a public RSA key (RFC 7517).
 
-    Without an endpoint it is polled.
+    Without an endpoint it is polled, or, with `hand_over_by`, brought on paper by that agency.
     """
 
     subscription_id: str
@@ -37,6 +37,7 @@ class NewSubscription:
     legal_basis: str
     endpoint: str | None
     encryption_jwk: dict[str, Any]
+    hand_over_by: str | None = None
 
 
 def add(connection: Connection, new: NewSubscription, *, at: datetime) -> None:
@@ -51,6 +52,7 @@ def add(connection: Connection, new: NewSubscription, *, at: datetime) -> None:
             legal_basis=new.legal_basis,
             endpoint=new.endpoint,
             encryption_jwk=new.encryption_jwk,
+            hand_over_by=new.hand_over_by,
             status=PENDING,
             proven=False,
             challenge=0,

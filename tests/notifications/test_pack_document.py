@@ -1,0 +1,133 @@
+"""The document of a pack by itself: letters, values in words, pages, the slip."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from app.files.catalogue import FIELDS
+from app.notifications import pack_document
+from app.notifications.acknowledge import Kind
+from app.notifications.envelope import Message
+from app.notifications.pack_document import Written, render
+
+PASSWORD = "ABCD-EFGH"
+ALPHABETS = {
+    "Albanian": "abcçdeëfghijklmnopqrstuvxyz ABCÇDEËFGHIJKLMNOPQRSTUVXYZ",
+    "Serbian, Latin": "abcčćdđefghijklmnoprsštuvzž ABCČĆDĐEFGHIJKLMNOPRSŠTUVZŽ",
+    "Serbian, Cyrillic": "абвгдђежзијклљмнњопрстћуфхцчџш АБВГДЂЕЖЗИЈКЛЉМНЊОПРСТЋУФХЦЧЏШ",
+    "Macedonian": "абвгдѓежзѕијклљмнњопрстќуфхцчџш АБВГДЃЕЖЗЅИЈКЛЉМНЊОПРСТЌУФХЦЧЏШ ѐѝ",
+    "neighbours": "öüőűğışİ ăâîșț ΑΒΓαβγ",
+}
+
+
+def written(**event: Any) -> Written:  # noqa: ANN401 - what an event says
+    message = Message(
+        audience="paper-1",
+        jti="0f" * 16,
+        txn="1e" * 16,
+        event_type="release_planned",
+        event={"priority": "routine", "acknowledgement_hours": 72, **event},
+        reference="2d" * 16,
+        sequence={"subscriber": 3, "person": 1},
+    )
+    return Written(
+        recipient="Centre (centre-1)",
+        hand_over_by="prison-1",
+        message=message,
+        withheld=(),
+        made_at=datetime(2027, 3, 3, 9, tzinfo=UTC),
+        issuer="https://exchange.example",
+        log_origin="exchange.example/log",
+        entry_id="4b" * 16,
+        leaf_hash="5a" * 32,
+        told_sha256="69" * 32,
+    )
+
+
+def released(value: object = None, **members: object) -> dict[str, Any]:
+    field = {
+        "form": "full",
+        "legal_bases": ["SOCIAL-DUTY"],
+        "recorded": True,
+        "value": value,
+        "nature": "fact",
+        "source_agency": "prison-1",
+        "recorded_at": "2027-03-01T09:00:00+00:00",
+    }
+    return {**field, **members}
+
+
+def with_name(name: str) -> Written:
+    fields = {"identity": {"full_name": released({"family": name, "given": ["A"]})}}
+    return written(released=fields)
+
+
+def pages(document: Written) -> list[str]:
+    reader = PdfReader(io.BytesIO(render(document, password=PASSWORD)))
+    assert reader.decrypt(PASSWORD)
+    return [page.extract_text() for page in reader.pages]
+
+
+@pytest.mark.parametrize("language", ALPHABETS)
+def test_the_letters_of_its_languages_are_printed(language: str) -> None:
+    [first, _] = pages(with_name(ALPHABETS[language]))
+    flat = " ".join(first.split())
+    assert all(word in flat for word in ALPHABETS[language].split())
+    assert "[U+" not in flat
+
+
+def test_a_letter_that_the_font_lacks_is_shown_as_its_code_point() -> None:
+    [first, _] = pages(with_name("Li 李"))
+    assert "Li [U+674E]" in first
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, "yes"),
+        (0, "0"),
+        (["a", "b"], "a, b"),
+        ({"from": "2027-03-01", "to": None}, "From: 2027-03-01"),
+        ([{"kind_of": "x"}, {"kind_of": "y"}], "(Kind of: x), (Kind of: y)"),
+    ],
+)
+def test_a_value_is_said_in_words(value: object, words: str) -> None:
+    [first, _] = pages(written(released={"identity": {"full_name": released(value)}}))
+    assert f"Full name {words}\n" in first
+
+
+def test_what_is_not_recorded_and_what_is_only_said_to_be_are_told_apart() -> None:
+    fields = {
+        "full_name": {"form": "full", "legal_bases": ["D"], "recorded": False},
+        "date_of_birth": {"form": "existence", "legal_bases": ["D"], "recorded": True},
+    }
+    [first, _] = pages(written(released={"identity": fields}))
+    assert "nothing is recorded" in first
+    assert "something is recorded" in first
+    assert "form: existence" in first
+
+
+def test_every_page_is_numbered_and_the_last_is_a_slip_with_the_four_answers() -> None:
+    withheld: list[Mapping[str, str]] = [
+        {"field": path, "reason": f"reason-{number}"} for number, path in enumerate(FIELDS)
+    ]
+    found = pages(replace(with_name("A"), withheld=withheld))
+    assert len(found) > 2
+    for number, text in enumerate(found, 1):
+        assert f"{'0f' * 16}  ·  page {number} of {len(found)}" in text
+    assert all(f"({kind.value})" in found[-1] for kind in Kind)
+    assert "send it back to prison-1" in found[-1]
+    before = " ".join(" ".join(found[:-1]).split())
+    assert all(
+        f"reason-{number}: {FIELDS[path].label}" in before for number, path in enumerate(FIELDS)
+    )
+
+
+def test_the_library_is_loaded_by_what_prints_and_by_nothing_before() -> None:
+    homes = {getattr(one, "__module__", "") or "" for one in vars(pack_document).values()}
+    assert not any(home.startswith("fpdf") for home in homes)
