@@ -130,7 +130,7 @@ class _Page:
         """A label and, beside it, what it has."""
         self.pdf.set_font(FAMILY, size=TEXT_SIZE)
         self.pdf.cell(LABEL_WIDTH, LINE, self.shown(label))
-        self.pdf.multi_cell(0, LINE, self.shown(value), new_x="LMARGIN", new_y="NEXT")
+        self.pdf.multi_cell(0, LINE, self.shown(value), align="L", new_x="LMARGIN", new_y="NEXT")
 
     def blank(self, label: str) -> None:
         """A line to be written on by hand."""

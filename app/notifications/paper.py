@@ -162,6 +162,8 @@ def end(connection: Connection, house: House, agency_id: str, *, at: datetime) -
     subscriptions.change(connection, row.subscription_id, {"status": ENDED})
     registry.revoke_client(connection, row.client_id)
     record_change(connection, house, OPERATOR, row.subscription_id, ENDED, at=at)
+    for waiting in packs.open_packs(connection):
+        packs.answer_call(connection, waiting.person_id, at=at)
 
 
 def make(connection: Connection, house: House, jti: str, *, at: datetime) -> Pack | NotMade:
@@ -177,6 +179,7 @@ def make(connection: Connection, house: House, jti: str, *, at: datetime) -> Pac
         payload = {"notification": jti, "reason": failure.slug}
         _record(connection, house, delivery, Outcome.FAILED, payload, at=at)
         return NotMade(failure.slug)
+    packs.answer_call(connection, delivery.person_id, at=at)
     if composed is None:
         return NotMade(packs.get(connection, jti).reason)
     written = _put_on_record(connection, house, delivery, composed, at=at)

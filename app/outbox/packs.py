@@ -4,12 +4,15 @@ They stand in the same rows as what is pushed and polled. One counts as sent onc
 handed over; until then it can be printed again.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, or_, select, update
 
 from app.database import table_of
+from app.outbox import alarms
+from app.outbox.alarms import Reason
 from app.outbox.deliveries import DEAD, DELIVERY, QUEUED, SENT
 from app.outbox.subscriptions import ACTIVE, SUBSCRIPTION
 from app.outbox.tables import Attempt
@@ -45,6 +48,34 @@ def open_packs(connection: Connection) -> list[Row[Any]]:
         .order_by(DELIVERY.c.rank, DELIVERY.c.created_at, DELIVERY.c.jti)
     )
     return list(connection.execute(query))
+
+
+def call_for(
+    connection: Connection,
+    person_id: str,
+    event_type: str,
+    *,
+    new_id: Callable[[], str],
+    at: datetime,
+) -> None:
+    """Raise an alarm if a notice about a person waits to be printed: it makes no noise itself."""
+    if not _is_waiting(connection, person_id):
+        return
+    alarms.raise_alarm(
+        connection,
+        person_id,
+        Reason.ON_PAPER,
+        event_type=event_type,
+        municipality=None,
+        new_id=new_id,
+        at=at,
+    )
+
+
+def answer_call(connection: Connection, person_id: str, *, at: datetime) -> None:
+    """Settle the alarm, if nothing about the person waits to be printed any more."""
+    if not _is_waiting(connection, person_id):
+        alarms.settle(connection, person_id, reasons=(Reason.ON_PAPER,), at=at)
 
 
 def get(connection: Connection, jti: str) -> Row[Any]:
@@ -92,6 +123,22 @@ def last_tried_at(connection: Connection, jti: str) -> datetime | None:
     query = select(ATTEMPT.c.started_at).where(ATTEMPT.c.jti == jti, ATTEMPT.c.channel == PAPER)
     moment: datetime | None = connection.scalar(query.order_by(ATTEMPT.c.number.desc()).limit(1))
     return moment
+
+
+def _is_waiting(connection: Connection, person_id: str) -> bool:
+    """Whether a notice about a person is to be printed that never was."""
+    query = (
+        select(DELIVERY.c.jti)
+        .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
+        .where(
+            DELIVERY.c.person_id == person_id,
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.sequence.is_(None),
+            SUBSCRIPTION.c.hand_over_by.is_not(None),
+            SUBSCRIPTION.c.status == ACTIVE,
+        )
+    )
+    return connection.scalar(query.limit(1)) is not None
 
 
 def _has_to_wait(connection: Connection, delivery: Row[Any]) -> bool:

@@ -21,7 +21,7 @@ from app.files.catalogue import FIELDS
 from app.notifications import paper
 from app.notifications.acknowledge import Kind
 from app.notifications.paper import HandOver, Identified, NotMade, Pack, PaperWay
-from app.outbox import escalations, lead_times, packs
+from app.outbox import alarms, escalations, lead_times, packs
 from app.outbox.competence import FILE
 from app.outbox.deliveries import DELIVERY
 from app.problems import Conflict, InvalidInput, NotFound
@@ -283,6 +283,20 @@ def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> 
     assert "Erase what came with these notices" in text
     assert jti in text
     assert PLANTED not in text
+
+
+def test_what_waits_to_be_printed_is_an_alarm_until_it_is(welfare: Centre) -> None:
+    town = welfare.town
+    jti = told_of_release(welfare)
+    person_id = welfare.row(jti).person_id
+
+    def reasons() -> list[str]:
+        found = town.look(alarms.open_alarms)
+        return [one.reason for one in found if one.person_id == person_id]
+
+    assert reasons() == ["on-paper"]
+    welfare.make(jti)
+    assert reasons() == []
 
 
 # Brought and answered.
