@@ -152,7 +152,7 @@ def _head(page: _Page, written: Written) -> None:
     said = {
         "Event": message.event_type,
         "To": written.recipient,
-        "Person": f"your reference {message.reference}",
+        "Person": f"{message.reference}, the reference that you know",
         "From": written.issuer,
         "Handed over by": written.hand_over_by,
         "Made": written.made_at.isoformat(timespec="minutes"),

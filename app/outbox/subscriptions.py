@@ -73,8 +73,12 @@ def get(connection: Connection, subscription_id: str, *, agency_id: str) -> Row[
 
 
 def own(connection: Connection, subscription_id: str, *, client_id: str) -> Row[Any]:
-    """A subscription of this client; NotFound for another's, as for none."""
-    return _one(connection, subscription_id, SUBSCRIPTION.c.client_id == client_id)
+    """A subscription of this client; NotFound for another's, as for none, and for one on paper.
+
+    What is brought on paper is the operator's to change, and is neither polled nor pushed.
+    """
+    own = SUBSCRIPTION.c.client_id == client_id
+    return _one(connection, subscription_id, own, SUBSCRIPTION.c.hand_over_by.is_(None))
 
 
 def find(connection: Connection, subscription_id: str) -> Row[Any]:

@@ -103,6 +103,9 @@ def test_a_pack_goes_its_way_from_the_list_to_the_slip(
     installation: Installation, house: House, invoke: Invoke, told: str, tmp_path: Path
 ) -> None:
     assert state(invoke) == "waiting"
+    # The client that stands for it has no key: it can call nothing.
+    [client] = invoke("client", "list", "--agency", "centre", "--json").json["clients"]
+    assert (client["agency"], client["jwks"]) == ("centre", {"keys": []})
     file = tmp_path / "pack.pdf"
     done = invoke("pack", "make", told, "--to", str(file))
     assert done.code == 0, done.said
