@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 FONT = Path(__file__).parent / "fonts" / "DejaVuSans-subset.ttf"
 FAMILY = "DejaVu"
+# Bytes. What ordinary notices need, twice over.
+SIZE_CLASS = 32_768
+# Bytes left for what encryption adds; a reader looks for the end of a document in its last 1,024.
+SLACK = 512
+# An encrypted text stands there in hexadecimal digits.
+DIGITS = 2
 # Points, and millimetres.
 TITLE_SIZE, HEADING_SIZE, TEXT_SIZE, SMALL_SIZE = 15, 12, 10, 8
 LINE, SMALL_LINE, GAP = 5.5, 4.5, 3.0
@@ -55,11 +61,23 @@ class Written:
 
 
 def render(written: Written, *, password: str) -> bytes:
-    """The encrypted document. Nothing of it can be read without the password."""
+    """The encrypted document. Nothing of it can be read without the password.
+
+    Its length is a multiple of SIZE_CLASS: whoever carries it does not see how much it tells.
+    """
+    length = len(_rendered(written, password=password, blanks=0))
+    room = -(length + SLACK) % SIZE_CLASS
+    document = _rendered(written, password=password, blanks=room // DIGITS)
+    return document + b"\n" * (-len(document) % SIZE_CLASS)
+
+
+def _rendered(written: Written, *, password: str, blanks: int) -> bytes:
     # Loading it takes a quarter of a second, which no other command is to wait for.
     from fpdf.enums import AccessPermission, EncryptionMethod  # noqa: PLC0415
 
     pdf = _new_document(written)
+    if blanks:
+        pdf.set_keywords(" " * blanks)
     page = _Page(pdf, _shown_by(pdf))
     _head(page, written)
     _told(page, written.message)

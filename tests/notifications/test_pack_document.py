@@ -12,7 +12,7 @@ from app.files.catalogue import FIELDS, SECTIONS
 from app.notifications import pack_document
 from app.notifications.acknowledge import Kind
 from app.notifications.envelope import Message
-from app.notifications.pack_document import Written, render
+from app.notifications.pack_document import SIZE_CLASS, Written, render
 
 PASSWORD = "ABCD-EFGH"
 ALPHABETS = {
@@ -109,6 +109,21 @@ def test_what_is_not_recorded_and_what_is_only_said_to_be_are_told_apart() -> No
     assert "nothing is recorded" in first
     assert "something is recorded" in first
     assert "form: existence" in first
+
+
+def test_its_length_does_not_tell_how_much_it_says() -> None:
+    little, more = with_name("A"), with_name("A" * 3_000)
+    lengths = {len(render(one, password=PASSWORD)) for one in (little, more)}
+    assert lengths == {SIZE_CLASS}
+    assert "A" * 30 in pages(more)[0]
+
+
+def test_what_is_told_to_overseers_is_printed_like_everything_else() -> None:
+    emergency = {"agency": "health-1", "fields": ["health.self_harm_alert"], "overdue": True}
+    [first, _] = pages(written(emergency=emergency))
+    assert "Agency: health-1; Fields: health.self_harm_alert; Overdue: yes" in " ".join(
+        first.split()
+    )
 
 
 def test_every_page_is_numbered_and_the_last_is_a_slip_with_the_four_answers() -> None:
