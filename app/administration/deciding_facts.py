@@ -36,6 +36,8 @@ from app.cases import facts, references, steps
 from app.cases.fact import Fact, Kind, Status
 from app.cases.facts import KeptFact, NewFact
 from app.house import Act, House, Refusal, record
+from app.outbox import alarms
+from app.outbox.alarms import Reason
 from app.outbox.planning import Occurrence, announce, await_end, catch_up
 from app.problems import Conflict, FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
 from app.releases.events import EMERGENCY_OPENED, REVIEW_OVERDUE
@@ -199,7 +201,9 @@ def review(
         )
     except ThroughcareError as problem:
         return refuse_fact(connection, house, caller, kind, problem, at=at)
-    await_end(connection, str(fact.person_id), REVIEW_OVERDUE, key=fact_id, due_at=None)
+    person_id = str(fact.person_id)
+    await_end(connection, person_id, REVIEW_OVERDUE, key=fact_id, due_at=None)
+    alarms.settle(connection, person_id, reasons=(Reason.OVERSEER_UNREACHED,), at=at)
     reviewed = replace(fact, status=steps.REVIEWED)
     _moved(connection, house, caller, reviewed, at=at)
     return None

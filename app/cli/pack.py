@@ -148,7 +148,9 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file that its owner alone may read, whole or not at all. OSError."""
     part = path.with_name(f".{path.name}.part")
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        part.unlink(missing_ok=True)
+        # Made by us and by nobody before us: what stands there under this name is not followed.
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()

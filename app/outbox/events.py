@@ -132,6 +132,23 @@ def enqueue(
         connection.execute(insert(DELIVERY), deliveries)
 
 
+def told_roles(
+    connection: Connection, person_id: str, event_type: str, *, since: datetime
+) -> frozenset[str]:
+    """The roles of the agencies to which events of this type have gone since a moment."""
+    query = (
+        select(AGENCY.c.role)
+        .join(DELIVERY, DELIVERY.c.agency_id == AGENCY.c.agency_id)
+        .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
+        .where(
+            EVENT.c.person_id == person_id,
+            EVENT.c.event_type == event_type,
+            EVENT.c.occurred_at >= since,
+        )
+    )
+    return frozenset(connection.scalars(query.distinct()))
+
+
 def _after_earlier(connection: Connection, person_id: str, at: datetime) -> datetime:
     """Now, but after every earlier event of the person: order outlives a clock that is set back."""
     newest = connection.scalar(

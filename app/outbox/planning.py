@@ -22,7 +22,7 @@ from app.cases.fact import ACCEPTED
 from app.outbox import alarms, deadlines, milestones, packs, take_backs
 from app.outbox.alarms import Reason
 from app.outbox.competence import FILE, anybody
-from app.outbox.events import Audience, NewEvent, Recipients, publish
+from app.outbox.events import Audience, NewEvent, Recipients, publish, told_roles
 from app.outbox.milestones import Due
 from app.releases.changes import Change, consequences
 from app.releases.events import EVENTS, OVERSIGHT, Kind, Matter
@@ -250,7 +250,9 @@ def _publish(
         told = _publish_to(
             connection, planner, person_id, notice, release_date, main, stored, at=at
         )
-        if main.agencies is None:
+        if event.kind is Kind.OVERSIGHT:
+            _see_overseers(connection, planner, person_id, notice, at=at)
+        elif main.agencies is None:
             _see_to_it(connection, planner, person_id, notice, recipients, told, at=at)
     if notice.alarm_roles:
         _publish_to(connection, planner, person_id, notice, release_date, silent, stored, at=at)
@@ -302,6 +304,15 @@ def _see_to_it(
     elif recipients is Recipients.ALL:
         known = anybody(connection, person_id, notice.roles)
         reason = Reason.NO_ENDPOINT if known else Reason.NOBODY_COMPETENT
+        _alarm(connection, planner, person_id, notice.event, reason, at=at)
+
+
+def _see_overseers(
+    connection: Connection, planner: Planner, person_id: str, notice: Notice, *, at: datetime
+) -> None:
+    """That either the owner of the file or every auditor is not told is an alarm."""
+    if told_roles(connection, person_id, notice.event, since=at) < notice.roles:
+        reason = Reason.OVERSEER_UNREACHED
         _alarm(connection, planner, person_id, notice.event, reason, at=at)
 
 

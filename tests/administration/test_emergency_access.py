@@ -20,6 +20,7 @@ from app.cases import facts, references
 from app.cases.fact import Fact, Kind, Status
 from app.cases.facts import NewFact
 from app.files.catalogue import FIELDS
+from app.outbox import alarms
 from app.outbox.competence import FILE
 from app.outbox.deliveries import IMMEDIATE
 from app.outbox.planning import close
@@ -558,6 +559,34 @@ def test_owner_and_auditor_are_told_again_when_nobody_has_reviewed_it_in_time(
         assert notice.event["emergency"]["overdue"] is True
         assert about(agency, reviewed, OVERDUE) == []
     review(keeper, late)
+
+
+def test_an_owner_who_cannot_be_told_is_an_alarm_until_the_review(
+    town: Town,
+    exchange: Exchange,
+    prison: Speaker,
+    health: Speaker,
+    provider: Providers,
+    inmate: Inmate,
+    keeper: Agency,
+    watcher: Agency,
+) -> None:
+    assert watcher.subscription_id
+    mine = exchange.refer(prison, exchange.person(prison, SECTIONS), health)
+
+    def unreached() -> list[str]:
+        found = town.look(alarms.open_alarms)
+        return [one.event_type for one in found if one.reason == "overseer-unreached"]
+
+    known = len(unreached())
+    # Owner and auditor have endpoints here, and the owner has none there.
+    told = opened(health, provider, emergency(health, inmate.of_health, ALERT))
+    assert len(unreached()) == known
+    untold = opened(health, provider, emergency(health, mine, ALERT))
+    assert unreached()[known:] == [OPENED]
+    assert prison.post(f"{untold}/review").status_code == 204
+    assert len(unreached()) == known
+    review(keeper, told)
 
 
 def test_whoever_may_no_longer_know_at_the_attempt_is_told_nothing(
