@@ -31,7 +31,7 @@ from tests.notifications.play import Prison, Town
 PLANTED = "Wexample"
 CONSENTED = ("identity.full_name", "release.planned_release_date", "needs.vocational_skills")
 
-# What is printed is the same on every database.
+# What is printed, and what is refused, is the same on every database.
 ONCE = pytest.mark.parametrize("still_world", ["sqlite"], indirect=True)
 
 
@@ -390,6 +390,7 @@ def test_a_slip_that_came_back_is_an_answer_and_settles_what_was_escalated(
 # Who is told on paper.
 
 
+@ONCE
 def test_only_an_agency_with_an_officer_and_a_purpose_of_its_own_is_told_on_paper(
     town: Town, prison: Prison
 ) -> None:
@@ -412,6 +413,7 @@ def test_only_an_agency_with_an_officer_and_a_purpose_of_its_own_is_told_on_pape
         town.look(lambda c: subscriptions.own(c, made, client_id=f"paper-{made}"))
 
 
+@ONCE
 def test_who_is_told_on_paper_no_more_has_what_waits_cancelled(welfare: Centre) -> None:
     town = welfare.town
     jti = told_of_release(welfare)
