@@ -29,6 +29,7 @@ class Channel(StrEnum):
     READ = "read"
     PUSH = "push"
     INBOX = "inbox"
+    PAPER = "paper"
     IMPORT = "import"
     ADMINISTRATION = "administration"
     AUDIT = "audit"

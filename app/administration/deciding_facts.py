@@ -36,8 +36,11 @@ from app.cases import facts, references, steps
 from app.cases.fact import Fact, Kind, Status
 from app.cases.facts import KeptFact, NewFact
 from app.house import Act, House, Refusal, record
-from app.outbox.planning import catch_up
+from app.outbox import alarms
+from app.outbox.alarms import Reason
+from app.outbox.planning import Occurrence, announce, await_end, catch_up
 from app.problems import Conflict, FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
+from app.releases.events import EMERGENCY_OPENED, REVIEW_OVERDUE
 
 log = logging.getLogger("throughcare.emergency")
 
@@ -122,6 +125,7 @@ def state(
         if statement.kind is Kind.EMERGENCY_ACCESS:
             # At once, to whoever watches the service; nobody is named.
             log.warning("ALARM: emergency access %s was opened", fact.fact_id)
+            _tell_overseers(connection, house, fact, at=at)
         _moved(connection, house, caller, fact, at=at, evidence=statement.evidence_sha256)
     return Stated(fact.fact_id, fact.status)
 
@@ -197,6 +201,9 @@ def review(
         )
     except ThroughcareError as problem:
         return refuse_fact(connection, house, caller, kind, problem, at=at)
+    person_id = str(fact.person_id)
+    await_end(connection, person_id, REVIEW_OVERDUE, key=fact_id, due_at=None)
+    alarms.settle(connection, person_id, reasons=(Reason.OVERSEER_UNREACHED,), at=at)
     reviewed = replace(fact, status=steps.REVIEWED)
     _moved(connection, house, caller, reviewed, at=at)
     return None
@@ -239,6 +246,15 @@ def _read(
         fields={"fact": fact.kind, "id": fact.fact_id, "reason": "review-due"},
     )
     record(connection, house, caller, act, at=at)
+
+
+def _tell_overseers(connection: Connection, house: House, fact: Fact, *, at: datetime) -> None:
+    """Whoever keeps the file and whoever watches over it hear of it; and of no review in time."""
+    person_id = str(fact.person_id)
+    opened = Occurrence(event=EMERGENCY_OPENED, particulars={"fact": fact.fact_id})
+    announce(connection, house.planner, person_id, opened, at=at)
+    due_at = at + REVIEW_WITHIN
+    await_end(connection, person_id, REVIEW_OVERDUE, key=fact.fact_id, due_at=due_at)
 
 
 def _require_in_person(house: House, caller: Caller) -> None:

@@ -25,6 +25,7 @@ from app.files.tables import InmateFile
 from app.house import Act, House, Refusal, record
 from app.outbox import take_backs
 from app.outbox.deliveries import QUEUED
+from app.outbox.planning import hold
 from app.outbox.tables import Delivery
 from app.problems import Conflict, ThroughcareError
 from app.retention import holds, requests
@@ -190,6 +191,8 @@ def erase(connection: Connection, house: House, person_id: str, *, at: datetime)
     asked = requests.of(connection, person_id)
     if asked is None or asked.approved_by is None:
         raise Conflict("the erasure of this person was not approved")
+    # Whoever publishes about a person holds the file: else an event could come in between.
+    hold(connection, person_id)
     erased = erase_subject(connection, house.log_keys().subject_index(person_id))
     destroyed = {
         **_delete_rows(connection, person_id),

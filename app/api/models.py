@@ -361,7 +361,7 @@ class Attempt(Model):
     """One try to deliver."""
 
     number: int
-    channel: Literal["push", "inbox"]
+    channel: Literal["push", "inbox", "paper"]
     started_at: datetime
     milliseconds: int
     status_code: int | None

@@ -18,7 +18,7 @@ from app.files.models import ReleasedSections
 from app.files.values import Strict, absent
 from app.notifications.envelope import EVENT_PREFIX, MEDIA_TYPE, TOKEN_TYPE, VERIFICATION
 from app.releases.event_types import EventType, Kind
-from app.releases.events import CONTROLS, EVENTS
+from app.releases.events import CONTROLS, EVENTS, REVIEW_OVERDUE
 from app.releases.milestones import LADDER
 
 CLAIMS = "SecurityEvent"
@@ -78,6 +78,30 @@ class ControlNotice(Model):
     ]
 
 
+class EmergencyTold(Model):
+    """Who opened which fields in an emergency, and until when. Times are in RFC 3339."""
+
+    id: str
+    agency: str
+    fields: list[str]
+    stated_by: str
+    stated_at: str
+    ends_at: str | None
+    review_due_at: str
+    overdue: bool
+
+
+class OversightNotice(Model):
+    """What was done with a file. It carries no field of the file, and no reason."""
+
+    priority: PriorityName
+    acknowledgement_hours: Hours | None
+    purpose: str
+    legal_basis: str
+    policy: str = Member(description="SHA-256 of the policy bundle that decided.")
+    emergency: EmergencyTold
+
+
 class Particulars(Model):
     """What an event says beside the file. Nothing in it is a value of the file."""
 
@@ -116,6 +140,8 @@ def notice_model(name: str) -> type[BaseModel]:
     event = POSTED[name]
     if event.kind is Kind.CONTROL:
         return create_model(title_of(name), __base__=ControlNotice, __doc__=f"{event.meaning}.")
+    if event.kind is Kind.OVERSIGHT:
+        return create_model(title_of(name), __base__=OversightNotice, __doc__=f"{event.meaning}.")
     released = _released_model(event.sections)
     return create_model(
         title_of(name), __base__=_Notice, __doc__=f"{event.meaning}.", released=(released, ...)
@@ -191,15 +217,33 @@ def example(name: str) -> dict[str, Any]:
     earlier = {"concerns": ["0f1e2d3c4b5a69788796a5b4c3d2e1f0"]} if event.only_those_told else {}
     if event.kind is Kind.CONTROL:
         return {**common, **earlier, "control": event.control or name, "reads": []}
+    if event.kind is Kind.OVERSIGHT:
+        overdue = event.name == REVIEW_OVERDUE
+        return {**common, **_decided("self_monitoring"), "emergency": _example_emergency(overdue)}
     return {
         **common,
         **earlier,
+        **_decided("supervision"),
         "milestones": ["T-90"] if name == "release_planned" else [],
         "shortfall_days": 0,
-        "purpose": "supervision",
-        "legal_basis": "illustrative",
-        "policy": "0" * 64,
         "released": {} if event.bare else _example_release(event),
+    }
+
+
+def _decided(purpose: str) -> dict[str, Any]:
+    return {"purpose": purpose, "legal_basis": "illustrative", "policy": "0" * 64}
+
+
+def _example_emergency(overdue: bool) -> dict[str, Any]:  # noqa: FBT001 - a value to show
+    return {
+        "id": "a1b2c3d4e5f60718293a4b5c6d7e8f90",
+        "agency": "health-1",
+        "fields": ["health.self_harm_alert"],
+        "stated_by": "health-1/officer-7",
+        "stated_at": "2027-03-02T08:00:00+00:00",
+        "ends_at": "2027-03-02T09:00:00+00:00",
+        "review_due_at": "2027-03-03T08:00:00+00:00",
+        "overdue": overdue,
     }
 
 

@@ -78,7 +78,7 @@ def permit_and_record(
 
     `asked` and `answered` describe query and answer; no field value is in either.
     """
-    problem = _objection(house, caller, at=at)
+    problem = objection(house, caller, at=at)
     permitted = problem is None
     act = Act(
         operation=Operation.LOG_READ,
@@ -93,10 +93,11 @@ def permit_and_record(
 
 def may_read(house: House, caller: Caller, *, at: datetime) -> bool:
     """Whether the policy lets this caller read the log; not where it cannot be decided."""
-    return _objection(house, caller, at=at) is None
+    return objection(house, caller, at=at) is None
 
 
-def _objection(house: House, caller: Caller, *, at: datetime) -> ThroughcareError | None:
+def objection(house: House, caller: Caller, *, at: datetime) -> ThroughcareError | None:
+    """Why this caller may not read the log: Forbidden, or DecisionFailed; None where it may."""
     request = Request(
         role=caller.role,
         agency=caller.agency_id,

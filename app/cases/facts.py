@@ -131,15 +131,15 @@ def unreviewed(
         query = query.join(FILE, FILE.c.person_id == FACT.c.person_id).where(
             FILE.c.custodian == custodian
         )
-    rows = connection.execute(query)
-    return [
-        KeptFact(
-            fact=fact_of(row, ring=ring),
-            details=_open(ring, row),
-            asserted_at=row.asserted_at,
-        )
-        for row in rows
-    ]
+    return [_kept(row, ring) for row in connection.execute(query)]
+
+
+def kept(connection: Connection, fact_id: str, *, ring: KeyRing) -> KeptFact:
+    """The fact of this id as it is kept; NotFound where there is none."""
+    row = connection.execute(select(FACT).where(FACT.c.fact_id == fact_id)).one_or_none()
+    if row is None:
+        raise NotFound("no such fact")
+    return _kept(row, ring)
 
 
 def owes_review(connection: Connection, *, by_agency: str, stated_by: datetime) -> bool:
@@ -166,6 +166,12 @@ def fact_of(row: Row[Any], *, ring: KeyRing) -> Fact:
         by_officer=row.asserted_by_officer,
     )
     return require_genuine(ring, fact, row.authentication_code)
+
+
+def _kept(row: Row[Any], ring: KeyRing) -> KeptFact:
+    return KeptFact(
+        fact=fact_of(row, ring=ring), details=_open(ring, row), asserted_at=row.asserted_at
+    )
 
 
 def _standing(connection: Connection, index: str, *, ring: KeyRing) -> Fact | None:

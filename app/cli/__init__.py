@@ -22,6 +22,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "coverage": ("coverage",),
     "registry_entries": ("agency", "client", "officer"),
     "subscription": ("subscription",),
+    "pack": ("pack",),
     "keys": ("keys",),
     "policy": ("policy",),
     "retention": ("retention",),

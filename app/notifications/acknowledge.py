@@ -1,11 +1,14 @@
 """Acknowledgements: the recipient's signed word on one notification. Not a mere 2xx."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
+from app.access_log.canonical_json import JsonObject
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.clients import client_keys
 from app.agencies.tokens import Caller
@@ -37,6 +40,19 @@ FOR_THE_CUSTODIAN: Mapping[Kind, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer of a recipient; `details` stand in its entry.
+
+    `given_at` is when it was given, where that was before it came.
+    """
+
+    kind: Kind
+    channel: Channel = Channel.PUSH
+    given_at: datetime | None = None
+    details: JsonObject = field(default_factory=dict)
+
+
 def acknowledge(
     connection: Connection,
     house: House,
@@ -55,20 +71,38 @@ def acknowledge(
         # Another system of the same agency cannot silence the reminder of this one.
         raise NotFound("no such notification")
     kind = _verified(connection, house, caller, jti, acknowledgement, at=at)
+    keep(connection, house, caller, delivery, Answer(kind=kind), at=at)
+
+
+def keep(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    delivery: Row[Any],
+    answer: Answer,
+    *,
+    at: datetime,
+) -> None:
+    """Keep an answer that is beyond doubt. The same one again is fine; another is a Conflict."""
+    kind = answer.kind
     if delivery.acknowledgement == kind:
         return
     if delivery.acknowledgement is not None:
         raise Conflict("this notification has been acknowledged otherwise")
     if delivery.sequence is None:
         raise Conflict("this notification has not been sent")
-    deliveries.acknowledge(connection, jti, kind=kind, at=at)
-    escalations.settle(connection, jti, at=at)
+    deliveries.acknowledge(connection, delivery.jti, kind=kind, at=answer.given_at or at)
+    escalations.settle(connection, delivery.jti, at=at)
     act = Act(
         operation=Operation.DELIVERY,
-        channel=Channel.PUSH,
+        channel=answer.channel,
         outcome=Outcome.ACKNOWLEDGED,
         person_id=delivery.person_id,
-        payload={"notification": jti, "acknowledgement": kind.value},
+        payload={
+            "notification": delivery.jti,
+            "acknowledgement": kind.value,
+            **answer.details,
+        },
     )
     record(connection, house, caller, act, at=at)
     if kind in FOR_THE_CUSTODIAN:

@@ -1,15 +1,17 @@
 """What the access log has of an attempt: its intent, its outcome, its end without one."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from app.access_log.canonical_json import JsonObject
+from app.access_log.ledger import AppendedEntry
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.disclosure.disclose import evidence
-from app.house import Act, House, receipt_of, record
+from app.house import Act, House, record
 from app.notifications.envelope import MEDIA_TYPE, Message
 from app.notifications.fresh_decision import Fresh
 from app.notifications.transport import Sent
@@ -17,32 +19,40 @@ from app.outbox import subscriptions
 from app.policy.errors import DecisionFailed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """What is about to leave: a message as these exact bytes, by which way."""
+
+    message: Message
+    body: bytes
+    channel: Channel
+    media_type: str = MEDIA_TYPE
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is polled leaves as the answer to whoever asked, like a read."""
+        return Outcome.RELEASED if self.channel is Channel.INBOX else Outcome.ATTEMPTED
+
+
 def record_attempt(
     connection: Connection,
     house: House,
     fresh: Fresh,
-    message: Message,
-    sealed: str,
+    leaving: Leaving,
     *,
-    channel: Channel,
     at: datetime,
-) -> str:
-    """The intent: which fields in which form are about to leave, and the digest of the bytes.
-
-    Gives the receipt that leaves with them.
-    """
-    body = sealed.encode()
-    kept = evidence(fresh.pushed, body, media_type=MEDIA_TYPE)
+) -> AppendedEntry:
+    """The intent: which fields in which form are about to leave, and the digest of the bytes."""
+    message = leaving.message
+    kept = evidence(fresh.pushed, leaving.body, media_type=leaving.media_type)
     act = Act(
         operation=Operation.DISCLOSURE,
-        channel=channel,
-        # What is polled leaves as the answer to whoever asked, like a read.
-        outcome=Outcome.RELEASED if channel is Channel.INBOX else Outcome.ATTEMPTED,
+        channel=leaving.channel,
+        outcome=leaving.outcome,
         reference=message.reference,
         **{**kept, "payload": {**kept["payload"], "notification": message.jti}},
     )
-    appended = record(connection, house, fresh.caller, act, at=at)
-    return receipt_of(house, appended, body, at=at)
+    return record(connection, house, fresh.caller, act, at=at)
 
 
 def record_outcome(

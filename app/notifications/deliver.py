@@ -9,15 +9,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from app.access_log.ledger import AppendedEntry
 from app.access_log.vocabulary import Channel
 from app.cases import references
-from app.house import House
-from app.notifications import control
-from app.notifications.attempts import record_attempt, record_cancelled, record_outcome
-from app.notifications.control import Control, is_control, rest_on_receipt
+from app.crypto.sealing_keys import EncryptionKey
+from app.house import House, receipt_of
+from app.notifications.attempts import (
+    Leaving,
+    record_attempt,
+    record_cancelled,
+    record_outcome,
+)
+from app.notifications.bare import Bare, record_bare_attempt
+from app.notifications.control import is_control, rest_on_receipt
 from app.notifications.envelope import Message, enclose
-from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew
+from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew, key_of
 from app.notifications.health import asked_wait, judge_endpoint
+from app.notifications.oversight import is_oversight, tell_overseer
 from app.notifications.retries import GIVE_UP, wait
 from app.notifications.transport import GONE, UNREADABLE, Sent
 from app.outbox import deliveries, escalations, subscriptions
@@ -46,6 +54,19 @@ class Prepared:
     receipt: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """One attempt, decided and numbered, before anything is on record or sealed.
+
+    `key` is what it is sealed to; None for paper.
+    """
+
+    subscription: Row[Any]
+    ground: Fresh | Bare
+    message: Message
+    key: EncryptionKey | None
+
+
 def prepare(
     connection: Connection,
     house: House,
@@ -62,14 +83,36 @@ def prepare(
     """
     if not deliveries.hold(connection, delivery.jti, lease=delivery.lease, until=until):
         return None
+    composed = compose(connection, house, delivery, channel=channel, at=at)
+    if composed is None:
+        return None
+    ground, message = composed.ground, composed.message
+    assert composed.key is not None  # noqa: S101 - only paper goes without
+    sealed = enclose(
+        message,
+        issuer=house.issuer,
+        signer=house.ring.notification_signing,
+        recipient=composed.key,
+        at=at,
+    )
+    leaving = Leaving(message=message, body=sealed.encode(), channel=channel)
+    appended = record_intent(connection, house, delivery, ground, leaving, at=at)
+    return Prepared(
+        endpoint=composed.subscription.endpoint,
+        sealed=sealed,
+        receipt=receipt_of(house, appended, leaving.body, at=at),
+    )
+
+
+def compose(
+    connection: Connection, house: House, delivery: Row[Any], *, channel: Channel, at: datetime
+) -> Composed | None:
+    """Decide and number one attempt; None where it is cancelled, which is on record then."""
     event = _event_of(connection, delivery)
     subscription = _subscription_of(connection, delivery)
     try:
-        ground: Fresh | Control = (
-            rest_on_receipt(connection, delivery, event, subscription)
-            if is_control(event)
-            else decide_anew(connection, house, delivery, event, subscription, at=at)
-        )
+        ground = _ground(connection, house, delivery, event, subscription, at=at)
+        key = None if channel is Channel.PAPER else key_of(subscription)
     except Withdrawn as reason:
         if not is_control(event):  # what was sent stays with them: somebody has to see to it
             escalations.drop(connection, delivery.jti)
@@ -84,45 +127,32 @@ def prepare(
             person_id=delivery.person_id,
             at=at,
         )
-    reference = references.ensure(
-        connection,
-        ring=house.ring,
-        agency_id=ground.caller.agency_id,
-        person_id=delivery.person_id,
-        at=at,
-        random=house.random,
-    )
     message = Message(
         audience=subscription.client_id,
         jti=delivery.jti,
         txn=house.new_id(),
         event_type=event.event_type,
-        event=ground.content if isinstance(ground, Control) else _content(house, event, ground),
-        reference=reference,
+        event=ground.content if isinstance(ground, Bare) else _content(house, event, ground),
+        reference=_reference(connection, house, delivery, ground, at=at),
         sequence=_sequence(connection, delivery),
     )
-    sealed = enclose(
-        message,
-        issuer=house.issuer,
-        signer=house.ring.notification_signing,
-        recipient=ground.key,
-        at=at,
-    )
-    receipt = (
-        control.record_attempt(
-            connection,
-            house,
-            ground,
-            message,
-            sealed,
-            channel=channel,
-            person_id=delivery.person_id,
-            at=at,
-        )
-        if isinstance(ground, Control)
-        else record_attempt(connection, house, ground, message, sealed, channel=channel, at=at)
-    )
-    return Prepared(endpoint=subscription.endpoint, sealed=sealed, receipt=receipt)
+    return Composed(subscription=subscription, ground=ground, message=message, key=key)
+
+
+def record_intent(
+    connection: Connection,
+    house: House,
+    delivery: Row[Any],
+    ground: Fresh | Bare,
+    leaving: Leaving,
+    *,
+    at: datetime,
+) -> AppendedEntry:
+    """Append what is about to leave."""
+    if isinstance(ground, Bare):
+        person_id = delivery.person_id
+        return record_bare_attempt(connection, house, ground, leaving, person_id=person_id, at=at)
+    return record_attempt(connection, house, ground, leaving, at=at)
 
 
 def conclude(
@@ -189,6 +219,39 @@ def _is_last(connection: Connection, delivery: Row[Any], sent: Sent, *, at: date
         connection, delivery.jti, besides=deliveries.UNDECIDED, since=delivery.replayed_at
     )
     return first is not None and at - first > GIVE_UP
+
+
+def _ground(
+    connection: Connection,
+    house: House,
+    delivery: Row[Any],
+    event: Row[Any],
+    subscription: Row[Any],
+    *,
+    at: datetime,
+) -> Fresh | Bare:
+    """What this recipient may be told, and why. Raises Withdrawn, DecisionFailed."""
+    if is_control(event):
+        return rest_on_receipt(connection, delivery, event, subscription)
+    if is_oversight(event):
+        return tell_overseer(connection, house, delivery, event, subscription, at=at)
+    return decide_anew(connection, house, delivery, event, subscription, at=at)
+
+
+def _reference(
+    connection: Connection, house: House, delivery: Row[Any], ground: Fresh | Bare, *, at: datetime
+) -> str:
+    """What the recipient knows the person by."""
+    if isinstance(ground, Bare) and ground.reference is not None:
+        return ground.reference
+    return references.ensure(
+        connection,
+        ring=house.ring,
+        agency_id=ground.caller.agency_id,
+        person_id=delivery.person_id,
+        at=at,
+        random=house.random,
+    )
 
 
 def _event_of(connection: Connection, delivery: Row[Any]) -> Row[Any]:

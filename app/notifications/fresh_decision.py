@@ -38,13 +38,12 @@ class Fresh:
     """What one recipient may be told of one event now.
 
     `pushed` is the decision with the projection cut to the event, `concerned` the notices
-    that an event takes back or moves, `key` what the message is sealed to.
+    that an event takes back or moves.
     """
 
     caller: Caller
     pushed: Decided
     concerned: list[str]
-    key: EncryptionKey
 
     @property
     def projection(self) -> Projection:
@@ -76,7 +75,6 @@ def decide_anew(
         caller=caller,
         pushed=replace(decided, projection=projection),
         concerned=concerned,
-        key=key_of(subscription),
     )
 
 

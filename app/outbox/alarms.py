@@ -23,6 +23,10 @@ class Reason(StrEnum):
     NOBODY_COMPETENT = "nobody-competent"
     NO_ENDPOINT = "no-endpoint"
     LEAVE_UNREPORTED = "leave-unreported"
+    # The owner of a file, or every auditor, has no way to be told of an emergency.
+    OVERSEER_UNREACHED = "overseer-unreached"
+    # Somebody has to print a notice and bring it.
+    ON_PAPER = "on-paper"
     # Somebody has to bring what an agency is to give back, on paper.
     TAKE_BACK_UNREACHED = "take-back-unreached"
     # A consent has ended of which nobody can say what it opened.

@@ -18,7 +18,7 @@ def concerned(person_id: str) -> ColumnElement[bool]:
 
     Its custodian is one too: of the types of events, few are addressed to custodians.
     """
-    return or_(_competent(person_id), _stands_in(person_id), has_case(person_id), _keeps(person_id))
+    return or_(_competent(person_id), _stands_in(person_id), has_case(person_id), keeps(person_id))
 
 
 def has_case(person_id: str) -> ColumnElement[bool]:
@@ -74,7 +74,8 @@ def _uncovered(place: Column[str]) -> ColumnElement[bool]:
     return and_(place.is_not(None), ~covers)
 
 
-def _keeps(person_id: str) -> ColumnElement[bool]:
+def keeps(person_id: str) -> ColumnElement[bool]:
+    """Whether an agency of the outer query keeps the file."""
     return and_(
         AGENCY.c.role == CUSTODIAN_ROLE,
         exists().where(FILE.c.person_id == person_id, FILE.c.custodian == AGENCY.c.agency_id),

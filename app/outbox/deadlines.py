@@ -1,5 +1,6 @@
-"""Deadlines of one person beside the milestones: a leave that ends, a consent that expires."""
+"""Deadlines of one person beside the milestones: a leave or a consent that ends, a review due."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -34,9 +35,13 @@ def drop(connection: Connection, person_id: str, event_type: str, *, key: str = 
     )
 
 
-def drop_all(connection: Connection, person_id: str) -> None:
-    """Take every deadline of a person back."""
-    connection.execute(delete(DEADLINE).where(DEADLINE.c.person_id == person_id))
+def drop_all(connection: Connection, person_id: str, *, besides: Collection[str]) -> None:
+    """Take every deadline of a person back, but those of these types."""
+    connection.execute(
+        delete(DEADLINE).where(
+            DEADLINE.c.person_id == person_id, DEADLINE.c.event_type.not_in(besides)
+        )
+    )
 
 
 def take_due(connection: Connection, *, at: datetime, limit: int) -> list[Row[Any]]:

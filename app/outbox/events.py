@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 from app.agencies.registry import ACTIVE, AGENCY
 from app.database import MICROSECOND
 from app.outbox import feeds
-from app.outbox.competence import concerned, has_case
+from app.outbox.competence import concerned, has_case, keeps
 from app.outbox.deliveries import DELIVERY, HELD, QUEUED, RANKS, SENT
 from app.outbox.receipts import EVENT, of_matter, told
 from app.outbox.subscriptions import ACTIVE as VERIFIED
@@ -19,6 +19,7 @@ from app.outbox.subscriptions import SUBSCRIPTION
 from app.releases.event_types import Matter, Priority
 
 IMMEDIATE = Priority.IMMEDIATE.value
+AUDITOR_ROLE = "oversight_auditor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class Recipients(Enum):
     SILENT = "silent"
     # Told before, or on the case.
     INVOLVED = "involved"
+    # Whoever keeps the file, and whoever watches over all of them.
+    OVERSEERS = "overseers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,23 @@ def enqueue(
         connection.execute(insert(DELIVERY), deliveries)
 
 
+def told_roles(
+    connection: Connection, person_id: str, event_type: str, *, since: datetime
+) -> frozenset[str]:
+    """The roles of the agencies to which events of this type have gone since a moment."""
+    query = (
+        select(AGENCY.c.role)
+        .join(DELIVERY, DELIVERY.c.agency_id == AGENCY.c.agency_id)
+        .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
+        .where(
+            EVENT.c.person_id == person_id,
+            EVENT.c.event_type == event_type,
+            EVENT.c.occurred_at >= since,
+        )
+    )
+    return frozenset(connection.scalars(query.distinct()))
+
+
 def _after_earlier(connection: Connection, person_id: str, at: datetime) -> datetime:
     """Now, but after every earlier event of the person: order outlives a clock that is set back."""
     newest = connection.scalar(
@@ -175,3 +195,5 @@ def _by_receipt(person_id: str, audience: Audience) -> list[ColumnElement[bool]]
             return [in_view, was_told, subscription.not_in(answered)]
         case Recipients.INVOLVED:
             return [or_(was_told, has_case(person_id))]
+        case Recipients.OVERSEERS:
+            return [or_(keeps(person_id), AGENCY.c.role == AUDITOR_ROLE)]

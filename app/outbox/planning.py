@@ -19,13 +19,13 @@ from app.agencies.registry import COMPETENCE
 from app.cases.assignments import ASSIGNMENT
 from app.cases.custody import STARTED, STATE
 from app.cases.fact import ACCEPTED
-from app.outbox import alarms, deadlines, milestones, take_backs
+from app.outbox import alarms, deadlines, milestones, packs, take_backs
 from app.outbox.alarms import Reason
 from app.outbox.competence import FILE, anybody
-from app.outbox.events import Audience, NewEvent, Recipients, publish
+from app.outbox.events import Audience, NewEvent, Recipients, publish, told_roles
 from app.outbox.milestones import Due
 from app.releases.changes import Change, consequences
-from app.releases.events import EVENTS, Kind, Matter
+from app.releases.events import EVENTS, OVERSIGHT, Kind, Matter
 from app.releases.leaves import FAILED, overdue_at
 from app.releases.milestones import MILESTONES
 from app.releases.notices import Notice, collapse, immediate, named_milestones
@@ -134,10 +134,13 @@ def await_end(
 
 
 def close(connection: Connection, person_id: str) -> None:
-    """Nothing more falls due about a person: somebody who has died is not announced."""
+    """Nothing more falls due about a person: somebody who has died is not announced.
+
+    But what was done with the file is to be looked at still.
+    """
     hold(connection, person_id)
     milestones.replace(connection, person_id, (), forget_fired=True)
-    deadlines.drop_all(connection, person_id)
+    deadlines.drop_all(connection, person_id, besides=OVERSIGHT)
 
 
 def catch_up(connection: Connection, planner: Planner, person_id: str, *, at: datetime) -> None:
@@ -232,6 +235,8 @@ def _publish(
         recipients = Recipients.TOLD
     elif event.only_involved:
         recipients = Recipients.INVOLVED
+    elif event.kind is Kind.OVERSIGHT:
+        recipients = Recipients.OVERSEERS
     main = Audience(
         roles=notice.roles,
         recipients=recipients,
@@ -245,7 +250,9 @@ def _publish(
         told = _publish_to(
             connection, planner, person_id, notice, release_date, main, stored, at=at
         )
-        if main.agencies is None:
+        if event.kind is Kind.OVERSIGHT:
+            _see_overseers(connection, planner, person_id, notice, at=at)
+        elif main.agencies is None:
             _see_to_it(connection, planner, person_id, notice, recipients, told, at=at)
     if notice.alarm_roles:
         _publish_to(connection, planner, person_id, notice, release_date, silent, stored, at=at)
@@ -270,7 +277,10 @@ def _publish_to(
         notice=stored,
         priority=notice.priority.value,
     )
-    return publish(connection, event, audience, new_id=planner.new_id, at=at)
+    told = publish(connection, event, audience, new_id=planner.new_id, at=at)
+    if told:
+        packs.call_for(connection, person_id, notice.event, new_id=planner.new_id, at=at)
+    return told
 
 
 def _see_to_it(
@@ -294,6 +304,15 @@ def _see_to_it(
     elif recipients is Recipients.ALL:
         known = anybody(connection, person_id, notice.roles)
         reason = Reason.NO_ENDPOINT if known else Reason.NOBODY_COMPETENT
+        _alarm(connection, planner, person_id, notice.event, reason, at=at)
+
+
+def _see_overseers(
+    connection: Connection, planner: Planner, person_id: str, notice: Notice, *, at: datetime
+) -> None:
+    """That either the owner of the file or every auditor is not told is an alarm."""
+    if told_roles(connection, person_id, notice.event, since=at) < notice.roles:
+        reason = Reason.OVERSEER_UNREACHED
         _alarm(connection, planner, person_id, notice.event, reason, at=at)
 
 

@@ -26,7 +26,7 @@ ENDED = "ended"
 class NewSubscription:
     """What a client asks for. `encryption_jwk` is a public RSA key (RFC 7517).
 
-    Without an endpoint it is polled.
+    Without an endpoint it is polled, or, with `hand_over_by`, brought on paper by that agency.
     """
 
     subscription_id: str
@@ -37,6 +37,7 @@ class NewSubscription:
     legal_basis: str
     endpoint: str | None
     encryption_jwk: dict[str, Any]
+    hand_over_by: str | None = None
 
 
 def add(connection: Connection, new: NewSubscription, *, at: datetime) -> None:
@@ -51,6 +52,7 @@ def add(connection: Connection, new: NewSubscription, *, at: datetime) -> None:
             legal_basis=new.legal_basis,
             endpoint=new.endpoint,
             encryption_jwk=new.encryption_jwk,
+            hand_over_by=new.hand_over_by,
             status=PENDING,
             proven=False,
             challenge=0,
@@ -71,8 +73,12 @@ def get(connection: Connection, subscription_id: str, *, agency_id: str) -> Row[
 
 
 def own(connection: Connection, subscription_id: str, *, client_id: str) -> Row[Any]:
-    """A subscription of this client; NotFound for another's, as for none."""
-    return _one(connection, subscription_id, SUBSCRIPTION.c.client_id == client_id)
+    """A subscription of this client; NotFound for another's, as for none, and for one on paper.
+
+    What is brought on paper is the operator's to change, and is neither polled nor pushed.
+    """
+    own = SUBSCRIPTION.c.client_id == client_id
+    return _one(connection, subscription_id, own, SUBSCRIPTION.c.hand_over_by.is_(None))
 
 
 def find(connection: Connection, subscription_id: str) -> Row[Any]:

@@ -12,7 +12,7 @@ from app.database import Instant
 class Subscription(SQLModel, table=True):
     """What a client of an agency is told of, the key it is sealed to, and where it is pushed to.
 
-    One without an endpoint is polled.
+    One without an endpoint is polled; one with `hand_over_by` goes out on paper.
     """
 
     __tablename__ = "subscription"
@@ -24,6 +24,8 @@ class Subscription(SQLModel, table=True):
     purpose: str
     legal_basis: str
     endpoint: str | None
+    # The agency whose officers bring what is printed.
+    hand_over_by: str | None = None
     encryption_jwk: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     # What takes the place of these once it is proven; until then the old ones go on.
     next_endpoint: str | None = None

@@ -18,13 +18,16 @@ class Kind(StrEnum):
     """What a message of a type is for.
 
     News tells something, a request asks for something. A control message carries the `jti` of
-    what was sent and what to do with it, and no field; its ground is the past receipt. What is
-    internal is for the exchange itself: an event stands, and nobody is told.
+    what was sent and what to do with it, and no field; its ground is the past receipt. What is of
+    oversight tells whoever keeps a file, and whoever watches over it, what was done with it, and
+    no field either. What is internal is for the exchange itself: an event stands, and nobody is
+    told.
     """
 
     NEWS = "news"
     REQUEST = "request"
     CONTROL = "control"
+    OVERSIGHT = "oversight"
     INTERNAL = "internal"
 
 
@@ -47,6 +50,7 @@ class Matter(StrEnum):
     SUPERVISION = "supervision"
     CASE = "case"
     RECORD = "record"
+    OVERSIGHT = "oversight"
 
 
 class Holds(StrEnum):
@@ -109,7 +113,7 @@ class EventType:
     Attributes:
         name: stands in the envelope and in the contract.
         meaning: one sentence for whoever receives it.
-        kind: news, request, control or internal.
+        kind: news, request, control, oversight or internal.
         triggers: what makes it.
         recipients: the roles that the catalogue names. Which agencies of them: those that are
             competent, have the case or stand in; which fields: the policy, at each attempt.

@@ -24,7 +24,19 @@ from app.releases.event_types import (
 )
 from app.releases.roles import Group, members
 
-__all__ = ["CONTROLS", "EVENTS", "PRECEDENCE", "EventType", "Kind", "Matter", "Priority", "Trigger"]
+__all__ = [
+    "CONTROLS",
+    "EMERGENCY_OPENED",
+    "EVENTS",
+    "OVERSIGHT",
+    "PRECEDENCE",
+    "REVIEW_OVERDUE",
+    "EventType",
+    "Kind",
+    "Matter",
+    "Priority",
+    "Trigger",
+]
 
 # The roles by the codes that agreements use.
 CUS, PRB, CRT = "correctional_service", "probation_service", "court_panel"
@@ -32,7 +44,7 @@ PLO, PCT, NCB = "police_local", "police_ct", "international_gateway"
 RIU, NCO, CSW = "reintegration_unit", "national_coordinator", "social_welfare_centre"
 CHP, HLT, EMP = "child_protection_authority", "health_provider", "employment_service"
 MUN, NGO, REL = "municipal_team", "ngo_mentor", "religious_counsellor"
-VIC = "victim_support_service"
+VIC, AUD = "victim_support_service", "oversight_auditor"
 INFORMED, ACTIVE = members(Group.INFORMED), members(Group.ACTIVE)
 ENTITLEMENTS = members(Group.ENTITLEMENTS)
 
@@ -573,8 +585,30 @@ _RECORD = (
     _control("retraction", "These notices were sent in error: act as if they had not come"),
 )
 
-_ROWS = (*_RELEASE, *_SUPERVISION, *_LEAVE, *_FLIGHT, *_CASE, *_RECORD)
+
+def _emergency(name: str, meaning: str, triggers: frozenset[Trigger], *then: Step) -> EventType:
+    return EventType(
+        name=name,
+        meaning=meaning,
+        kind=Kind.OVERSIGHT,
+        triggers=triggers,
+        recipients=frozenset({CUS, AUD}),
+        acknowledgement_hours=DAY,
+        escalation=then,
+        priority=Priority.IMMEDIATE,  # a feed that is held does not hold it
+        matter=Matter.OVERSIGHT,
+    )
+
+
+EMERGENCY_OPENED, REVIEW_OVERDUE = "emergency_access_opened", "emergency_review_overdue"
+_OVERSIGHT = (
+    _emergency(EMERGENCY_OPENED, "Fields of a file were opened in an emergency: review it", FACT),
+    _emergency(REVIEW_OVERDUE, "Nobody has reviewed an emergency in time", CLOCK, *DPO),
+)
+
+_ROWS = (*_RELEASE, *_SUPERVISION, *_LEAVE, *_FLIGHT, *_CASE, *_RECORD, *_OVERSIGHT)
 EVENTS: Mapping[str, EventType] = MappingProxyType({row.name: row for row in _ROWS})
 PRECEDENCE: Mapping[str, int] = {row.name: place for place, row in enumerate(_ROWS)}
 # The messages that undo or end what was sent. Their ground is the past receipt.
 CONTROLS = frozenset(row.name for row in _ROWS if Trigger.CONTROL in row.triggers)
+OVERSIGHT = frozenset(row.name for row in _OVERSIGHT)

@@ -20,7 +20,7 @@ from app.releases.profile import Profile
 from app.releases.roles import ROLES
 
 # The others go by receipt, or to nobody.
-TOLD_BY_POLICY = frozenset({Kind.NEWS, Kind.REQUEST})
+TOLD_BY_POLICY = frozenset({Kind.NEWS, Kind.REQUEST, Kind.OVERSIGHT})
 
 
 def _nobodys_shortfall() -> Mapping[str, int]:

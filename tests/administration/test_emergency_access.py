@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
+from app.access_log.vocabulary import Outcome
+from app.activation.loading import Terms, load
 from app.administration import registry
 from app.agencies.oauth import TOKEN_EXCHANGE
 from app.agencies.registry import ProviderRecord
@@ -18,6 +20,12 @@ from app.cases import facts, references
 from app.cases.fact import Fact, Kind, Status
 from app.cases.facts import NewFact
 from app.files.catalogue import FIELDS
+from app.outbox import alarms
+from app.outbox.competence import FILE
+from app.outbox.deliveries import IMMEDIATE
+from app.outbox.planning import close
+from app.policy.archive import Archive
+from app.policy.revocation import with_forbids
 from app.policy.roles import VITAL_FIELDS
 from tests.api.exchange import (
     Exchange,
@@ -29,6 +37,10 @@ from tests.api.exchange import (
 )
 from tests.api.identity_provider import AUDIENCE, STRONG, IdentityProvider, identity_provider
 from tests.api.oauth import asked, members, proof
+from tests.notifications.agency import Agency, Notice
+from tests.notifications.mailroom import Mailroom, mailroom, wait_until
+from tests.notifications.play import Prison, Town
+from tests.world import POLICIES, START
 
 Providers = dict[str, IdentityProvider]
 
@@ -374,3 +386,237 @@ def test_an_overdue_review_blocks_every_further_emergency_of_that_agency_until_i
     assert prison.post(f"{by_owner}/end").status_code == 204
     assert prison.post(f"{address}/review").status_code == 204
     opened(health, provider, emergency(health, other, ALERT))
+
+
+# What is told without being asked.
+
+OPENED, OVERDUE = "emergency_access_opened", "emergency_review_overdue"
+UNWATCHED = """@id("UNWATCHED") @agreement("OVERSIGHT") @legal_basis("OVERSIGHT-DUTY")
+forbid (
+  principal in Role::"oversight_auditor", action == Action::"read_access_log", resource
+);
+"""
+
+
+@pytest.fixture(scope="module")
+def post() -> Iterator[Mailroom]:
+    with mailroom() as room:
+        yield room
+
+
+@pytest.fixture(scope="module")
+def town(exchange: Exchange, post: Mailroom) -> Town:
+    """A place whose agencies have endpoints; the service's own dispatcher is at work."""
+    return Town(exchange.world, post, exchange.http)
+
+
+@pytest.fixture(scope="module")
+def jail(town: Town) -> Prison:
+    """Another prison, which is told by push."""
+    return Prison(town.subscribed("correctional_service", purpose="release_preparation"), town)
+
+
+@pytest.fixture(scope="module")
+def keeper(jail: Prison) -> Agency:
+    return jail.agency
+
+
+@pytest.fixture(scope="module")
+def watcher(town: Town) -> Agency:
+    """An auditor who is told by push."""
+    return town.subscribed("oversight_auditor", competent=False)
+
+
+@dataclass(frozen=True)
+class Inmate:
+    """Somebody whom the health provider has a case of, by three names."""
+
+    person_id: str
+    of_keeper: str
+    of_health: str
+
+
+@pytest.fixture
+def inmate(jail: Prison, health: Speaker) -> Inmate:
+    return inmate_of(jail, health)
+
+
+def inmate_of(jail: Prison, health: Speaker) -> Inmate:
+    town, keeper = jail.town, jail.agency
+    reference = jail.admit()
+    offer = {"reference": reference, "agency": health.id}
+    made = keeper.call("POST", "/v1/case-assignments", offer).json()["assignment_id"]
+    accepted = health.post(f"/v1/case-assignments/{made}/acceptance").json()
+    return Inmate(town.person_id(keeper, reference), reference, accepted["reference"])
+
+
+def review(keeper: Agency, address: str) -> None:
+    assert keeper.call("POST", f"{address}/review").status_code == 204
+
+
+def about(agency: Agency, address: str, event: str = OPENED) -> list[Notice]:
+    """What came of this type about an emergency."""
+    fact_id = address.rpartition("/")[2]
+    found = [notice for notice in agency.notices() if notice.event_type == event]
+    return [notice for notice in found if notice.event["emergency"]["id"] == fact_id]
+
+
+def test_owner_and_auditor_are_told_at_once_who_opened_what_until_when(
+    town: Town,
+    keeper: Agency,
+    watcher: Agency,
+    health: Speaker,
+    provider: Providers,
+    inmate: Inmate,
+) -> None:
+    at = town.world.clock()
+    address = opened(health, provider, emergency(health, inmate.of_health, ALERT, minutes=20))
+    wait_until(lambda: about(keeper, address) and about(watcher, address))
+    [of_keeper], [of_watcher] = about(keeper, address), about(watcher, address)
+    # The owner by its own reference, the auditor by the id that the entries of the log show.
+    assert (of_keeper.reference, of_watcher.reference) == (inmate.of_keeper, inmate.person_id)
+    told = {
+        "id": address.rpartition("/")[2],
+        "agency": health.id,
+        "fields": [ALERT],
+        "stated_by": f"{health.id}/{health.id}-officer",
+        "stated_at": at.isoformat(),
+        "ends_at": (at + timedelta(minutes=20)).isoformat(),
+        "review_due_at": (at + timedelta(hours=24)).isoformat(),
+        "overdue": False,
+    }
+    for notice in (of_keeper, of_watcher):
+        assert notice.event["emergency"] == told
+        assert (notice.event["priority"], notice.event["acknowledgement_hours"]) == (
+            "immediate",
+            24,
+        )
+        # Nothing of the file, and not a word of why.
+        text = str(notice.claims)
+        assert not any(word in text for word in ("Wexample", "Quokkamark", "danger_to_life"))
+    for agency, notice in ((keeper, of_keeper), (watcher, of_watcher)):
+        entries = town.entries(agency, Outcome.ATTEMPTED)
+        [intent] = [one for one in entries if one["payload"]["notification"] == notice.jti]
+        assert intent["fields"] == {
+            "released": [],
+            "withheld": [],
+            "event": OPENED,
+            "id": told["id"],
+        }
+        assert agency.acknowledge(notice.jti).status_code == 204
+    review(keeper, address)
+
+
+def test_who_hosts_no_endpoint_polls_it(
+    town: Town, keeper: Agency, health: Speaker, provider: Providers, inmate: Inmate
+) -> None:
+    auditor = town.join("oversight_auditor", name="polling", competent=False)
+    auditor.subscribe_to_inbox()
+    address = opened(health, provider, emergency(health, inmate.of_health, ALERT))
+    [notice] = auditor.poll()
+    assert (notice.event_type, notice.reference) == (OPENED, inmate.person_id)
+    assert auditor.poll(notice.jti) == []
+    review(keeper, address)
+
+
+def test_the_same_emergency_stated_twice_is_told_once_and_a_refused_one_to_nobody(
+    town: Town,
+    keeper: Agency,
+    watcher: Agency,
+    health: Speaker,
+    provider: Providers,
+    inmate: Inmate,
+) -> None:
+    asked_for = emergency(health, inmate.of_health, ALERT)
+    is_problem(health.post(PATH, asked_for), 403, "forbidden")
+    address = opened(health, provider, asked_for)
+    assert opened(health, provider, asked_for) == address
+    for agency in (keeper, watcher):
+        of_inmate = (one for one in town.deliveries(agency) if one.person_id == inmate.person_id)
+        assert len([one for one in of_inmate if one.rank == IMMEDIATE]) == 1
+    review(keeper, address)
+
+
+def test_owner_and_auditor_are_told_again_when_nobody_has_reviewed_it_in_time(
+    town: Town,
+    jail: Prison,
+    watcher: Agency,
+    health: Speaker,
+    provider: Providers,
+    inmate: Inmate,
+) -> None:
+    keeper = jail.agency
+    other = inmate_of(jail, health)
+    late = opened(health, provider, emergency(health, inmate.of_health, ALERT))
+    reviewed = opened(health, provider, emergency(health, other.of_health, ALERT))
+    review(keeper, reviewed)
+    # Somebody who has died is announced no more; what was done with the file is to be looked at.
+    town.work(lambda c: close(c, inmate.person_id))
+    town.world.clock.advance(hours=24)
+    wait_until(lambda: about(keeper, late, OVERDUE) and about(watcher, late, OVERDUE))
+    for agency in (keeper, watcher):
+        [notice] = about(agency, late, OVERDUE)
+        assert notice.event["emergency"]["overdue"] is True
+        assert about(agency, reviewed, OVERDUE) == []
+    review(keeper, late)
+
+
+def test_an_owner_who_cannot_be_told_is_an_alarm_until_the_review(
+    town: Town,
+    exchange: Exchange,
+    prison: Speaker,
+    health: Speaker,
+    provider: Providers,
+    inmate: Inmate,
+    keeper: Agency,
+    watcher: Agency,
+) -> None:
+    assert watcher.subscription_id
+    mine = exchange.refer(prison, exchange.person(prison, SECTIONS), health)
+
+    def unreached() -> list[str]:
+        found = town.look(alarms.open_alarms)
+        return [one.event_type for one in found if one.reason == "overseer-unreached"]
+
+    known = len(unreached())
+    # Owner and auditor have endpoints here, and the owner has none there.
+    told = opened(health, provider, emergency(health, inmate.of_health, ALERT))
+    assert len(unreached()) == known
+    untold = opened(health, provider, emergency(health, mine, ALERT))
+    assert unreached()[known:] == [OPENED]
+    assert prison.post(f"{untold}/review").status_code == 204
+    assert len(unreached()) == known
+    review(keeper, told)
+
+
+def test_whoever_may_no_longer_know_at_the_attempt_is_told_nothing(
+    town: Town, keeper: Agency, health: Speaker, provider: Providers
+) -> None:
+    auditor = town.join("oversight_auditor", name="unwatched", competent=False)
+    former = town.join("correctional_service", name="former", purpose="release_preparation")
+    for agency in (auditor, former):
+        agency.subscribe_to_inbox()
+    inmate = inmate_of(Prison(former, town), health)
+    former.poll(*(notice.jti for notice in former.poll()))
+    address = opened(health, provider, emergency(health, inmate.of_health, ALERT))
+    give_to(town, inmate, keeper)
+    in_force = town.world.service.in_force
+    bundle = load(
+        with_forbids(Archive.read(POLICIES, "xk"), UNWATCHED),
+        Terms(at=START.date(), allow_illustrative=True),
+    )
+    with town.narrowed_for_a_while():
+        narrower = replace(bundle, digest=in_force.house.bundle.digest)
+        in_force.house = replace(in_force.house, bundle=narrower)
+        assert auditor.poll() == former.poll() == []
+    for agency in (auditor, former):
+        [cancelled] = town.entries(agency, Outcome.CANCELLED)
+        assert cancelled["fields"]["reason"] == "nothing-permitted"
+    give_to(town, inmate, former)
+    review(former, address)
+
+
+def give_to(town: Town, inmate: Inmate, agency: Agency) -> None:
+    """Have another prison keep the file."""
+    kept = update(FILE).where(FILE.c.person_id == inmate.person_id)
+    town.work(lambda c: c.execute(kept.values(custodian=agency.agency_id)))

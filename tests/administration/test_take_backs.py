@@ -28,6 +28,7 @@ from app.files.store import StoredFile
 from app.house import Act, House, Refusal, record
 from app.intake.report_event import Report, Reported, report_event
 from app.notifications import control
+from app.notifications.bare import Bare
 from app.outbox import alarms, deliveries, feeds, subscriptions
 from app.outbox.alarms import Reason
 from app.outbox.deliveries import DELIVERY
@@ -172,7 +173,7 @@ class Desk:
         """What each agency was told to give back: notices, reads."""
         return {row.agency_id: (row.notices, row.reads) for row in self.orders()}
 
-    def message(self, agency_id: str) -> control.Control:
+    def message(self, agency_id: str) -> Bare:
         """The message as the dispatcher makes it."""
         [delivery] = self.connection.execute(
             select(DELIVERY).where(DELIVERY.c.agency_id == agency_id)

@@ -2,7 +2,7 @@ import pytest
 
 from app.files.catalogue import SECTIONS
 from app.releases.event_types import Contact, Step
-from app.releases.events import CONTROLS, EVENTS, PRECEDENCE, Kind, Matter, Priority
+from app.releases.events import CONTROLS, EVENTS, OVERSIGHT, PRECEDENCE, Kind, Matter, Priority
 
 
 def test_every_event_carries_sections_of_the_inmate_file_and_none_twice() -> None:
@@ -72,8 +72,9 @@ entitlement_expiring joint_evaluation_due joint_evaluation_closed support_window
 """
 
 
-def test_every_event_of_the_catalogue_has_its_row_and_nothing_else_but_the_controls() -> None:
-    assert EVENTS.keys() == {*CATALOGUE.split(), *CONTROLS}
+def test_every_event_of_the_catalogue_has_its_row_and_else_only_controls_and_oversight() -> None:
+    assert EVENTS.keys() == {*CATALOGUE.split(), *CONTROLS, *OVERSIGHT}
+    assert {"emergency_access_opened", "emergency_review_overdue"} == OVERSIGHT
     assert {"closure", "recall", "correction", "retraction"} == CONTROLS
 
 
@@ -88,6 +89,14 @@ def test_a_control_message_carries_no_field_and_rests_on_the_past_receipt() -> N
         assert event.sections == ()
         assert event.bare
         assert not event.recipients
+
+
+def test_what_is_told_to_overseers_carries_no_field_and_is_never_held() -> None:
+    for event in (EVENTS[name] for name in OVERSIGHT):
+        assert event.kind is Kind.OVERSIGHT
+        assert event.recipients == {"correctional_service", "oversight_auditor"}
+        assert event.sections == ()
+        assert event.priority is Priority.IMMEDIATE
 
 
 def test_what_an_event_entails_is_a_control_message() -> None:

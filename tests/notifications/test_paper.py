@@ -1,0 +1,426 @@
+"""Notices on paper: decided, recorded, encrypted, brought and answered like every other one.
+
+What is printed is opened with a reader of another project.
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pypdf
+import pytest
+from pypdf import PdfReader
+from sqlalchemy import Connection
+
+from app.access_log.vocabulary import Outcome
+from app.administration import registry
+from app.agencies.registry import AgencyRecord, Ground
+from app.files.catalogue import FIELDS
+from app.notifications import paper
+from app.notifications.acknowledge import Kind
+from app.notifications.paper import HandOver, Identified, NotMade, Pack, PaperWay
+from app.outbox import alarms, escalations, lead_times, packs, subscriptions
+from app.outbox.competence import FILE
+from app.outbox.deliveries import DELIVERY
+from app.problems import Conflict, InvalidInput, NotFound
+from tests.notifications.play import Prison, Town
+
+# The family name of everybody whom a prison of these tests admits.
+PLANTED = "Wexample"
+CONSENTED = ("identity.full_name", "release.planned_release_date", "needs.vocational_skills")
+
+# What is printed, and what is refused, is the same on every database.
+ONCE = pytest.mark.parametrize("still_world", ["sqlite"], indirect=True)
+
+
+@dataclass
+class Centre:
+    """An agency without a client of its own, to which the prison brings what is printed."""
+
+    town: Town
+    prison: Prison
+    agency_id: str
+    purpose: str
+
+    @property
+    def _house(self) -> Any:  # noqa: ANN401 - what the doors are handed
+        return self.town.world.service.in_force.house
+
+    def waiting(self) -> list[str]:
+        """What is to be printed, in its order."""
+        rows = self.town.look(packs.open_packs)
+        return [row.jti for row in rows if row.agency_id == self.agency_id]
+
+    def row(self, jti: str) -> Any:  # noqa: ANN401 - a row
+        query = DELIVERY.select().where(DELIVERY.c.jti == jti)
+        return self.town.look(lambda c: c.execute(query).one())
+
+    def try_to_make(self, jti: str) -> Pack | NotMade:
+        at = self.town.world.clock()
+        return self.town.work(lambda c: paper.make(c, self._house, jti, at=at))
+
+    def make(self, jti: str) -> Pack:
+        made = self.try_to_make(jti)
+        assert isinstance(made, Pack)
+        return made
+
+    def hand_over(self, jti: str, **changed: Any) -> None:  # noqa: ANN401 - members of HandOver
+        at = self.town.world.clock()
+        said = HandOver(
+            officer_id=self.prison.agency.officer,
+            received_by="duty desk",
+            identified=Identified.SERVICE_CARD,
+            moment=at,
+        )
+        told = replace(said, **changed)
+        self.town.work(lambda c: paper.hand_over(c, self._house, jti, told, at=at))
+
+    def answer(self, jti: str, kind: Kind = Kind.ACCEPTED) -> None:
+        at = self.town.world.clock()
+        self.town.work(
+            lambda c: paper.acknowledge(
+                c, self._house, jti, kind, signed_by="head of centre", moment=at, at=at
+            )
+        )
+
+    def entries(self, jti: str, outcome: Outcome | None = None) -> list[dict[str, Any]]:
+        """The entries about a notice on paper, oldest first."""
+        about = self.town.look(lambda c: c.execute(DELIVERY.select()).all())
+        person_id = next(row.person_id for row in about if row.jti == jti)
+        found = self.town.entries_about(person_id)
+        ours = [one for one in found if one.get("payload", {}).get("notification") == jti]
+        ours = [one for one in ours if one["circumstances"]["channel"] == "paper"]
+        return [one for one in ours if outcome in (None, one["circumstances"]["outcome"])]
+
+
+def way_of(town: Town, agency_id: str, role: str, purpose: str, by: str) -> PaperWay:
+    """Register an agency with one officer and nothing else; how it can be told on paper."""
+    house, at = town.world.service.house, town.world.clock()
+    record = AgencyRecord(
+        agency_id=agency_id,
+        name=f"Centre {agency_id}",
+        role=role,
+        country="XK",
+        municipalities=frozenset({town.place}),
+        standing_acceptance=True,
+    )
+    officer = f"{agency_id}-head"
+
+    def enter(connection: Connection) -> None:
+        registry.register_agency(connection, house, record, at=at)
+        registry.register_officer(
+            connection, house, agency_id=agency_id, officer_id=officer, function="head", at=at
+        )
+
+    town.work(enter)
+    return PaperWay(
+        agency_id=agency_id,
+        officer_id=officer,
+        ground=Ground(purpose, "illustrative"),
+        hand_over_by=by,
+    )
+
+
+def centre_of(town: Town, prison: Prison, role: str, purpose: str) -> Centre:
+    agency_id = f"{role.partition('_')[0]}-on-paper-{town.number}"
+    way = way_of(town, agency_id, role, purpose, prison.agency.agency_id)
+    house, at = town.world.service.house, town.world.clock()
+    town.work(lambda c: paper.enrol(c, house, way, at=at))
+    return Centre(town, prison, agency_id, purpose)
+
+
+@pytest.fixture
+def welfare(town: Town, prison: Prison) -> Centre:
+    return centre_of(town, prison, "social_welfare_centre", "social_support")
+
+
+def told_of_release(centre: Centre, days: int = 20) -> str:
+    """Somebody whose case the centre has is to be released; the notice."""
+    reference = centre.prison.admit(centre.town.release_in(days))
+    offer = {"reference": reference, "agency": centre.agency_id}
+    made = centre.prison.agency.call("POST", "/v1/case-assignments", offer)
+    assert made.json()["status"] == "accepted", made.text
+    centre.town.settle()
+    return centre.waiting()[-1]
+
+
+def opened(pack: Pack) -> PdfReader:
+    reader = PdfReader(io.BytesIO(pack.document))
+    assert reader.decrypt(pack.password) != pypdf.PasswordType.NOT_DECRYPTED
+    return reader
+
+
+def text_of(pack: Pack) -> str:
+    return "\n".join(page.extract_text() for page in opened(pack).pages)
+
+
+# What is printed.
+
+
+@ONCE
+def test_a_foreign_reader_finds_what_is_released_and_nothing_that_is_withheld(
+    welfare: Centre,
+) -> None:
+    jti = told_of_release(welfare)
+    pack = welfare.make(jti)
+    [intent] = welfare.entries(jti, Outcome.ATTEMPTED)
+    released = {one["field"]: one["form"] for one in intent["fields"]["released"]}
+    text = text_of(pack)
+    assert "identity.full_name" in released
+    assert PLANTED in text
+    for path in FIELDS:
+        assert (f"{path}; form: {released.get(path)}" in text) == (path in released)
+    # Of what is withheld the name and the reason, as in the answer to a read.
+    flat = " ".join(text.split())
+    for one in intent["fields"]["withheld"]:
+        assert one["reason"] in flat
+        assert FIELDS[one["field"]].label in flat
+    for part in ("Centre social-on-paper", "social_support", "illustrative", jti, "page 1 of"):
+        assert part in flat
+
+
+@ONCE
+def test_nothing_can_be_read_without_the_password(welfare: Centre) -> None:
+    pack = welfare.make(told_of_release(welfare))
+    for text in (PLANTED, "Centre", "release", pack.jti, pack.password):
+        for encoding in ("utf-8", "utf-16-be"):
+            assert text.encode(encoding) not in pack.document
+    assert pack.password not in repr(pack)
+    reader = PdfReader(io.BytesIO(pack.document))
+    rule: Any = reader.trailer["/Encrypt"].get_object()
+    # AES-256 of ISO 32000-2, of every stream, every text and the metadata.
+    assert (rule["/V"], rule["/R"], rule["/Length"]) == (5, 6, 256)
+    assert rule["/CF"]["/StdCF"]["/CFM"] == "/AESV3"
+    assert rule["/StmF"] == rule["/StrF"] == "/StdCF"
+    for wrong in ("", pack.password.lower(), pack.password[:-1]):
+        assert reader.decrypt(wrong) == pypdf.PasswordType.NOT_DECRYPTED
+    with pytest.raises(pypdf.errors.FileNotDecryptedError):
+        reader.pages[0].extract_text()
+
+
+@ONCE
+def test_its_entry_and_the_digest_of_its_file_stand_in_the_log(welfare: Centre) -> None:
+    jti = told_of_release(welfare)
+    pack = welfare.make(jti)
+    intent, document = welfare.entries(jti)
+    assert intent["circumstances"]["operation"] == "disclosure"
+    assert document["payload"]["sha256"] == hashlib.sha256(pack.document).hexdigest()
+    text = text_of(pack)
+    assert pack.entry_id in text
+    assert intent["payload"]["sha256"] in text
+    assert pack.password not in str(welfare.town.entries_about(welfare.row(jti).person_id))
+
+
+# Decided at the making.
+
+
+@ONCE
+def test_a_consent_that_was_withdrawn_before_leaves_nothing_to_print(
+    town: Town, prison: Prison
+) -> None:
+    employment = centre_of(town, prison, "employment_service", "employment_support")
+    reference = prison.admit(town.release_in(20))
+    body = {
+        "reference": reference,
+        "recipient_agency": employment.agency_id,
+        "purpose": employment.purpose,
+        "fields": list(CONSENTED),
+        "text_version": "2027-1",
+        "evidence_sha256": "0" * 64,
+        "expires_on": (town.today + timedelta(days=100)).isoformat(),
+    }
+    consent = prison.agency.call("POST", "/v1/consents", body).json()["consent_id"]
+    town.settle()
+    [jti] = employment.waiting()
+    prison.withdraw(consent)
+    assert employment.try_to_make(jti) == NotMade("nothing-permitted")
+    [cancelled] = employment.entries(jti)
+    assert cancelled["circumstances"]["outcome"] == "cancelled"
+    assert cancelled["fields"]["reason"] == "nothing-permitted"
+    assert employment.row(jti).status == "cancelled"
+    assert employment.waiting() == []
+
+
+def test_made_twice_it_is_one_notice_with_another_password_and_both_are_on_record(
+    welfare: Centre,
+) -> None:
+    jti = told_of_release(welfare)
+    first, second = welfare.make(jti), welfare.make(jti)
+    assert first.password != second.password
+    assert first.entry_id != second.entry_id
+    assert len(welfare.entries(jti, Outcome.ATTEMPTED)) == 2
+    row = welfare.row(jti)
+    assert (row.attempts, row.sequence, row.status) == (2, 1, "queued")
+    reader = PdfReader(io.BytesIO(second.document))
+    assert reader.decrypt(first.password) == pypdf.PasswordType.NOT_DECRYPTED
+
+
+def test_what_came_first_about_a_person_is_made_first(welfare: Centre) -> None:
+    town, prison = welfare.town, welfare.prison
+    release = town.release_in(60)
+    reference = prison.admit(release)
+    town.settle()
+    [planned] = welfare.waiting()
+    welfare.make(planned)
+    prison.move(reference, release + timedelta(days=1))
+    prison.move(reference, release + timedelta(days=2))
+    _, older, newer = welfare.waiting()
+    with pytest.raises(Conflict, match="made first"):
+        welfare.make(newer)
+    assert welfare.try_to_make(older) == NotMade("superseded")
+    text = text_of(welfare.make(newer))
+    # It moves what was printed before.
+    assert "The announced release was moved to another day" in text
+    assert planned in text
+
+
+@ONCE
+def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> None:
+    employment = centre_of(town, prison, "employment_service", "employment_support")
+    reference = prison.admit(town.release_in(20))
+    agency = replace(prison.agency, agency_id=employment.agency_id, purpose=employment.purpose)
+    consent = prison.consent(reference, agency, *CONSENTED)
+    town.settle()
+    [jti] = employment.waiting()
+    employment.make(jti)
+    prison.withdraw(consent)
+    recall, _ = employment.waiting()  # what is immediate overtakes
+    text = text_of(employment.make(recall))
+    assert "Erase what came with these notices" in text
+    assert jti in text
+    assert PLANTED not in text
+
+
+@ONCE
+def test_what_waits_to_be_printed_is_an_alarm_until_it_is(welfare: Centre) -> None:
+    town = welfare.town
+    jti = told_of_release(welfare)
+    person_id = welfare.row(jti).person_id
+
+    def reasons() -> list[str]:
+        found = town.look(alarms.open_alarms)
+        return [one.reason for one in found if one.person_id == person_id]
+
+    assert reasons() == ["on-paper"]
+    welfare.make(jti)
+    assert reasons() == []
+
+
+# Brought and answered.
+
+
+def test_it_counts_as_delivered_once_it_was_handed_over(welfare: Centre) -> None:
+    town = welfare.town
+    jti = told_of_release(welfare)
+    day = town.today
+    welfare.make(jti)
+    assert welfare.row(jti).sent_at is None
+    town.world.clock.advance(days=2)
+    moment = town.world.clock() - timedelta(hours=1)
+    welfare.hand_over(jti, moment=moment)
+    row = welfare.row(jti)
+    assert (row.status, row.sent_at) == ("sent", moment)
+    profile = town.world.service.house.profile
+    files = town.look(lambda c: c.execute(FILE.select()).all())
+    [planned] = [one.planned_release_date for one in files if one.person_id == row.person_id]
+    assert row.lead_days == (planned - day).days - 2
+    report = town.look(
+        lambda c: lead_times.read(c, profile, since=planned, until=planned, today=town.today)
+    )
+    assert report is not None
+    [entry] = welfare.entries(jti, Outcome.DELIVERED)
+    assert entry["payload"] == {
+        "notification": jti,
+        "handed_over_by": f"{welfare.prison.agency.agency_id}/{welfare.prison.agency.officer}",
+        "handed_over_at": moment.isoformat(),
+        "received_by": "duty desk",
+        "identified_by": "service_card",
+    }
+    with pytest.raises(Conflict):
+        welfare.hand_over(jti)
+    with pytest.raises(Conflict):
+        welfare.make(jti)
+
+
+@ONCE
+def test_a_hand_over_that_cannot_be_is_refused(welfare: Centre) -> None:
+    jti = told_of_release(welfare)
+    with pytest.raises(Conflict):
+        welfare.hand_over(jti)
+    welfare.make(jti)
+    now = welfare.town.world.clock()
+    for wrong in (
+        {"officer_id": "nobody"},
+        {"received_by": ""},
+        {"moment": now - timedelta(seconds=1)},
+        {"moment": now + timedelta(seconds=1)},
+    ):
+        with pytest.raises(InvalidInput):
+            welfare.hand_over(jti, **wrong)
+    with pytest.raises(Conflict, match="not been handed over"):
+        welfare.answer(jti)
+    with pytest.raises(NotFound):
+        welfare.make("0" * 32)
+
+
+def test_a_slip_that_came_back_is_an_answer_and_settles_what_was_escalated(
+    welfare: Centre,
+) -> None:
+    town = welfare.town
+    jti = told_of_release(welfare)
+    welfare.make(jti)
+    welfare.hand_over(jti)
+    town.advance(hours=73)
+    by = welfare.prison.agency.agency_id
+    raised = town.look(lambda c: escalations.open_escalations(c, custodian=by))
+    assert [one.jti for one in raised] == [jti]
+    welfare.answer(jti, Kind.NOT_COMPETENT)
+    assert town.look(lambda c: escalations.open_escalations(c, custodian=by)) == []
+    welfare.answer(jti, Kind.NOT_COMPETENT)
+    with pytest.raises(Conflict):
+        welfare.answer(jti, Kind.ACCEPTED)
+    [entry] = welfare.entries(jti, Outcome.ACKNOWLEDGED)
+    assert entry["payload"]["acknowledgement"] == "not_competent"
+    assert entry["payload"]["signed_by"] == "head of centre"
+    assert welfare.waiting() == []
+
+
+# Who is told on paper.
+
+
+@ONCE
+def test_only_an_agency_with_an_officer_and_a_purpose_of_its_own_is_told_on_paper(
+    town: Town, prison: Prison
+) -> None:
+    house, at = town.world.service.house, town.world.clock()
+    role = "social_welfare_centre"
+    good = way_of(town, f"refused-{town.number}", role, "social_support", prison.agency.agency_id)
+    for wrong in (
+        replace(good, officer_id="nobody"),
+        replace(good, ground=Ground("supervision", "illustrative")),
+        replace(good, hand_over_by="nobody"),
+        replace(good, hand_over_by=good.agency_id),
+    ):
+        with pytest.raises(InvalidInput):
+            town.work(lambda c, way=wrong: paper.enrol(c, house, way, at=at))  # type: ignore[misc]
+    made = town.work(lambda c: paper.enrol(c, house, good, at=at))
+    with pytest.raises(Conflict):
+        town.work(lambda c: paper.enrol(c, house, good, at=at))
+    # Nobody polls or changes it, whatever keys its client may be given.
+    with pytest.raises(NotFound):
+        town.look(lambda c: subscriptions.own(c, made, client_id=f"paper-{made}"))
+
+
+@ONCE
+def test_who_is_told_on_paper_no_more_has_what_waits_cancelled(welfare: Centre) -> None:
+    town = welfare.town
+    jti = told_of_release(welfare)
+    house, at = town.world.service.house, town.world.clock()
+    town.work(lambda c: paper.end(c, house, welfare.agency_id, at=at))
+    town.settle()
+    row = welfare.row(jti)
+    assert (row.status, row.reason) == ("cancelled", "recipient-not-active")
+    with pytest.raises(Conflict):
+        town.work(lambda c: paper.end(c, house, welfare.agency_id, at=at))
