@@ -152,6 +152,8 @@ def _request(parts: SplitResult, sealed: str, receipt: str | None) -> bytes:
 
 def _retry_after(text: str) -> int | datetime | None:
     """Seconds or an HTTP date (RFC 9110, section 10.2.3); None for what is neither."""
+    if not text:
+        return None
     if text.isascii() and text.isdigit():
         return int(text[:LONGEST_NUMBER])
     try:
