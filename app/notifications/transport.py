@@ -11,8 +11,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
-from urllib.parse import SplitResult
+from functools import cache, lru_cache
 
 from app.access_log.receipt import HEADER
 from app.notifications.addresses import (
@@ -34,6 +33,8 @@ MEDIA_TYPE = "application/jose"
 GONE = 410
 # The receiver has read enough to know that the same bytes will never do.
 UNREADABLE = frozenset({400, 413, 415})
+# Whose requests' beginnings are remembered, of some hundred bytes each.
+ENDPOINTS = 1024
 # More seconds than that are as good as never; longer numbers are not even read.
 LONGEST_NUMBER = 9
 
@@ -81,7 +82,7 @@ async def send(
     connections = kept or KeptConnections()
     try:
         async with asyncio.timeout(deadline):
-            request = _request(rules.check_url(url), sealed, receipt)
+            request = _request(_head(rules, url), sealed, receipt)
             endpoint = Endpoint(url, rules, tls or tls_context())
             answer = await _post(endpoint, request, connections, resolve, deadline=deadline)
     except TimeoutError:
@@ -132,22 +133,30 @@ async def _exchange(held: Held, request: bytes, kept: KeptConnections) -> Answer
     return answer
 
 
-def _request(parts: SplitResult, sealed: str, receipt: str | None) -> bytes:
-    """The whole request (RFC 9112). `parts` were checked: they hold no blank and no control."""
+@lru_cache(maxsize=ENDPOINTS)
+def _head(rules: EndpointRules, url: str) -> str:
+    """How a request to this endpoint begins; AddressRefused where these rules refuse it.
+
+    Equal rules say the same of an address again, and what they let through holds no blank and no
+    control.
+    """
+    parts = rules.check_url(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
     port = parts.port or (HTTPS_PORT if parts.scheme == "https" else HTTP_PORT)
-    lines = [
+    lines = (
         f"POST {target} HTTP/1.1",
         f"Host: {host}:{port}",
         f"Content-Type: {MEDIA_TYPE}",
         "Accept-Encoding: identity",
-        f"Content-Length: {len(sealed)}",
-        *([] if receipt is None else [f"{HEADER}: {receipt}"]),
-        "",
-        sealed,
-    ]
-    return "\r\n".join(lines).encode("ascii")
+    )
+    return "\r\n".join(lines)
+
+
+def _request(head: str, sealed: str, receipt: str | None) -> bytes:
+    """The whole request (RFC 9112)."""
+    with_receipt = "" if receipt is None else f"{HEADER}: {receipt}\r\n"
+    return f"{head}\r\nContent-Length: {len(sealed)}\r\n{with_receipt}\r\n{sealed}".encode("ascii")
 
 
 def _retry_after(text: str) -> int | datetime | None:
