@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
@@ -36,6 +37,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
@@ -395,11 +397,17 @@ def insert_new(connection: Connection, table: type[SQLModel], **values: object) 
     ON CONFLICT DO NOTHING, judged by the row that comes back: a constraint error would roll
     back what the same transaction has to keep, for example the entry of a refusal.
     """
+    statement = _insert_new(table, connection.dialect.name)
+    return connection.execute(statement, values).first() is not None
+
+
+@cache
+def _insert_new(table: type[SQLModel], dialect: str) -> ReturningInsert[Any]:
+    """To build it costs more than to run it, and some are run at every delivery."""
     target = table_of(table)
-    dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    statement = dialect_insert(target).values(**values).on_conflict_do_nothing()
+    dialect_insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
     key = next(iter(target.primary_key.columns))
-    return connection.execute(statement.returning(key)).first() is not None
+    return dialect_insert(target).on_conflict_do_nothing().returning(key)
 
 
 def table_of(model: type[SQLModel]) -> Table:

@@ -61,10 +61,13 @@ def split_segments(token: str, *, count: int, max_length: int) -> list[str]:
     return segments
 
 
+# Made once: `json.dumps` makes one for each call that asks for anything but its defaults.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def write_json(value: Mapping[str, Any]) -> bytes:
     """A mapping as JSON in UTF-8 without spaces; NaN and infinities are a ValueError."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8")
+    return _COMPACT.encode(value).encode("utf-8")
 
 
 def read_json_object(data: bytes) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The recipient makes the pair, keeps the private part and registers the public on
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -18,6 +19,7 @@ KEY_ENCRYPTION = "RSA-OAEP-256"
 
 MIN_MODULUS_BITS = 2048  # RFC 7518 section 4.3
 MAX_MODULUS_BITS = 8192  # a larger one makes each sealing slow at the wish of the recipient
+REMEMBERED = 1024  # keys of subscribers, half a kilobyte each
 PUBLIC_EXPONENT = 65537  # NIST SP 800-56B asks for at least this; nobody uses another
 
 
@@ -42,13 +44,19 @@ class EncryptionKey:
             raise UnsafeKey("a key for sealing must be an RSA key")
         require_use(jwk, use="enc", algorithm=KEY_ENCRYPTION)
         modulus, exponent = (int.from_bytes(bytes_member(jwk, name), "big") for name in ("n", "e"))
-        public = _public_key(modulus, exponent)
-        fingerprint = thumbprint(_members(public))
+        public, fingerprint = _read(modulus, exponent)
         return cls(kid=key_id(jwk, default=fingerprint), thumbprint=fingerprint, public=public)
 
     def public_jwk(self) -> dict[str, str]:
         """The public key as a JSON Web Key, with its id, use and algorithm."""
         return {**_members(self.public), "kid": self.kid, "use": "enc", "alg": KEY_ENCRYPTION}
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _read(modulus: int, exponent: int) -> tuple[rsa.RSAPublicKey, str]:
+    """The key and its thumbprint. Remembered: the library prepares a key at its first use."""
+    public = _public_key(modulus, exponent)
+    return public, thumbprint(_members(public))
 
 
 def _public_key(modulus: int, exponent: int) -> rsa.RSAPublicKey:

@@ -1,13 +1,13 @@
 """The dispatcher: looks what is due, claims it, sends it, writes down how it went. For ever.
 
-It keeps no state of its own. Killed at any point, what it had claimed is claimed again when
-the lease runs out; a message may then arrive twice, with the same `jti`.
+It keeps no state of its own but open connections. Killed at any point, what it had claimed is
+claimed again when the lease runs out; a message may then arrive twice, with the same `jti`.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from app.notifications.deliver import (
 from app.notifications.escalate import escalate
 from app.notifications.greetings import sealed_heartbeat, sealed_nonce
 from app.notifications.health import judge_endpoint
+from app.notifications.kept import KeptConnections
 from app.notifications.retries import wait
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
 from app.outbox import claims, endpoints, subscriptions
@@ -77,6 +78,7 @@ class Dispatcher:
     interval: float
     retry_base: timedelta
     heartbeat: timedelta
+    kept: KeptConnections = field(default_factory=KeptConnections)
 
     @property
     def house(self) -> House:
@@ -101,11 +103,13 @@ class Dispatcher:
                 await _pause(stop, under_way, self.interval)
             under_way = {task for task in under_way if not task.done()}
         await asyncio.gather(*under_way)
+        self.kept.close()
 
     async def round(self) -> bool:
         """One look at everything that is due, to its end; whether there was anything to do."""
         told, begun = await self._begin(room=CLAIM)
         await asyncio.gather(*begun)
+        self.kept.close()
         return bool(told or begun)
 
     async def _begin(self, *, room: int) -> tuple[int, set[Task]]:
@@ -167,7 +171,11 @@ class Dispatcher:
             return house, None
         assert prepared.endpoint is not None  # noqa: S101 - what is claimed here has one
         sent = await send(
-            prepared.endpoint, prepared.sealed, receipt=prepared.receipt, rules=self.rules
+            prepared.endpoint,
+            prepared.sealed,
+            receipt=prepared.receipt,
+            rules=self.rules,
+            kept=self.kept,
         )
         return house, sent
 
@@ -222,7 +230,7 @@ class Dispatcher:
         house, subscription = self.house, greeting.subscription
         try:
             sealed = greeting.seal(house, subscription, at=self.clock())
-            sent = await send(greeting.endpoint, sealed, rules=self.rules)
+            sent = await send(greeting.endpoint, sealed, rules=self.rules, kept=self.kept)
             if greeting.seal is sealed_heartbeat:
                 await self.database.run(
                     lambda connection: judge_endpoint(

@@ -1,37 +1,40 @@
 """Sending one sealed message to one endpoint, within a total deadline and a cap on bytes.
 
-A client of its own for each message: one shared pool of httpx collapses under concurrency,
-and a pooled connection must never serve another host name (both were measured).
+Over a connection of that endpoint alone (`kept`). One shared pool collapses under concurrency,
+and a pooled connection must never serve another host name: both were measured. What no later
+layer can undo stands here: nothing of the environment is read and no redirect is followed.
 """
 
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
-
-import httpx
+from functools import cache, lru_cache
 
 from app.access_log.receipt import HEADER
 from app.notifications.addresses import (
+    HTTP_PORT,
+    HTTPS_PORT,
     AddressRefused,
     EndpointRules,
     Resolve,
-    Target,
     resolve_host,
 )
+from app.notifications.connections import ANSWER_BYTES, Answer, ConnectionLost, connect
+from app.notifications.kept import Endpoint, Held, KeptConnections
 
-# From connecting to the last byte of the answer: httpx's own time-outs are for each read.
+__all__ = ["ANSWER_BYTES", "Sent", "send", "tls_context"]
+
+# From resolving the name to the last byte of the answer.
 DEADLINE_SECONDS = 10.0
-# An answer says yes or no; more than this nobody has to tell us.
-ANSWER_BYTES = 4096
 MEDIA_TYPE = "application/jose"
 GONE = 410
 # The receiver has read enough to know that the same bytes will never do.
 UNREADABLE = frozenset({400, 413, 415})
+# Whose requests' beginnings are remembered, of some hundred bytes each.
+ENDPOINTS = 1024
 # More seconds than that are as good as never; longer numbers are not even read.
 LONGEST_NUMBER = 9
 
@@ -67,83 +70,99 @@ async def send(
     resolve: Resolve = resolve_host,
     tls: ssl.SSLContext | None = None,
     deadline: float = DEADLINE_SECONDS,
+    kept: KeptConnections | None = None,
 ) -> Sent:
     """Post a sealed message. Every failure is an answer, none is raised.
 
     `receipt` is that of its entry in the log; what is about no person has none. `tls` is made by
-    `tls_context`; with the system's authorities if it is None.
+    `tls_context`; with the system's authorities if it is None. Without `kept` the connection ends
+    with the answer.
     """
-    headers = {} if receipt is None else {HEADER: receipt}
     started = time.monotonic()
+    connections = kept or KeptConnections()
     try:
         async with asyncio.timeout(deadline):
-            target = await asyncio.to_thread(rules.locate, url, resolve=resolve)
-            status, retry_after = await _post(
-                target, sealed, headers, tls=tls or tls_context(), deadline=deadline
-            )
+            request = _request(_head(rules, url), sealed, receipt)
+            endpoint = Endpoint(url, rules, tls or tls_context())
+            answer = await _post(endpoint, request, connections, resolve, deadline=deadline)
     except TimeoutError:
         return _failed("no answer in time", started)
     except AddressRefused as refused:
         return _failed(str(refused), started)
     except Exception as error:  # noqa: BLE001 - what a subscriber's server answers must not stop the sender
         return _failed(f"not reached: {type(error).__name__}", started)
+    finally:
+        if kept is None:
+            connections.close()
+    status = answer.status_code
     return Sent(
         status_code=status,
         problem=None if 200 <= status < 300 else f"answered {status}",  # noqa: PLR2004 - HTTP classes
         milliseconds=_milliseconds(started),
-        retry_after=retry_after,
+        retry_after=_retry_after(answer.retry_after),
     )
 
 
 async def _post(
-    target: Target,
-    sealed: str,
-    further: Mapping[str, str],
+    endpoint: Endpoint,
+    request: bytes,
+    kept: KeptConnections,
+    resolve: Resolve,
     *,
-    tls: ssl.SSLContext,
     deadline: float,
-) -> tuple[int, int | datetime | None]:
-    """Status and Retry-After. The connection goes to the address that was judged."""
-    url = httpx.URL(target.url).copy_with(host=target.address)
-    headers = {
-        "Host": _host_header(target),
-        "Content-Type": MEDIA_TYPE,
-        "Accept-Encoding": "identity",
-        **further,
-    }
-    async with (
-        httpx.AsyncClient(
-            verify=tls,
-            trust_env=False,
-            follow_redirects=False,
-            # The deadline ends the whole, but httpcore closes no socket whose handshake is
-            # cancelled: a handshake that hangs has to end by itself, and before that.
-            timeout=httpx.Timeout(deadline, connect=deadline / 3),
-        ) as client,
-        client.stream(
-            "POST",
-            url,
-            content=sealed.encode(),
-            headers=headers,
-            extensions={"sni_hostname": target.host},
-        ) as response,
-    ):
-        received = 0
-        async for chunk in response.aiter_raw():
-            received += len(chunk)
-            if received > ANSWER_BYTES:
-                break
-        return response.status_code, _retry_after(response)
+) -> Answer:
+    """The answer, over a connection that is kept or else a new one to an address judged now."""
+    held = kept.take(endpoint)
+    if held is not None:
+        try:
+            return await _exchange(held, request, kept)
+        except ConnectionLost as lost:
+            # The receiver had let go of it meanwhile, or else lets go of the next one, too. The
+            # same bytes have the same `jti`: should they arrive twice, they are taken once.
+            if not lost.unanswered:
+                raise
+    target = await asyncio.to_thread(endpoint.rules.locate, endpoint.url, resolve=resolve)
+    # A receiver that takes no connection is told from one that takes it and says nothing.
+    connection = await connect(target, tls=endpoint.tls, patience=deadline / 3)
+    return await _exchange(kept.hold(connection, endpoint), request, kept)
 
 
-def _host_header(target: Target) -> str:
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    return f"{host}:{target.port}"
+async def _exchange(held: Held, request: bytes, kept: KeptConnections) -> Answer:
+    answer = await held.connection.exchange(request)
+    kept.keep(held)
+    return answer
 
 
-def _retry_after(response: httpx.Response) -> int | datetime | None:
+@lru_cache(maxsize=ENDPOINTS)
+def _head(rules: EndpointRules, url: str) -> str:
+    """How a request to this endpoint begins; AddressRefused where these rules refuse it.
+
+    Equal rules say the same of an address again, and what they let through holds no blank and no
+    control.
+    """
+    parts = rules.check_url(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    port = parts.port or (HTTPS_PORT if parts.scheme == "https" else HTTP_PORT)
+    lines = (
+        f"POST {target} HTTP/1.1",
+        f"Host: {host}:{port}",
+        f"Content-Type: {MEDIA_TYPE}",
+        "Accept-Encoding: identity",
+    )
+    return "\r\n".join(lines)
+
+
+def _request(head: str, sealed: str, receipt: str | None) -> bytes:
+    """The whole request (RFC 9112)."""
+    with_receipt = "" if receipt is None else f"{HEADER}: {receipt}\r\n"
+    return f"{head}\r\nContent-Length: {len(sealed)}\r\n{with_receipt}\r\n{sealed}".encode("ascii")
+
+
+def _retry_after(text: str) -> int | datetime | None:
     """Seconds or an HTTP date (RFC 9110, section 10.2.3); None for what is neither."""
-    text = response.headers.get("retry-after", "")
+    if not text:
+        return None
     if text.isascii() and text.isdigit():
         return int(text[:LONGEST_NUMBER])
     try:

@@ -1,6 +1,19 @@
 """Which agencies events about a person concern: competent, standing in, or on the case."""
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, exists, or_, select
+from functools import cache
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+)
 
 from app.agencies.registry import ACTIVE, AGENCY, COMPETENCE
 from app.cases.assignments import ASSIGNMENT
@@ -11,9 +24,10 @@ from app.files.tables import InmateFile
 FILE = table_of(InmateFile)
 PLACES = (FILE.c.return_municipality, FILE.c.leave_municipality)
 CUSTODIAN_ROLE = "correctional_service"
+Person = str | BindParameter[str]
 
 
-def concerned(person_id: str) -> ColumnElement[bool]:
+def concerned(person_id: Person) -> ColumnElement[bool]:
     """Whether an agency of the outer query is one that events about a person concern.
 
     Its custodian is one too: of the types of events, few are addressed to custodians.
@@ -21,7 +35,7 @@ def concerned(person_id: str) -> ColumnElement[bool]:
     return or_(_competent(person_id), _stands_in(person_id), has_case(person_id), keeps(person_id))
 
 
-def has_case(person_id: str) -> ColumnElement[bool]:
+def has_case(person_id: Person) -> ColumnElement[bool]:
     """Whether an agency of the outer query has taken on the case."""
     return exists().where(
         ASSIGNMENT.c.agency_id == AGENCY.c.agency_id,
@@ -32,8 +46,16 @@ def has_case(person_id: str) -> ColumnElement[bool]:
 
 def is_concerned(connection: Connection, *, agency_id: str, person_id: str) -> bool:
     """Whether an agency is one that events about a person address, now."""
-    query = select(AGENCY.c.agency_id).where(AGENCY.c.agency_id == agency_id, concerned(person_id))
-    return connection.scalar(query) is not None
+    asked = {"asked_agency": agency_id, "asked_person": person_id}
+    return connection.scalar(_is_concerned(), asked) is not None
+
+
+@cache
+def _is_concerned() -> Select[tuple[str]]:
+    """Asked at every attempt: to build it takes many times what to run it does."""
+    agency_id = bindparam("asked_agency", type_=AGENCY.c.agency_id.type)
+    person_id = bindparam("asked_person", type_=FILE.c.person_id.type)
+    return select(AGENCY.c.agency_id).where(AGENCY.c.agency_id == agency_id, concerned(person_id))
 
 
 def anybody(connection: Connection, person_id: str, roles: frozenset[str]) -> bool:
@@ -44,7 +66,7 @@ def anybody(connection: Connection, person_id: str, roles: frozenset[str]) -> bo
     return connection.scalar(query.limit(1)) is not None
 
 
-def _competent(person_id: str) -> ColumnElement[bool]:
+def _competent(person_id: Person) -> ColumnElement[bool]:
     return exists().where(
         FILE.c.person_id == person_id,
         COMPETENCE.c.agency_id == AGENCY.c.agency_id,
@@ -52,7 +74,7 @@ def _competent(person_id: str) -> ColumnElement[bool]:
     )
 
 
-def _stands_in(person_id: str) -> ColumnElement[bool]:
+def _stands_in(person_id: Person) -> ColumnElement[bool]:
     """The registered fallback of a role, for a place for which nobody of it is competent."""
     uncovered = or_(*(_uncovered(place) for place in PLACES))
     return and_(AGENCY.c.fallback, exists().where(FILE.c.person_id == person_id, uncovered))
@@ -74,7 +96,7 @@ def _uncovered(place: Column[str]) -> ColumnElement[bool]:
     return and_(place.is_not(None), ~covers)
 
 
-def keeps(person_id: str) -> ColumnElement[bool]:
+def keeps(person_id: Person) -> ColumnElement[bool]:
     """Whether an agency of the outer query keeps the file."""
     return and_(
         AGENCY.c.role == CUSTODIAN_ROLE,
