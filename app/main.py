@@ -31,6 +31,7 @@ from app.crypto.key_ring import KeyRing
 from app.database import Database, make_engine, open_database
 from app.durability import make_private, open_to_others, weaknesses
 from app.house import House
+from app.notifications.addresses import EndpointRules
 from app.policy.archive import Archive
 from app.policy.errors import PolicyError
 from app.problems import ThroughcareError
@@ -124,11 +125,21 @@ def read_profile(settings: Settings) -> Profile:
 def check_installation(settings: Settings, clock: Clock) -> House:
     """The house of an installation that can start; raises what speaks against starting it."""
     house = make_house(settings, at=clock())
+    endpoint_rules(settings)
     with opened(settings) as database:
         # The clock is read last: another process may have signed while this one came to it.
         database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
     _say_if_the_folder_differs(settings, house)
     return house
+
+
+def endpoint_rules(settings: Settings) -> EndpointRules:
+    """Where notices may be sent to; InvalidInput where a network may not be one of them."""
+    return EndpointRules.of(
+        allow_loopback=settings.allow_loopback_delivery,
+        hosts=settings.delivery_hosts,
+        networks=settings.delivery_networks,
+    )
 
 
 @contextmanager

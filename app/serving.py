@@ -15,11 +15,10 @@ from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House
-from app.main import Clock, check_ready, make_clock, make_house, opened
+from app.main import Clock, check_ready, endpoint_rules, make_clock, make_house, opened
 from app.settings import Settings
 from app.workers import (
     Job,
-    endpoint_rules,
     make_dispatcher,
     make_in_force,
     make_sequencer,

@@ -14,8 +14,15 @@ from app.administration.in_force import InForce
 from app.audit.sequencer import Sequencer
 from app.database import Database
 from app.house import House
-from app.main import Clock, check_ready, make_house, opened, require_server, terms
-from app.notifications.addresses import EndpointRules
+from app.main import (
+    Clock,
+    check_ready,
+    endpoint_rules,
+    make_house,
+    opened,
+    require_server,
+    terms,
+)
 from app.notifications.dispatcher import Dispatcher
 from app.settings import Settings
 
@@ -59,15 +66,6 @@ def make_sequencer(settings: Settings, house: House, database: Database, clock: 
         checkpoint_file=settings.checkpoint_file,
         clock=clock,
         interval=settings.checkpoint_interval,
-    )
-
-
-def endpoint_rules(settings: Settings) -> EndpointRules:
-    """Where notices may be sent to."""
-    return EndpointRules.of(
-        allow_loopback=settings.allow_loopback_delivery,
-        hosts=settings.delivery_hosts,
-        networks=settings.delivery_networks,
     )
 
 

@@ -126,6 +126,10 @@ class ReceiptRefused(EvidenceRefused):
     """A receipt does not show that this disclosure to us is in the access log."""
 
 
+class ReceiptNotOfNow(ReceiptRefused):
+    """By this machine's clock the receipt is of another time: one of the two is wrong."""
+
+
 class ReceiptReused(EvidenceRefused):
     """The receipt came with an earlier disclosure: one entry stands for one disclosure."""
 

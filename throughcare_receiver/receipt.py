@@ -23,7 +23,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from throughcare_receiver.encoding import decode_base64, decode_base64url, read_json_object
-from throughcare_receiver.errors import Malformed, ReceiptRefused
+from throughcare_receiver.errors import Malformed, ReceiptNotOfNow, ReceiptRefused
 from throughcare_receiver.merkle import leaf_hash
 from throughcare_receiver.note import LogKey, open_note, read_hash
 
@@ -136,7 +136,7 @@ def _due_at(text: str, *, at: datetime) -> datetime:
     except ValueError:
         raise ReceiptRefused("the receipt ends with a time") from None
     if not at - CLOCK <= due_at <= at + LONGEST_PROMISE + CLOCK:
-        raise ReceiptRefused("the receipt is not of now")
+        raise ReceiptNotOfNow("the receipt is not of now")
     return due_at
 
 

@@ -8,6 +8,7 @@ from throughcare_receiver.errors import (
     ClaimRefused,
     EvidenceRefused,
     NotOnRecord,
+    ReceiptNotOfNow,
     ReceiptReused,
     TryLater,
     UnknownSenderKey,
@@ -131,6 +132,9 @@ class Receiver:
             # The very same once more is harmless; for anything else the receipt is not.
             if not self._has(notification.jti):
                 raise NotOnRecord("the receipt came with another message") from None
+        except ReceiptNotOfNow:
+            # Our clock may be wrong, and what is refused never comes again.
+            raise TryLater("the receipt is not of now, by our clock") from None
         except EvidenceRefused as error:
             raise NotOnRecord(str(error)) from None
 

@@ -36,7 +36,7 @@ from app.cases import facts, references, steps
 from app.cases.fact import Fact, Kind, Status
 from app.cases.facts import KeptFact, NewFact
 from app.house import Act, House, Refusal, record
-from app.outbox import alarms
+from app.outbox import alarms, escalations
 from app.outbox.alarms import Reason
 from app.outbox.planning import Occurrence, announce, await_end, catch_up
 from app.problems import Conflict, FieldError, Forbidden, InvalidInput, NotFound, ThroughcareError
@@ -203,7 +203,9 @@ def review(
         return refuse_fact(connection, house, caller, kind, problem, at=at)
     person_id = str(fact.person_id)
     await_end(connection, person_id, REVIEW_OVERDUE, key=fact_id, due_at=None)
-    alarms.settle(connection, person_id, reasons=(Reason.OVERSEER_UNREACHED,), at=at)
+    escalations.settle_of_fact(connection, person_id, fact_id, at=at)
+    if not facts.unreviewed(connection, person_id=person_id, ring=house.ring):
+        alarms.settle(connection, person_id, reasons=(Reason.OVERSEER_UNREACHED,), at=at)
     reviewed = replace(fact, status=steps.REVIEWED)
     _moved(connection, house, caller, reviewed, at=at)
     return None

@@ -31,7 +31,7 @@ from app.crypto.errors import CryptoError
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.house import Act, House, record
-from app.outbox.planning import catch_up_agency
+from app.outbox.planning import catch_up_places
 from app.policy.roles import ROLE_PURPOSES
 from app.problems import Conflict, FieldError, InvalidInput, NotFound
 
@@ -97,9 +97,9 @@ def change_agency(
     changes.replace_agency(connection, agency)
     changed = changed_members(before, agency)
     _record(connection, house, by, "agency-changed", agency.agency_id, at=at, changed=changed)
-    if "municipalities" in changed:
-        # Where it has become competent it is late: it is told what was told there already.
-        catch_up_agency(connection, house.planner, agency.agency_id, at=at)
+    # Who has become competent is late, be it this agency or whoever stands in for it now.
+    moved = before.municipalities ^ agency.municipalities
+    catch_up_places(connection, house.planner, moved, at=at)
 
 
 def revoke_agency(
@@ -108,6 +108,9 @@ def revoke_agency(
     """End an agency: none of its clients is anybody from the next call on."""
     registry.revoke_agency(connection, agency_id)
     _record(connection, house, by, "agency-revoked", agency_id, at=at)
+    ended = directory.agency(connection, agency_id)
+    if ended is not None:
+        catch_up_places(connection, house.planner, ended.record.municipalities, at=at)
 
 
 def register_client(

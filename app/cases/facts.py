@@ -123,10 +123,19 @@ def of_kind(connection: Connection, kind: Kind, *, ring: KeyRing) -> list[Fact]:
 
 
 def unreviewed(
-    connection: Connection, *, custodian: str | None = None, ring: KeyRing
+    connection: Connection,
+    *,
+    custodian: str | None = None,
+    person_id: str | None = None,
+    ring: KeyRing,
 ) -> list[KeptFact]:
-    """The emergencies about persons in an agency's keeping, or all, not reviewed; oldest first."""
+    """Emergencies that nobody has reviewed, the oldest first: all, or those about a person.
+
+    With `custodian` those about persons in its keeping.
+    """
     query = select(FACT).where(*UNREVIEWED).order_by(FACT.c.asserted_at, FACT.c.fact_id)
+    if person_id is not None:
+        query = query.where(FACT.c.person_id == person_id)
     if custodian is not None:
         query = query.join(FILE, FILE.c.person_id == FACT.c.person_id).where(
             FILE.c.custodian == custodian

@@ -25,7 +25,7 @@ from app.notifications.control import is_control, rest_on_receipt
 from app.notifications.envelope import Message, enclose
 from app.notifications.fresh_decision import Fresh, Withdrawn, decide_anew, key_of
 from app.notifications.health import asked_wait, judge_endpoint
-from app.notifications.oversight import is_oversight, tell_overseer
+from app.notifications.oversight import NO_LONGER_TRUE, is_oversight, see_to_it, tell_overseer
 from app.notifications.retries import GIVE_UP, wait
 from app.notifications.transport import GONE, UNREADABLE, Sent
 from app.outbox import deliveries, escalations, subscriptions
@@ -117,6 +117,8 @@ def compose(
         if not is_control(event):  # what was sent stays with them: somebody has to see to it
             escalations.drop(connection, delivery.jti)
         _cancel(connection, house, delivery, subscription, str(reason), channel=channel, at=at)
+        if str(reason) != NO_LONGER_TRUE:
+            see_to_it(connection, house, delivery, event, at=at)
         return None
     if delivery.sequence is None:
         escalations.plan(
@@ -186,6 +188,8 @@ def conclude(
         reason=sent.problem,
         **arrival,
     )
+    if ended != SENT:
+        see_to_it(connection, house, delivery, _event_of(connection, delivery), at=at)
 
 
 def arrived(

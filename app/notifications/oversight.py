@@ -14,17 +14,23 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from app.administration.deciding_facts import DueReview
+from app.agencies.registry import AGENCY
 from app.agencies.tokens import Caller
 from app.audit.read_log import objection
 from app.cases import facts, steps
 from app.house import House
 from app.notifications.bare import Bare
 from app.notifications.fresh_decision import Withdrawn, recipient_of
+from app.outbox import alarms
+from app.outbox.alarms import Reason
 from app.outbox.competence import CUSTODIAN_ROLE, FILE
+from app.outbox.events import reached
 from app.policy.errors import DecisionFailed
 from app.problems import NotFound
 from app.releases.event_types import Kind
 from app.releases.events import EVENTS, REVIEW_OVERDUE
+
+NO_LONGER_TRUE = "no-longer-true"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,24 @@ def tell_overseer(
     )
 
 
+def see_to_it(
+    connection: Connection, house: House, delivery: Row[Any], event: Row[Any], *, at: datetime
+) -> None:
+    """That a notice came to nobody of its recipient's role is an alarm, as if there were none."""
+    role = select(AGENCY.c.role).where(AGENCY.c.agency_id == delivery.agency_id)
+    if not is_oversight(event) or reached(connection, event.event_id, str(connection.scalar(role))):
+        return
+    alarms.raise_alarm(
+        connection,
+        delivery.person_id,
+        Reason.OVERSEER_UNREACHED,
+        event_type=event.event_type,
+        municipality=None,
+        new_id=house.new_id,
+        at=at,
+    )
+
+
 def _keeps(connection: Connection, caller: Caller, person_id: str) -> bool:
     """Whether the recipient keeps the file, now."""
     custodian = select(FILE.c.custodian).where(FILE.c.person_id == person_id)
@@ -99,10 +123,10 @@ def _emergency(
     try:
         kept = facts.kept(connection, fact_id, ring=house.ring)
     except NotFound as error:
-        raise Withdrawn("no-longer-true") from error
+        raise Withdrawn(NO_LONGER_TRUE) from error
     done = any(one.status == steps.REVIEWED for one in steps.of(connection, [fact_id])[fact_id])
     if done and event.event_type == REVIEW_OVERDUE:
-        raise Withdrawn("no-longer-true")
+        raise Withdrawn(NO_LONGER_TRUE)
     review = DueReview.of(kept, None, at=at)
     return Emergency(
         id=fact_id,

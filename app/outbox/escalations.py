@@ -56,6 +56,19 @@ def settle(connection: Connection, jti: str, *, at: datetime) -> None:
     )
 
 
+def settle_of_fact(connection: Connection, person_id: str, fact_id: str, *, at: datetime) -> None:
+    """What a fact gave rise to is done: its notices need no answer any more."""
+    query = (
+        select(DELIVERY.c.jti, EVENT.c.notice)
+        .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
+        .join(ESCALATION, ESCALATION.c.jti == DELIVERY.c.jti)
+        .where(EVENT.c.person_id == person_id)
+    )
+    for row in connection.execute(query).all():
+        if row.notice.get("particulars", {}).get("fact") == fact_id:
+            settle(connection, row.jti, at=at)
+
+
 def drop(connection: Connection, jti: str) -> None:
     """No answer is awaited any more: steps to come are none."""
     connection.execute(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, or_, select
 
 from app.agencies.registry import COMPETENCE
 from app.cases.assignments import ASSIGNMENT
@@ -170,6 +170,16 @@ def catch_up_agency(
     """
     take_backs.reach(connection, agency_id, new_id=planner.new_id, at=at)
     for person_id in _concerning(connection, agency_id, today=planner.profile.local_date(at)):
+        catch_up(connection, planner, person_id, at=at)
+
+
+def catch_up_places(
+    connection: Connection, planner: Planner, places: frozenset[str], *, at: datetime
+) -> None:
+    """Tell whoever has become competent in these places of every release in view there."""
+    today = planner.profile.local_date(at)
+    there = or_(FILE.c.return_municipality.in_(places), FILE.c.leave_municipality.in_(places))
+    for person_id in _in_view(connection, there, today=today):
         catch_up(connection, planner, person_id, at=at)
 
 
@@ -356,29 +366,26 @@ def _stored(notice: Notice, occurrence: Occurrence | None, *, lead_days: int) ->
 
 
 def _concerning(connection: Connection, agency_id: str, *, today: date) -> list[str]:
-    """Persons with a release to come whom an agency is competent for, or whose case it has.
-
-    Sorted: two transactions that hold several files cannot wait for each other in a circle.
-    """
+    """Persons with a release to come whom an agency is competent for, or whose case it has."""
     places = select(COMPETENCE.c.municipality).where(COMPETENCE.c.agency_id == agency_id)
     assigned = exists().where(
         ASSIGNMENT.c.person_id == FILE.c.person_id,
         ASSIGNMENT.c.agency_id == agency_id,
         ASSIGNMENT.c.status == ACCEPTED,
     )
-    query = (
-        select(FILE.c.person_id)
-        .where(
-            FILE.c.planned_release_date >= today,
-            or_(
-                FILE.c.return_municipality.in_(places),
-                FILE.c.leave_municipality.in_(places),
-                assigned,
-            ),
-        )
-        .order_by(FILE.c.person_id)
+    there = or_(
+        FILE.c.return_municipality.in_(places), FILE.c.leave_municipality.in_(places), assigned
     )
-    return list(connection.scalars(query))
+    return _in_view(connection, there, today=today)
+
+
+def _in_view(connection: Connection, those: ColumnElement[bool], *, today: date) -> list[str]:
+    """Those persons who have a release to come.
+
+    Sorted: two transactions that hold several files cannot wait for each other in a circle.
+    """
+    query = select(FILE.c.person_id).where(FILE.c.planned_release_date >= today, those)
+    return list(connection.scalars(query.order_by(FILE.c.person_id)))
 
 
 def _release_date(change: Change, profile: Profile) -> date | None:

@@ -242,12 +242,13 @@ def test_a_mistyped_revocation_is_no_revocation(exchange: Exchange) -> None:
     assert facts(exchange) == before
 
 
-def test_an_agency_catches_up_with_the_releases_of_a_place_that_it_is_given(
-    connection: Connection,
-) -> None:
+@pytest.fixture
+def office(connection: Connection) -> Office:
+    """Somebody is released in five days, and two of the police have endpoints but no place."""
     office = Office(connection)
     office.agency("prison", "correctional_service", places=())
-    office.subscriber("police", "police_local", places=())
+    for name in ("police", "stand-in"):
+        office.subscriber(name, "police_local", places=())
     office.person("somebody")
     soon = office.at.date() + timedelta(days=5)
     office.change("somebody", planned_release_date=soon)
@@ -255,9 +256,37 @@ def test_an_agency_catches_up_with_the_releases_of_a_place_that_it_is_given(
     follow(connection, office.planner, "somebody", release, at=office.at)
     tell_due(connection, office.planner, at=office.at, limit=9)
     assert office.rows() == []
-    entry = directory.agency(connection, "police")
+    return office
+
+
+def change(office: Office, agency: str, **members: object) -> None:
+    entry = directory.agency(office.connection, agency)
     assert entry is not None
+    changed = replace(entry.record, **members)  # type: ignore[arg-type]  # members of a record
+    registry.change_agency(office.connection, plain_house(), changed, at=office.at)
+
+
+def told(office: Office) -> list[str]:
+    return [row.agency_id for row in office.rows()]
+
+
+def test_an_agency_catches_up_with_the_releases_of_a_place_that_it_is_given(
+    office: Office,
+) -> None:
     for places in ({PLACE}, {PLACE, "XK-FERIZAJ"}):
-        changed = replace(entry.record, municipalities=frozenset(places))
-        registry.change_agency(connection, plain_house(), changed, at=office.at)
-        assert [row.agency_id for row in office.rows()] == ["police"]
+        change(office, "police", municipalities=frozenset(places))
+        assert told(office) == ["police"]
+
+
+@pytest.mark.parametrize("how", ["the place is taken", "the agency ends"])
+def test_who_stands_in_is_told_of_the_releases_of_a_place_that_has_lost_its_agency(
+    office: Office, how: str
+) -> None:
+    change(office, "police", municipalities=frozenset({PLACE}))
+    change(office, "stand-in", fallback=True)
+    assert told(office) == ["police"]
+    if how == "the agency ends":
+        registry.revoke_agency(office.connection, plain_house(), "police", at=office.at)
+    else:
+        change(office, "police", municipalities=frozenset())
+    assert told(office) == ["police", "stand-in"]

@@ -301,6 +301,11 @@ def test_serve_does_not_start_on_policies_that_were_changed_in_the_database(
     assert_refused(invoke("serve"), "the stored files have the digest")
 
 
+@pytest.mark.parametrize("networks", ["10.0.0.0/99", "public,169.254.0.0/16"])
+def test_serve_does_not_start_where_notices_could_go_astray(serve: Invoke, networks: str) -> None:
+    assert_refused(serve(DELIVERY_NETWORKS=networks), "delivery_networks")
+
+
 def test_serve_does_not_start_on_placeholders_for_law(serve: Invoke) -> None:
     assert_refused(serve(ALLOW_ILLUSTRATIVE="false"), "illustrative")
 

@@ -99,6 +99,16 @@ def test_with_the_key_of_the_log_nothing_about_a_person_is_taken_without_a_recei
     assert strict.take(another, receipt=receipt_of(another, leaf=b"x" * 32)).is_new
 
 
+def test_by_a_clock_that_is_wrong_nothing_is_refused_for_good(
+    strict: Receiver, sender: Sender, decryption_key: DecryptionKey
+) -> None:
+    sealed = sender.notification(CLAIMS, decryption_key.public_jwk())
+    fast = replace(strict, clock=lambda: NOW + timedelta(hours=2))
+    with pytest.raises(TryLater):
+        fast.take(sealed, receipt=receipt_of(sealed))
+    assert strict.take(sealed, receipt=receipt_of(sealed)).is_new
+
+
 def test_what_is_about_nobody_needs_no_receipt(
     strict: Receiver, sender: Sender, decryption_key: DecryptionKey
 ) -> None:
