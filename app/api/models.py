@@ -10,6 +10,7 @@ from pydantic import Field as Member
 from app.access_log.vocabulary import Operation, Outcome
 from app.files.formats import DATE, DATE_TIME, parse_date_time
 from app.files.models import InmateFileSections, ReleasedSections
+from app.files.rules import refuse
 from app.notifications.acknowledge import Kind
 
 # What a reference may look like: it stands in addresses.
@@ -18,10 +19,19 @@ REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
 Reference = Annotated[str, Member(pattern=REFERENCE.pattern)]
 # Ids of agencies, officers and the like: short, and nothing that a database cannot compare.
 Identifier = Annotated[str, Member(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+
+
+def _moment(value: object) -> datetime:
+    """From text alone: pydantic would also take numbers, and times in other forms."""
+    if not isinstance(value, str):
+        raise refuse("string_type", f"Expected {DATE_TIME.expected}")
+    return parse_date_time(DATE_TIME.check(value))
+
+
 # With its offset: a time without one is another moment for every reader.
 Moment = Annotated[
     datetime,
-    BeforeValidator(lambda text: parse_date_time(DATE_TIME.check(text))),
+    BeforeValidator(_moment),
     Member(description=DATE_TIME.expected),
 ]
 # An index of the log: larger numbers are none, on any database.
