@@ -140,7 +140,26 @@ def test_what_stands_in_the_log_stands_there_before_the_file(
     # Nothing of it is there, not half of it either, and the log says so.
     assert [one for one in tmp_path.iterdir() if one.is_file()] == []
     assert outcomes(installation, house) == ["attempted", "recorded", "failed"]
-    assert state(invoke) == "made"
+    assert state(invoke) == "waiting"
+    [alarm] = invoke("coverage", "--json").json["alarms"]
+    assert alarm["reason"] == "on-paper"
+
+
+def test_what_is_no_text_is_refused_in_one_sentence(
+    invoke: Invoke, told: str, tmp_path: Path
+) -> None:
+    by = ("--by", "\udcff", "--to", "duty desk", "--identified", "service_card")
+    file = str(tmp_path / "pack.pdf")
+    assert invoke("pack", "make", told, "--to", file).code == 0
+    for given in (
+        ("end", "\udcff"),
+        ("make", "\udcff", "--to", str(tmp_path / "other.pdf")),
+        ("make", told, "--to", str(tmp_path / "\udcff.pdf")),
+        ("handed-over", told, *by),
+    ):
+        done = invoke("pack", *given)
+        assert (done.code, len(done.err.strip().splitlines())) == (1, 1), done.said
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["pack.pdf"]
 
 
 def test_a_file_that_is_there_and_a_folder_that_is_not_are_refused_before_anything_is_recorded(
