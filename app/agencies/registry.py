@@ -223,6 +223,13 @@ def agency(connection: Connection, agency_id: str) -> AgencyRecord:
     return agency_of(connection, row)
 
 
+def hold(connection: Connection, agency_id: str) -> None:
+    """Keep an agency from others who would change how it is told; there need be none."""
+    connection.execute(
+        select(AGENCY.c.agency_id).where(AGENCY.c.agency_id == agency_id).with_for_update()
+    )
+
+
 def agency_of(connection: Connection, row: Row[Any]) -> AgencyRecord:
     """The record of a row of agencies."""
     return AgencyRecord(

@@ -62,6 +62,8 @@ def main() -> None:
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except UnicodeDecodeError:
         _say("a file is not UTF-8 text")
+    except UnicodeEncodeError:
+        _say("an argument is not UTF-8 text")
     else:
         return
     sys.exit(1)

@@ -162,6 +162,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _require_place(path: Path) -> None:
     """Before anything is on record: there is a folder to write to, and nothing is overwritten."""
+    # It is shown with the password, which must not be lost to a name that cannot be printed.
+    if not str(path).isprintable():
+        raise InvalidInput("expected a file name of printable characters")
     if path.exists():
         raise InvalidInput(f"{path}: expected a file that is not there yet")
     if not os.access(path.parent, os.W_OK):
@@ -187,7 +190,7 @@ def _shown(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of a query
         "hand_over_by": row.hand_over_by,
         "priority": PRIORITIES[row.rank],
         "since": row.created_at.isoformat(),
-        "made": row.attempts if row.status != SENT else row.attempts - 1,
+        "made": row.made,
         "state": _state(row),
     }
 
@@ -197,4 +200,4 @@ def _state(row: Any) -> str:  # noqa: ANN401 - as above
         return "handed over"
     if row.status == DEAD:
         return "given up"
-    return "made" if row.reason == packs.MADE else "waiting"
+    return "made" if row.made else "waiting"

@@ -33,7 +33,7 @@ from app.notifications.health import judge_endpoint
 from app.notifications.kept import KeptConnections
 from app.notifications.retries import wait
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
-from app.outbox import claims, endpoints, subscriptions
+from app.outbox import claims, endpoints, packs, subscriptions
 from app.outbox.planning import tell_due
 from app.policy.errors import DecisionFailed
 
@@ -127,6 +127,7 @@ class Dispatcher:
         house, at = self.house, self.clock()
         expired = partial(recall_expired, connection, house, at=at)
         told = tell_due(connection, house.planner, at=at, limit=PERSONS, ended=expired)
+        packs.see_to_alarms(connection, new_id=house.new_id, at=at)
         alarmed = record_alarms(connection, house, at=at) + record_feeds(connection, house, at=at)
         given_up = claims.expire(connection, before=at - BACKLOG, at=at, limit=PERSONS)
         return told + alarmed + escalate(connection, house, at=at) + given_up

@@ -100,6 +100,8 @@ def replay_for(
     at: datetime,
 ) -> int:
     """The same on the word of an operator."""
+    if subscription.hand_over_by is not None:
+        raise Conflict("what goes out on paper is made again with `pack make`")
     subscription_id = subscription.subscription_id
     queued = deliveries.replay(connection, subscription_id, since=since, status=status, at=at)
     record_change(

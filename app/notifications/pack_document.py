@@ -4,6 +4,10 @@ It says what a sealed notice says, and beside it what a read says of what is wit
 stands in the access log, and a slip to be signed and sent back. The font has the letters of
 Albanian, Macedonian and Serbian in both alphabets; a letter that it has not is shown as its
 code point, and never left out.
+
+A PDF keeps its structure in clear: the lengths of streams, the number of pages, the widths of
+the letters that are used. So all documents use the same letters, every page has the same length,
+and there are as many pages as the class of the document has.
 """
 
 from collections import defaultdict
@@ -23,12 +27,10 @@ if TYPE_CHECKING:
 
 FONT = Path(__file__).parent / "fonts" / "DejaVuSans-subset.ttf"
 FAMILY = "DejaVu"
-# Bytes. What ordinary notices need, twice over.
-SIZE_CLASS = 32_768
-# Bytes left for what encryption adds; a reader looks for the end of a document in its last 1,024.
-SLACK = 512
-# An encrypted text stands there in hexadecimal digits.
-DIGITS = 2
+# Pages. Twice what the news of a release with all its fields takes, slip included.
+PAGE_CLASS = 8
+# Bytes. More than the smallest letters fill of an A4 page.
+PAGE_BYTES = 32_768
 # Points, and millimetres.
 TITLE_SIZE, HEADING_SIZE, TEXT_SIZE, SMALL_SIZE = 15, 12, 10, 8
 LINE, SMALL_LINE, GAP = 5.5, 4.5, 3.0
@@ -63,27 +65,12 @@ class Written:
 def render(written: Written, *, password: str) -> bytes:
     """The encrypted document. Nothing of it can be read without the password.
 
-    Its length is a multiple of SIZE_CLASS: whoever carries it does not see how much it tells.
+    Whoever carries it sees its class of pages, and neither what it tells nor how much.
     """
-    length = len(_rendered(written, password=password, blanks=0))
-    room = -(length + SLACK) % SIZE_CLASS
-    document = _rendered(written, password=password, blanks=room // DIGITS)
-    return document + b"\n" * (-len(document) % SIZE_CLASS)
-
-
-def _rendered(written: Written, *, password: str, blanks: int) -> bytes:
     # Loading it takes a quarter of a second, which no other command is to wait for.
     from fpdf.enums import AccessPermission, EncryptionMethod  # noqa: PLC0415
 
-    pdf = _new_document(written)
-    if blanks:
-        pdf.set_keywords(" " * blanks)
-    page = _Page(pdf, _shown_by(pdf))
-    _head(page, written)
-    _told(page, written.message)
-    _withheld(page, written.withheld)
-    _on_record(page, written)
-    _slip(page, written)
+    pdf = _laid_out(written, pages=_count(written))
     pdf.set_encryption(
         owner_password=password,
         user_password=password,
@@ -94,7 +81,28 @@ def _rendered(written: Written, *, password: str, blanks: int) -> bytes:
     return bytes(pdf.output())
 
 
-def _new_document(written: Written) -> "FPDF":
+def _count(written: Written) -> int:
+    """How many pages the document has."""
+    pdf = _laid_out(written, pages=0)
+    # Nothing is put out, which would close the file of the font.
+    pdf.current_font.close()  # type: ignore[union-attr]  # a font that was added has one
+    return pdf.page_no()
+
+
+def _laid_out(written: Written, *, pages: int) -> "FPDF":
+    """The document up to its last footer. It says of each page that it is one of so many."""
+    pdf = _new_document(written, pages=pages)
+    page = _Page(pdf, _shown_by(pdf))
+    _head(page, written)
+    _told(page, written.message)
+    _withheld(page, written.withheld)
+    _on_record(page, written)
+    _fill(page)
+    _slip(page, written)
+    return pdf
+
+
+def _new_document(written: Written, *, pages: int) -> "FPDF":
     from fpdf import FPDF  # noqa: PLC0415 - as above
 
     class Document(FPDF):
@@ -102,17 +110,36 @@ def _new_document(written: Written) -> "FPDF":
             """Which notice, which page of how many: a page that is missing is missed."""
             self.set_y(-MARGIN)
             self.set_font(FAMILY, size=SMALL_SIZE)
-            text = f"{written.message.jti}  ·  page {self.page_no()} of {{nb}}"
+            text = f"{written.message.jti}  ·  page {self.page_no()} of {pages}"
             self.cell(0, SMALL_LINE, text, align="C")
+            self._pad()
+
+        def _pad(self) -> None:
+            """What is written last on a page: blanks, which a reader of the file passes over."""
+            content = self.pages[self.page].contents
+            assert isinstance(content, bytearray)  # noqa: S101 - until it is put out
+            content += b" " * (-len(content) % PAGE_BYTES)
 
     pdf = Document(format="A4")
+    # The number of pages is written as such: a mark in its place could stand in a value, too.
+    pdf.alias_nb_pages("")
+    # A compressed page would be as long as what it says takes.
+    pdf.set_compression(False)
     pdf.set_creation_date(written.made_at)
     pdf.set_margin(MARGIN)
     pdf.set_auto_page_break(True, margin=MARGIN + 2 * SMALL_LINE)
     pdf.add_font(FAMILY, fname=FONT)
     pdf.set_font(FAMILY, size=TEXT_SIZE)
+    _use_every_letter(pdf)
     pdf.add_page()
     return pdf
+
+
+def _use_every_letter(pdf: "FPDF") -> None:
+    """Put the whole font in, in its order: which letters come first would tell what is said."""
+    font = pdf.current_font
+    for letter in sorted(font.cmap):  # type: ignore[union-attr]  # a font that was added has one
+        font.subset.pick(letter)  # type: ignore[union-attr]  # as above
 
 
 def _shown_by(pdf: "FPDF") -> Callable[[str], str]:
@@ -253,6 +280,13 @@ def _on_record(page: _Page, written: Written) -> None:
         "The leaf with this hash stands in the published log, and an auditor can open its entry. "
         "The SHA-256 of the file of this document stands in the entry after it."
     )
+
+
+def _fill(page: _Page) -> None:
+    """Blank pages before the slip, up to the class."""
+    while (page.pdf.page_no() + 1) % PAGE_CLASS:
+        page.pdf.add_page()
+        page.text("This page is blank, so that the number of pages does not tell how much is said.")
 
 
 def _slip(page: _Page, written: Written) -> None:

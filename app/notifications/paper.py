@@ -30,7 +30,6 @@ from app.notifications.fresh_decision import recipient_of as active_recipient
 from app.notifications.pack_document import Written, render
 from app.notifications.subscribe import record_change
 from app.outbox import deliveries, packs, subscriptions
-from app.outbox.claims import NOBODY_CAME
 from app.outbox.deliveries import SENT, Try
 from app.outbox.planning import catch_up_agency
 from app.outbox.subscriptions import ENDED, NewSubscription
@@ -106,11 +105,15 @@ def enrol(connection: Connection, house: House, way: PaperWay, *, at: datetime) 
 
     It gets a client without a key, which stands for its way in the log and can call nothing.
     """
+    # Of two who enrol it at once the second waits, and sees that it is enrolled.
+    registry.hold(connection, way.agency_id)
     agency = registry.agency(connection, way.agency_id)
     if way.ground.purpose not in ROLE_PURPOSES.get(agency.role, ()):
         raise InvalidInput("expected a purpose of that agency's role")
     if packs.of_agency(connection, way.agency_id) is not None:
         raise Conflict("the agency is told on paper already")
+    if subscriptions.tells(connection, way.agency_id):
+        raise Conflict("the agency has a subscription already: everything would be told twice")
     if way.hand_over_by == way.agency_id:
         raise InvalidInput("expected another agency to hand over")
     registry.agency(connection, way.hand_over_by)
@@ -151,6 +154,7 @@ def enrol(connection: Connection, house: House, way: PaperWay, *, at: datetime) 
         at=at,
     )
     catch_up_agency(connection, house.planner, way.agency_id, at=at)
+    packs.see_to_alarms(connection, new_id=house.new_id, at=at)
     return subscription_id
 
 
@@ -162,8 +166,7 @@ def end(connection: Connection, house: House, agency_id: str, *, at: datetime) -
     subscriptions.change(connection, row.subscription_id, {"status": ENDED})
     registry.revoke_client(connection, row.client_id)
     record_change(connection, house, OPERATOR, row.subscription_id, ENDED, at=at)
-    for waiting in packs.open_packs(connection):
-        packs.answer_call(connection, waiting.person_id, at=at)
+    packs.see_to_alarms(connection, new_id=house.new_id, at=at)
 
 
 def make(connection: Connection, house: House, jti: str, *, at: datetime) -> Pack | NotMade:
@@ -171,6 +174,12 @@ def make(connection: Connection, house: House, jti: str, *, at: datetime) -> Pac
 
     Made again it has the same `jti` and number and another password. NotFound, Conflict.
     """
+    made = _make(connection, house, jti, at=at)
+    packs.see_to_alarms(connection, new_id=house.new_id, at=at)
+    return made
+
+
+def _make(connection: Connection, house: House, jti: str, *, at: datetime) -> Pack | NotMade:
     delivery = packs.take(connection, jti, lease=house.new_id(), until=at + LEASE)
     try:
         composed = compose(connection, house, delivery, channel=Channel.PAPER, at=at)
@@ -179,7 +188,6 @@ def make(connection: Connection, house: House, jti: str, *, at: datetime) -> Pac
         payload = {"notification": jti, "reason": failure.slug}
         _record(connection, house, delivery, Outcome.FAILED, payload, at=at)
         return NotMade(failure.slug)
-    packs.answer_call(connection, delivery.person_id, at=at)
     if composed is None:
         return NotMade(packs.get(connection, jti).reason)
     written = _put_on_record(connection, house, delivery, composed, at=at)
@@ -204,6 +212,8 @@ def not_written(connection: Connection, house: House, jti: str, *, at: datetime)
     delivery = packs.get(connection, jti)
     payload = {"notification": jti, "reason": "not-written"}
     _record(connection, house, delivery, Outcome.FAILED, payload, at=at)
+    packs.unmake(connection, jti)
+    packs.see_to_alarms(connection, new_id=house.new_id, at=at)
 
 
 def hand_over(
@@ -214,8 +224,9 @@ def hand_over(
     From this moment on it counts as delivered. NotFound, Conflict, InvalidInput.
     """
     delivery = packs.get(connection, jti)
-    made_at = packs.last_tried_at(connection, jti)
-    if made_at is None or delivery.reason not in (packs.MADE, NOBODY_CAME):
+    # Whatever came afterwards, also that it was cancelled: what was made may have been brought.
+    made_at = packs.first_made_at(connection, jti)
+    if made_at is None or delivery.status == SENT:
         raise Conflict("no pack of this notification waits to be handed over")
     _require_between(said.moment, made_at, at)
     _require_function(said.received_by)

@@ -86,6 +86,14 @@ def settle(
     )
 
 
+def persons(connection: Connection, reason: Reason) -> set[str]:
+    """About whom an alarm for this reason is open."""
+    query = select(ALARM.c.person_id).where(
+        ALARM.c.reason == reason.value, ALARM.c.settled_at.is_(None)
+    )
+    return set(connection.scalars(query))
+
+
 def unrecorded(connection: Connection, *, limit: int) -> list[Row[Any]]:
     """Alarms without their entry in the access log, kept from others."""
     query = select(ALARM).where(ALARM.c.recorded_at.is_(None)).order_by(ALARM.c.alarm_id)

@@ -8,20 +8,28 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from app.database import table_of
+from app.files.tables import InmateFile
 from app.outbox import alarms
 from app.outbox.alarms import Reason
 from app.outbox.deliveries import DEAD, DELIVERY, QUEUED, SENT
+from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import ACTIVE, SUBSCRIPTION
 from app.outbox.tables import Attempt
 from app.problems import Conflict, NotFound
 
 ATTEMPT = table_of(Attempt)
+FILE = table_of(InmateFile)
 PAPER = "paper"
 # Printed; whether it was brought nobody has said.
 MADE = "not handed over"
+# Printed, and its file could not be written: nobody holds it.
+NOT_WRITTEN = "not written"
+IS_MADE = and_(ATTEMPT.c.channel == PAPER, ATTEMPT.c.problem == MADE)
+# Persons whose alarms are put right in one transaction.
+AT_ONCE = 500
 UNKNOWN = NotFound("no notification on paper has this id")
 
 
@@ -36,13 +44,17 @@ def of_agency(connection: Connection, agency_id: str) -> Row[Any] | None:
 
 
 def open_packs(connection: Connection) -> list[Row[Any]]:
-    """What waits to be printed, brought or answered: by rank, the oldest first."""
+    """What waits to be printed, brought or answered: by rank, the oldest first.
+
+    `made` counts the files that there are of it.
+    """
     unfinished = or_(
         DELIVERY.c.status.in_((QUEUED, DEAD)),
         and_(DELIVERY.c.status == SENT, DELIVERY.c.acknowledgement.is_(None)),
     )
+    made = select(func.count()).where(ATTEMPT.c.jti == DELIVERY.c.jti, IS_MADE).scalar_subquery()
     query = (
-        select(DELIVERY, SUBSCRIPTION.c.hand_over_by)
+        select(DELIVERY, SUBSCRIPTION.c.hand_over_by, made.label("made"))
         .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
         .where(SUBSCRIPTION.c.hand_over_by.is_not(None), unfinished)
         .order_by(DELIVERY.c.rank, DELIVERY.c.created_at, DELIVERY.c.jti)
@@ -50,32 +62,31 @@ def open_packs(connection: Connection) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
-def call_for(
-    connection: Connection,
-    person_id: str,
-    event_type: str,
-    *,
-    new_id: Callable[[], str],
-    at: datetime,
+def see_to_alarms(
+    connection: Connection, *, new_id: Callable[[], str], at: datetime, limit: int = AT_ONCE
 ) -> None:
-    """Raise an alarm if a notice about a person waits to be printed: it makes no noise itself."""
-    if not _is_waiting(connection, person_id):
-        return
-    alarms.raise_alarm(
-        connection,
-        person_id,
-        Reason.ON_PAPER,
-        event_type=event_type,
-        municipality=None,
-        new_id=new_id,
-        at=at,
-    )
+    """Have an alarm stand for whom a notice waits to be printed, and for nobody else.
 
-
-def answer_call(connection: Connection, person_id: str, *, at: datetime) -> None:
-    """Settle the alarm, if nothing about the person waits to be printed any more."""
-    if not _is_waiting(connection, person_id):
-        alarms.settle(connection, person_id, reasons=(Reason.ON_PAPER,), at=at)
+    It makes no noise itself. Looked at as it is, whichever way a notice came to wait or to wait
+    no more. A file that somebody else holds waits for the next look.
+    """
+    waiting = _waiting(connection)
+    called_for = alarms.persons(connection, Reason.ON_PAPER)
+    wrong = sorted(waiting.keys() ^ called_for)[:limit]
+    held = select(FILE.c.person_id).where(FILE.c.person_id.in_(wrong))
+    for person_id in connection.scalars(held.with_for_update(skip_locked=True)).all():
+        if person_id in called_for:
+            alarms.settle(connection, person_id, reasons=(Reason.ON_PAPER,), at=at)
+            continue
+        alarms.raise_alarm(
+            connection,
+            person_id,
+            Reason.ON_PAPER,
+            event_type=waiting[person_id],
+            municipality=None,
+            new_id=new_id,
+            at=at,
+        )
 
 
 def get(connection: Connection, jti: str) -> Row[Any]:
@@ -118,27 +129,39 @@ def put_back(connection: Connection, jti: str, *, reason: str, **values: object)
     )
 
 
-def last_tried_at(connection: Connection, jti: str) -> datetime | None:
-    """When it was printed the last time."""
-    query = select(ATTEMPT.c.started_at).where(ATTEMPT.c.jti == jti, ATTEMPT.c.channel == PAPER)
-    moment: datetime | None = connection.scalar(query.order_by(ATTEMPT.c.number.desc()).limit(1))
-    return moment
+def first_made_at(connection: Connection, jti: str) -> datetime | None:
+    """When it was printed the first time; None where there is no file of it."""
+    made: datetime | None = connection.scalar(
+        select(func.min(ATTEMPT.c.started_at)).where(ATTEMPT.c.jti == jti, IS_MADE)
+    )
+    return made
 
 
-def _is_waiting(connection: Connection, person_id: str) -> bool:
-    """Whether a notice about a person is to be printed that never was."""
+def unmake(connection: Connection, jti: str) -> None:
+    """What was printed the last time did not come to be a file."""
+    last = select(func.max(ATTEMPT.c.number)).where(ATTEMPT.c.jti == jti).scalar_subquery()
+    connection.execute(
+        update(ATTEMPT)
+        .where(ATTEMPT.c.jti == jti, ATTEMPT.c.number == last)
+        .values(problem=NOT_WRITTEN)
+    )
+
+
+def _waiting(connection: Connection) -> dict[str, str]:
+    """Persons about whom a notice is to be printed that never was, each with its event."""
     query = (
-        select(DELIVERY.c.jti)
+        select(DELIVERY.c.person_id, EVENT.c.event_type)
         .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
+        .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
         .where(
-            DELIVERY.c.person_id == person_id,
-            DELIVERY.c.status == QUEUED,
-            DELIVERY.c.sequence.is_(None),
             SUBSCRIPTION.c.hand_over_by.is_not(None),
             SUBSCRIPTION.c.status == ACTIVE,
+            DELIVERY.c.status.in_((QUEUED, DEAD)),
+            ~exists().where(ATTEMPT.c.jti == DELIVERY.c.jti, IS_MADE),
         )
+        .order_by(DELIVERY.c.created_at.desc())
     )
-    return connection.scalar(query.limit(1)) is not None
+    return {row.person_id: row.event_type for row in connection.execute(query)}
 
 
 def _has_to_wait(connection: Connection, delivery: Row[Any]) -> bool:

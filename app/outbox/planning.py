@@ -19,7 +19,7 @@ from app.agencies.registry import COMPETENCE
 from app.cases.assignments import ASSIGNMENT
 from app.cases.custody import STARTED, STATE
 from app.cases.fact import ACCEPTED
-from app.outbox import alarms, deadlines, milestones, packs, take_backs
+from app.outbox import alarms, deadlines, milestones, take_backs
 from app.outbox.alarms import Reason
 from app.outbox.competence import FILE, anybody
 from app.outbox.events import Audience, NewEvent, Recipients, publish, told_roles
@@ -287,10 +287,7 @@ def _publish_to(
         notice=stored,
         priority=notice.priority.value,
     )
-    told = publish(connection, event, audience, new_id=planner.new_id, at=at)
-    if told:
-        packs.call_for(connection, person_id, notice.event, new_id=planner.new_id, at=at)
-    return told
+    return publish(connection, event, audience, new_id=planner.new_id, at=at)
 
 
 def _see_to_it(

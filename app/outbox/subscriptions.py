@@ -86,6 +86,20 @@ def find(connection: Connection, subscription_id: str) -> Row[Any]:
     return _one(connection, subscription_id)
 
 
+def tells(connection: Connection, agency_id: str) -> bool:
+    """Whether an agency is told by some subscription, through a client that is active."""
+    query = (
+        select(SUBSCRIPTION.c.subscription_id)
+        .join(CLIENT, CLIENT.c.client_id == SUBSCRIPTION.c.client_id)
+        .where(
+            SUBSCRIPTION.c.agency_id == agency_id,
+            SUBSCRIPTION.c.status == ACTIVE,
+            CLIENT.c.status == CLIENT_ACTIVE,
+        )
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
 def of_installation(connection: Connection) -> list[Row[Any]]:
     """Every subscription there is, by agency: for whoever runs the installation."""
     query = select(SUBSCRIPTION).order_by(SUBSCRIPTION.c.agency_id, SUBSCRIPTION.c.created_at)

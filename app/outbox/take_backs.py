@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 from app.access_log.disclosed import Disclosed
 from app.agencies.registry import ACTIVE, AGENCY, CLIENT
 from app.database import table_of
-from app.outbox import alarms, escalations, packs
+from app.outbox import alarms, escalations
 from app.outbox.alarms import Reason
 from app.outbox.deliveries import CANCELLED, DEAD, DELIVERY, HELD, QUARANTINED, QUEUED, TAKEN_BACK
 from app.outbox.events import NewEvent, enqueue, store
@@ -119,7 +119,6 @@ def order(
                 new_id=new_id,
                 at=at,
             )
-    packs.call_for(connection, person_id, event_type, new_id=new_id, at=at)
     return event.event_id
 
 

@@ -116,7 +116,9 @@ def test_a_pack_goes_its_way_from_the_list_to_the_slip(
     assert state(invoke) == "made"
     # Shown once, and kept nowhere.
     assert not any(password.encode() in one.read_bytes() for one in kept(installation))
-    by = ("--by", "head", "--to", "duty desk", "--identified", "service_card")
+    rest = ("--to", "duty desk", "--identified", "service_card")
+    assert "not UTF-8" in invoke("pack", "handed-over", told, "--by", "\udcff", *rest).err
+    by = ("--by", "head", *rest)
     assert invoke("pack", "handed-over", told, *by).code == 0
     assert state(invoke) == "handed over"
     signed = ("--kind", "accepted", "--by", "head of centre")
@@ -140,7 +142,22 @@ def test_what_stands_in_the_log_stands_there_before_the_file(
     # Nothing of it is there, not half of it either, and the log says so.
     assert [one for one in tmp_path.iterdir() if one.is_file()] == []
     assert outcomes(installation, house) == ["attempted", "recorded", "failed"]
-    assert state(invoke) == "made"
+    assert state(invoke) == "waiting"
+    [alarm] = invoke("coverage", "--json").json["alarms"]
+    assert alarm["reason"] == "on-paper"
+
+
+def test_what_is_no_text_is_refused_in_one_sentence(
+    invoke: Invoke, told: str, tmp_path: Path
+) -> None:
+    for given in (
+        ("end", "\udcff"),
+        ("make", "\udcff", "--to", str(tmp_path / "other.pdf")),
+        ("make", told, "--to", str(tmp_path / "\udcff.pdf")),
+    ):
+        done = invoke("pack", *given)
+        assert (done.code, len(done.err.strip().splitlines())) == (1, 1), done.said
+    assert [one for one in tmp_path.iterdir() if one.is_file()] == []
 
 
 def test_a_file_that_is_there_and_a_folder_that_is_not_are_refused_before_anything_is_recorded(

@@ -1,6 +1,7 @@
 """The document of a pack by itself: letters, values in words, pages, the slip."""
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from app.files.catalogue import FIELDS, SECTIONS
 from app.notifications import pack_document
 from app.notifications.acknowledge import Kind
 from app.notifications.envelope import Message
-from app.notifications.pack_document import SIZE_CLASS, Written, render
+from app.notifications.pack_document import PAGE_BYTES, PAGE_CLASS, Written, render
 
 PASSWORD = "ABCD-EFGH"
 ALPHABETS = {
@@ -66,6 +67,11 @@ def with_name(name: str) -> Written:
     return written(released=fields)
 
 
+def of_type(event_type: str, **event: object) -> Written:
+    one = written(**event)
+    return replace(one, message=replace(one.message, event_type=event_type))
+
+
 def pages(document: Written) -> list[str]:
     reader = PdfReader(io.BytesIO(render(document, password=PASSWORD)))
     assert reader.decrypt(PASSWORD)
@@ -81,7 +87,7 @@ def test_the_letters_of_its_languages_are_printed() -> None:
 
 
 def test_a_letter_that_the_font_lacks_is_shown_as_its_code_point() -> None:
-    [first, _] = pages(with_name("Li 李"))
+    first, *_ = pages(with_name("Li 李"))
     assert "Li [U+674E]" in first
 
 
@@ -105,22 +111,51 @@ def test_what_is_not_recorded_and_what_is_only_said_to_be_are_told_apart() -> No
         "full_name": {"form": "full", "legal_bases": ["D"], "recorded": False},
         "date_of_birth": {"form": "existence", "legal_bases": ["D"], "recorded": True},
     }
-    [first, _] = pages(written(released={"identity": fields}))
+    first, *_ = pages(written(released={"identity": fields}))
     assert "nothing is recorded" in first
     assert "something is recorded" in first
     assert "form: existence" in first
 
 
-def test_its_length_does_not_tell_how_much_it_says() -> None:
-    little, more = with_name("A"), with_name("A" * 3_000)
-    lengths = {len(render(one, password=PASSWORD)) for one in (little, more)}
-    assert lengths == {SIZE_CLASS}
-    assert "A" * 30 in pages(more)[0]
+def in_clear(document: bytes) -> bytes:
+    """What stands in a document unencrypted: its structure, with the lengths of all the rest."""
+    shape = re.sub(rb"stream\n.*?\nendstream", b"", document, flags=re.DOTALL)
+    return re.sub(rb"<[0-9A-Fa-f]+>", lambda found: b"<%d>" % len(found[0]), shape)
+
+
+def test_whoever_has_no_password_sees_neither_what_it_tells_nor_how_much() -> None:
+    little = with_name("A")
+    others = {
+        "another event": of_type("recall", priority="immediate"),
+        "more, in another alphabet": with_name(f"{ALPHABETS['Macedonian']} " * 100),
+    }
+    # Else it would show nothing.
+    assert "blank" not in pages(others["more, in another alphabet"])[2]
+    seen = in_clear(render(little, password=PASSWORD))
+    assert b"/Count %d\n" % PAGE_CLASS in seen
+    for what, other in others.items():
+        assert in_clear(render(other, password=PASSWORD)) == seen, what
+
+
+def test_the_smallest_letters_do_not_fill_what_a_page_has_room_for() -> None:
+    document = render(with_name("i " * 10_000), password=PASSWORD)
+    reader = PdfReader(io.BytesIO(document))
+    reader.decrypt(PASSWORD)
+    assert len(reader.pages) % PAGE_CLASS == 0
+    for page in reader.pages:
+        content = page.get_contents()
+        assert content is not None
+        assert len(content.get_data()) == PAGE_BYTES
+
+
+def test_what_a_value_holds_is_not_taken_for_the_number_of_pages() -> None:
+    first, *_ = pages(with_name("{nb}"))
+    assert "Family: {nb}" in first
 
 
 def test_what_is_told_to_overseers_is_printed_like_everything_else() -> None:
     emergency = {"agency": "health-1", "fields": ["health.self_harm_alert"], "overdue": True}
-    [first, _] = pages(written(emergency=emergency))
+    first, *_ = pages(written(emergency=emergency))
     assert "Agency: health-1; Fields: health.self_harm_alert; Overdue: yes" in " ".join(
         first.split()
     )
@@ -131,7 +166,7 @@ def test_every_page_is_numbered_and_the_last_is_a_slip_with_the_four_answers() -
         {"field": path, "reason": f"reason-{number}"} for number, path in enumerate(FIELDS)
     ]
     found = pages(replace(with_name("A"), withheld=withheld))
-    assert len(found) > 2
+    assert len(found) == PAGE_CLASS
     for number, text in enumerate(found, 1):
         assert f"{'0f' * 16}  ·  page {number} of {len(found)}" in text
     assert all(f"({kind.value})" in found[-1] for kind in Kind)

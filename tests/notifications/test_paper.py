@@ -7,6 +7,8 @@ import hashlib
 import io
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from threading import Event
+from time import sleep
 from typing import Any
 
 import pypdf
@@ -16,14 +18,17 @@ from sqlalchemy import Connection
 
 from app.access_log.vocabulary import Outcome
 from app.administration import registry
+from app.administration.registry import OPERATOR
 from app.agencies.registry import AgencyRecord, Ground
 from app.files.catalogue import FIELDS
-from app.notifications import paper
+from app.intake.feeds import decide_as_operator
+from app.notifications import manage, paper
 from app.notifications.acknowledge import Kind
 from app.notifications.paper import HandOver, Identified, NotMade, Pack, PaperWay
-from app.outbox import alarms, escalations, lead_times, packs, subscriptions
+from app.outbox import alarms, escalations, feeds, lead_times, packs, subscriptions
 from app.outbox.competence import FILE
 from app.outbox.deliveries import DELIVERY
+from app.policy.errors import DecisionFailed
 from app.problems import Conflict, InvalidInput, NotFound
 from tests.notifications.play import Prison, Town
 
@@ -84,6 +89,26 @@ class Centre:
                 c, self._house, jti, kind, signed_by="head of centre", moment=at, at=at
             )
         )
+
+    def alarms(self, person_id: str) -> list[str]:
+        """Why somebody has to act for a person."""
+        found = self.town.look(alarms.open_alarms)
+        return [one.reason for one in found if one.person_id == person_id]
+
+    def end(self) -> None:
+        """It is told on paper no more."""
+        at = self.town.world.clock()
+        self.town.work(lambda c: paper.end(c, self._house, self.agency_id, at=at))
+
+    def enrol_again(self) -> None:
+        way = PaperWay(
+            agency_id=self.agency_id,
+            officer_id=f"{self.agency_id}-head",
+            ground=Ground(self.purpose, "illustrative"),
+            hand_over_by=self.prison.agency.agency_id,
+        )
+        at = self.town.world.clock()
+        self.town.work(lambda c: paper.enrol(c, self._house, way, at=at))
 
     def entries(self, jti: str, outcome: Outcome | None = None) -> list[dict[str, Any]]:
         """The entries about a notice on paper, oldest first."""
@@ -295,17 +320,80 @@ def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> 
 
 @ONCE
 def test_what_waits_to_be_printed_is_an_alarm_until_it_is(welfare: Centre) -> None:
+    jti = told_of_release(welfare)
+    person_id = welfare.row(jti).person_id
+    assert welfare.alarms(person_id) == ["on-paper"]
+    welfare.make(jti)
+    assert welfare.alarms(person_id) == []
+
+
+@ONCE
+def test_a_file_that_could_not_be_written_was_not_made(welfare: Centre) -> None:
     town = welfare.town
+    house, at = town.world.service.house, town.world.clock()
+    jti = told_of_release(welfare)
+    welfare.make(jti)
+    town.work(lambda c: paper.not_written(c, house, jti, at=at))
+    assert welfare.alarms(welfare.row(jti).person_id) == ["on-paper"]
+    with pytest.raises(Conflict, match="no pack"):
+        welfare.hand_over(jti)
+    # One that was written before can have been brought.
+    welfare.make(jti)
+    welfare.make(jti)
+    town.work(lambda c: paper.not_written(c, house, jti, at=at))
+    assert welfare.alarms(welfare.row(jti).person_id) == []
+    welfare.hand_over(jti)
+
+
+@ONCE
+def test_a_recall_that_comes_to_go_on_paper_keeps_its_alarm(town: Town, prison: Prison) -> None:
+    employment = centre_of(town, prison, "employment_service", "employment_support")
+    reference = prison.admit(town.release_in(20))
+    agency = replace(prison.agency, agency_id=employment.agency_id, purpose=employment.purpose)
+    consent = prison.consent(reference, agency, *CONSENTED)
+    town.settle()
+    [jti] = employment.waiting()
+    employment.make(jti)
+    employment.end()
+    # Else it would be told of the release again, and called for because of that.
+    prison.move(reference, None)
+    prison.withdraw(consent)
+    town.settle()
+    person_id = employment.row(jti).person_id
+    assert employment.alarms(person_id) == ["take-back-unreached"]
+    employment.enrol_again()
+    assert employment.alarms(person_id) == ["on-paper"]
+    [recall] = employment.waiting()
+    assert jti in text_of(employment.make(recall))
+    assert employment.alarms(person_id) == []
+
+
+@ONCE
+def test_what_a_feed_holds_is_called_for_once_it_may_go_out(welfare: Centre) -> None:
+    town = welfare.town
+    at, client = town.world.clock(), welfare.prison.agency.client_id
     jti = told_of_release(welfare)
     person_id = welfare.row(jti).person_id
 
-    def reasons() -> list[str]:
-        found = town.look(alarms.open_alarms)
-        return [one.reason for one in found if one.person_id == person_id]
+    def hold(connection: Connection) -> None:
+        feed = feeds.seen(connection, client, welfare.prison.agency.agency_id, at=at)
+        feeds.hold(connection, client, at=at)
+        held = feeds.get(connection, feed.client_id)
+        feeds.turned(connection, held, person_id, single=True, at=at)
 
-    assert reasons() == ["on-paper"]
-    welfare.make(jti)
-    assert reasons() == []
+    def decide(*, release: bool) -> None:
+        house = town.world.service.house
+        town.work(lambda c: decide_as_operator(c, house, client, release=release, at=at))
+        town.settle()
+
+    town.work(hold)
+    town.settle()
+    assert (welfare.row(jti).status, welfare.alarms(person_id)) == ("held", [])
+    decide(release=True)
+    assert welfare.alarms(person_id) == ["on-paper"]
+    town.work(hold)
+    decide(release=False)
+    assert (welfare.row(jti).status, welfare.alarms(person_id)) == ("cancelled", [])
 
 
 # Brought and answered.
@@ -365,6 +453,48 @@ def test_a_hand_over_that_cannot_be_is_refused(welfare: Centre) -> None:
         welfare.make("0" * 32)
 
 
+@ONCE
+def test_what_was_brought_can_be_said_whatever_came_after_it_was_made(welfare: Centre) -> None:
+    town = welfare.town
+    clock = town.world.clock
+    for _ in range(3):
+        told_of_release(welfare)
+    made_again, undecided, ended = welfare.waiting()
+    for jti in (made_again, undecided, ended):
+        welfare.make(jti)
+    clock.advance(hours=1)
+    brought = clock()
+    clock.advance(hours=1)
+    # Another file of it was made, and stayed here.
+    welfare.make(made_again)
+    welfare.hand_over(made_again, moment=brought)
+    # Another one was asked for, and could not be decided.
+    town.work(lambda c: packs.put_back(c, undecided, reason=DecisionFailed.slug))
+    welfare.hand_over(undecided, moment=brought)
+    # Nothing more goes there on paper.
+    welfare.end()
+    town.settle()
+    assert welfare.row(ended).status == "cancelled"
+    welfare.hand_over(ended, moment=brought)
+    for jti in (made_again, undecided, ended):
+        row = welfare.row(jti)
+        assert (row.status, row.reason, row.sent_at) == ("sent", None, brought)
+    welfare.answer(ended)
+
+
+@ONCE
+def test_what_goes_on_paper_is_not_queued_again(welfare: Centre) -> None:
+    town = welfare.town
+    jti = told_of_release(welfare)
+    welfare.make(jti)
+    welfare.hand_over(jti)
+    row = town.look(lambda c: subscriptions.find(c, welfare.row(jti).subscription_id))
+    house, at = town.world.service.house, town.world.clock()
+    with pytest.raises(Conflict, match="made again"):
+        town.work(lambda c: manage.replay_for(c, house, OPERATOR, row, since=0, status=None, at=at))
+    assert welfare.row(jti).status == "sent"
+
+
 def test_a_slip_that_came_back_is_an_answer_and_settles_what_was_escalated(
     welfare: Centre,
 ) -> None:
@@ -417,10 +547,56 @@ def test_only_an_agency_with_an_officer_and_a_purpose_of_its_own_is_told_on_pape
 def test_who_is_told_on_paper_no_more_has_what_waits_cancelled(welfare: Centre) -> None:
     town = welfare.town
     jti = told_of_release(welfare)
-    house, at = town.world.service.house, town.world.clock()
-    town.work(lambda c: paper.end(c, house, welfare.agency_id, at=at))
+    welfare.end()
     town.settle()
     row = welfare.row(jti)
     assert (row.status, row.reason) == ("cancelled", "recipient-not-active")
+    assert welfare.alarms(row.person_id) == []
     with pytest.raises(Conflict):
-        town.work(lambda c: paper.end(c, house, welfare.agency_id, at=at))
+        welfare.end()
+
+
+@pytest.mark.parametrize("still_world", ["postgresql"], indirect=True)
+def test_of_two_who_enrol_an_agency_at_once_one_is_refused(town: Town, prison: Prison) -> None:
+    house, at = town.world.service.house, town.world.clock()
+    role = "social_welfare_centre"
+    way = way_of(town, f"twice-{town.number}", role, "social_support", prison.agency.agency_id)
+    first_is_in, second_began = Event(), Event()
+
+    def first(connection: Connection) -> str:
+        made = paper.enrol(connection, house, way, at=at)
+        first_is_in.set()
+        # The other one is at work meanwhile.
+        assert second_began.wait(timeout=10)
+        sleep(0.1)
+        return made
+
+    def second(connection: Connection) -> str:
+        second_began.set()
+        return paper.enrol(connection, house, way, at=at)
+
+    database = town.world.service.database
+    one = database.submit(first)
+    assert first_is_in.wait(timeout=10)
+    with pytest.raises(Conflict, match="on paper already"):
+        database.submit(second).result()
+    made = one.result()
+    found = town.look(lambda c: packs.of_agency(c, way.agency_id))
+    assert found is not None
+    assert found.subscription_id == made
+
+
+@ONCE
+def test_an_agency_that_is_told_otherwise_is_not_told_on_paper_too(
+    town: Town, prison: Prison
+) -> None:
+    agency = town.subscribed("social_welfare_centre")
+    house, at = town.world.service.house, town.world.clock()
+    way = PaperWay(
+        agency_id=agency.agency_id,
+        officer_id=agency.officer,
+        ground=Ground("social_support", "illustrative"),
+        hand_over_by=prison.agency.agency_id,
+    )
+    with pytest.raises(Conflict, match="told twice"):
+        town.work(lambda c: paper.enrol(c, house, way, at=at))
