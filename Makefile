@@ -27,12 +27,11 @@ layers:
 	$(BIN)/lint-imports
 
 # Files in the order of tests/conftest.py, the longest first; four for two cores, as many wait.
-# Lines and branches are counted; tests/conftest.py says for which tests.
 unit:
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-coverage: $(VENV)/checks  ## What the last run of the tests did not reach
-	$(BIN)/coverage report
+coverage: $(VENV)/checks  ## The same with lines and branches counted; tests/conftest.py says for which tests
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
 	$(BIN)/python -m tests.policy.fuzz

@@ -36,6 +36,8 @@ Moment = Annotated[
 ]
 # An index of the log: larger numbers are none, on any database.
 Index = Annotated[int, Member(ge=0, lt=2**53)]
+# A number of a notice, as the databases keep it.
+SequenceNumber = Annotated[int, Member(ge=0, lt=2**31)]
 PageSize = Annotated[int, Member(ge=1, le=200)]
 # A compact JWS with ES256 and a handful of claims is far shorter.
 Signed = Annotated[str, Member(min_length=1, max_length=4096)]
@@ -311,7 +313,7 @@ class Subscription(Model):
 class Replay(Model):
     """Send again what was numbered after `since`; of one status only, if it is given."""
 
-    since: Annotated[int, Member(ge=0, lt=2**53)]
+    since: SequenceNumber
     status: Finished | None = None
 
 

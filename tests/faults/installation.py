@@ -168,7 +168,8 @@ class Installation:
         """
         pid = self.processes[SERVE].pid
         assert pid is not None
-        largest = max(one.stat().st_size for one in self.folder.iterdir())
+        # What else lies there comes and goes: a checkpoint is written beside the last one.
+        largest = max(one.stat().st_size for one in self.folder.glob("throughcare.db*"))
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (room and largest + room, before[1]))
         try:

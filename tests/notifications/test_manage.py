@@ -178,7 +178,8 @@ def test_a_dead_letter_is_listed_and_gets_a_window_of_its_own_by_a_replay(
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"since": -1}, {"since": "1"}, {"since": 0, "status": "queued"}]
+    "body",
+    [{}, {"since": -1}, {"since": 2**31}, {"since": "1"}, {"since": 0, "status": "queued"}],
 )
 def test_a_replay_that_is_not_as_agreed_is_refused(
     town: Town, probation: Agency, body: dict[str, object]
@@ -188,3 +189,10 @@ def test_a_replay_that_is_not_as_agreed_is_refused(
     assert probation.call("POST", path, body).status_code == 422
     bad = probation.call("GET", f"{path.removesuffix('replay')}deliveries?status=x")
     assert bad.status_code == 422
+
+
+def test_after_the_largest_number_there_is_nothing_to_replay(town: Town, probation: Agency) -> None:
+    assert town
+    path = f"/v1/subscriptions/{probation.subscription_id}/replay"
+    answer = probation.call("POST", path, {"since": 2**31 - 1})
+    assert (answer.status_code, answer.json()) == (202, {"replayed": 0})

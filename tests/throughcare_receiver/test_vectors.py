@@ -26,7 +26,7 @@ from tests.throughcare_receiver.vectors import (
     signing_key,
 )
 from throughcare_receiver import errors
-from throughcare_receiver.errors import ClaimRefused, EvidenceRefused, NotificationRefused
+from throughcare_receiver.errors import ClaimRefused, NotificationRefused
 from throughcare_receiver.inclusion import check_inclusion
 from throughcare_receiver.note import LogKey
 from throughcare_receiver.notification import Notification, open_notification
@@ -197,9 +197,8 @@ def judged(case: Case) -> Receipt:
 @pytest.mark.parametrize("case", cases("receipts"), ids=by_name)
 def test_a_receipt_is_judged_as_the_vectors_judge_it(case: Case) -> None:
     if "refused" in case:
-        with pytest.raises(EvidenceRefused) as refusal:
+        with pytest.raises(getattr(errors, case["refused"])):
             judged(case)
-        assert type(refusal.value).__name__ == case["refused"]
         return
     found = judged(case)
     assert case["holds"] == {
