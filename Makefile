@@ -26,12 +26,12 @@ types:
 layers:
 	$(BIN)/lint-imports
 
-# Files in the order of tests/conftest.py, the longest first; four for two cores, as many wait.
+# Files in the order of tests/conftest.py, the longest first; three for two cores, as many wait.
 unit:
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/checks  ## The same with lines and branches counted; tests/conftest.py says for which tests
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
 	$(BIN)/python -m tests.policy.fuzz

@@ -211,7 +211,11 @@ def test_a_file_that_may_not_grow_any_more_releases_nothing(
     for one in refused:
         tells_nothing(one)
     # A connection that has the limit still is let go of when it fails: the next one has none.
-    answers += [prison.get(person) for _ in range(2)]
+    # Those that come and go beside this may have it, too.
+    for _ in range(20):
+        answers.append(prison.get(person))
+        if answers[-1].is_success:
+            break
     given = [one.headers["disclosure-entry"] for one in answers if one.status_code == 200]
     assert answers[-1].content == good.content
     assert [one.id for one in exchange.entries(agency_id=prison.id)[before:]] == given
