@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from app.access_log import checkpoints, ledger
-from app.access_log.checkpoint import CheckpointRefused
+from app.access_log.checkpoint import CheckpointRefused, verifiers_of
 from app.access_log.checkpoints import LogContradicted
 from app.access_log.note import NoteRefused, Verifier
 from app.access_log.sealing import LogKeys
@@ -176,6 +176,11 @@ def log_verifier(settings: Settings, ring: KeyRing) -> Verifier:
     return Verifier.of(settings.log_origin, ring.log_signing)
 
 
+def log_verifiers(settings: Settings, ring: KeyRing) -> tuple[Verifier, ...]:
+    """The public keys that a checkpoint of the log may be signed with."""
+    return verifiers_of(settings.log_origin, ring.log_signing)
+
+
 def check_ready(connection: Connection, settings: Settings, house: House, *, at: datetime) -> None:
     """Refuse to start on tables of another version, without a key, or on a log that is not whole.
 
@@ -204,7 +209,7 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing, *, at: 
     file = settings.checkpoint_file
     try:
         checkpoints.check_at_start(
-            connection, file, verifiers=[log_verifier(settings, ring)], origin=settings.log_origin
+            connection, file, verifiers=log_verifiers(settings, ring), origin=settings.log_origin
         )
     except (LogContradicted, NoteRefused, CheckpointRefused, UnicodeDecodeError) as error:
         reason = "not text" if isinstance(error, UnicodeDecodeError) else error

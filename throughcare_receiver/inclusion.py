@@ -9,6 +9,7 @@
 An `extra` line after the first is left alone: nobody has signed it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from throughcare_receiver.errors import InclusionRefused
@@ -18,7 +19,7 @@ from throughcare_receiver.note import Checkpoint, LogKey, open_checkpoint, read_
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 
 
-def check_inclusion(proof: str, *, leaf_hash: bytes, log: LogKey) -> Checkpoint:
+def check_inclusion(proof: str, *, leaf_hash: bytes, log: Sequence[LogKey]) -> Checkpoint:
     """Check that the log has signed a tree with this entry in it; the tree's checkpoint.
 
     Keep the checkpoint: a log that later denies it has been cut or rewritten.
@@ -26,7 +27,7 @@ def check_inclusion(proof: str, *, leaf_hash: bytes, log: LogKey) -> Checkpoint:
     Args:
         proof: the text of the proof.
         leaf_hash: of the entry, from its receipt.
-        log: name and key from the agreement.
+        log: names and keys from the agreement.
 
     Raises:
         InclusionRefused: it is no proof, or not of this entry.

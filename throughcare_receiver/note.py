@@ -4,11 +4,13 @@
 
     — <name> <base64 of key id and signature>
 
-The one signature that counts is the log's own (Ed25519, type 0x01). Those of witnesses are
-carried and left alone.
+The signatures that count are the log's own (Ed25519, type 0x01): while it changes its key there
+are two, and whoever knows one of the keys can check the note. Those of witnesses are carried and
+left alone.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Self
@@ -78,31 +80,27 @@ class Checkpoint:
     root: bytes
 
 
-def open_note(note: str, key: LogKey) -> str:
-    """The text of a note, with its final newline, that this key has signed. Raises NoteRefused."""
+def open_note(note: str, keys: Sequence[LogKey]) -> tuple[str, frozenset[str]]:
+    """The text of a note, with its final newline, and the names of the keys that signed it.
+
+    One signature of one of the keys will do. A wrong one of any of them refuses the note.
+    Raises NoteRefused.
+    """
     text, lines = _split(note)
-    prefix = f"{_DASH} {key.name} "
-    signatures = [
-        signature
-        for key_id, signature in (_signature(line) for line in lines if line.startswith(prefix))
-        if key_id == key.key_id
-    ]
-    if len(signatures) != 1:
-        raise NoteRefused("the note must hold one signature of the key")
-    try:
-        Ed25519PublicKey.from_public_bytes(key.public_key).verify(signatures[0], text.encode())
-    except (InvalidSignature, ValueError):
-        raise NoteRefused("the signature of the note does not fit") from None
-    return text
+    signers = frozenset(key.name for key in keys if _has_signed(key, text, lines))
+    if not signers:
+        raise NoteRefused("no key that we know has signed the note")
+    return text, signers
 
 
-def open_checkpoint(note: str, key: LogKey) -> Checkpoint:
+def open_checkpoint(note: str, log: Sequence[LogKey]) -> Checkpoint:
     """The checkpoint that the log has signed; lines after its third are left alone.
 
     Raises NoteRefused.
     """
-    origin, size, root, *_ = [*open_note(note, key).removesuffix("\n").split("\n"), "", ""]
-    if origin != key.name:
+    text, signers = open_note(note, log)
+    origin, size, root, *_ = [*text.removesuffix("\n").split("\n"), "", ""]
+    if origin not in signers:
         raise NoteRefused("the checkpoint is of another log")
     return Checkpoint(origin, read_decimal(size), read_hash(root))
 
@@ -133,6 +131,25 @@ def _split(note: str) -> tuple[str, list[str]]:
     if len(lines) > MAX_SIGNATURES or not all(line.startswith(f"{_DASH} ") for line in lines):
         raise NoteRefused("the note has other lines than signatures, or too many")
     return head + "\n", lines
+
+
+def _has_signed(key: LogKey, text: str, lines: Sequence[str]) -> bool:
+    """Whether the key is among those that signed; refused where its signature does not fit."""
+    prefix = f"{_DASH} {key.name} "
+    signatures = [
+        signature
+        for key_id, signature in (_signature(line) for line in lines if line.startswith(prefix))
+        if key_id == key.key_id
+    ]
+    if not signatures:
+        return False
+    if len(signatures) > 1:
+        raise NoteRefused("the note holds two signatures of one key")
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(signatures[0], text.encode())
+    except (InvalidSignature, ValueError):
+        raise NoteRefused("the signature of the note does not fit") from None
+    return True
 
 
 def _signature(line: str) -> tuple[bytes, bytes]:

@@ -16,7 +16,7 @@ and the sections that it commits to.
 
 import hmac
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -72,7 +72,7 @@ class Disclosed:
     released: Collection[str]
 
 
-def check_receipt(header: str, *, body: bytes, log: LogKey, at: datetime) -> Receipt:
+def check_receipt(header: str, *, body: bytes, log: Sequence[LogKey], at: datetime) -> Receipt:
     """Check that the log has promised to hold this body's disclosure.
 
     Use nothing of a body without one. Keep the result (`NotificationStore.keep_receipt`): one
@@ -81,16 +81,17 @@ def check_receipt(header: str, *, body: bytes, log: LogKey, at: datetime) -> Rec
     Args:
         header: the value of `Disclosure-Receipt`.
         body: the exact bytes that came with it.
-        log: name and key from the agreement.
+        log: names and keys from the agreement; more than one while the log changes its key.
         at: now, with its time zone.
 
     Raises:
         ReceiptRefused: it is no receipt, or one of another body.
         NoteRefused: the log has not signed it.
     """
-    note = open_note(_note(header), log.named(log.name + NAME_SUFFIX))
+    keys = [key.named(key.name + NAME_SUFFIX) for key in log]
+    note, signers = open_note(_note(header), keys)
     lines = note.removesuffix("\n").split("\n")
-    if len(lines) != _LINES or lines[:2] != [TITLE, log.name]:
+    if len(lines) != _LINES or lines[0] != TITLE or lines[1] + NAME_SUFFIX not in signers:
         raise ReceiptRefused("the note is no receipt of this log")
     entry_id, _, leaf = lines[2].partition(" ")
     if not _ENTRY_ID.fullmatch(entry_id):
@@ -100,14 +101,16 @@ def check_receipt(header: str, *, body: bytes, log: LogKey, at: datetime) -> Rec
     return Receipt(entry_id=entry_id, leaf_hash=read_hash(leaf), due_at=_due_at(lines[4], at=at))
 
 
-def check_entry(document: bytes, *, receipt: Receipt, disclosed: Disclosed, log: LogKey) -> None:
+def check_entry(
+    document: bytes, *, receipt: Receipt, disclosed: Disclosed, log: Sequence[LogKey]
+) -> None:
     """Check that the entry of a receipt records exactly what was disclosed to us.
 
     Args:
         document: the answer of `/v1/disclosures/{entry}`.
         receipt: that holds for the body.
         disclosed: what came.
-        log: name and key from the agreement.
+        log: names and keys from the agreement.
 
     Raises:
         ReceiptRefused: the entry is another one, or records another disclosure.
@@ -140,12 +143,12 @@ def _due_at(text: str, *, at: datetime) -> datetime:
     return due_at
 
 
-def _commitments(leaf: Mapping[str, Any], log: LogKey) -> dict[str, bytes]:
+def _commitments(leaf: Mapping[str, Any], log: Sequence[LogKey]) -> dict[str, bytes]:
     """The commitments of an entry, by section."""
     commitments = leaf.get("commitments")
     if leaf.get("version") != LEAF_VERSION or not isinstance(commitments, dict):
         raise ReceiptRefused("the entry is of another form")
-    if leaf.get("origin") != log.name:
+    if leaf.get("origin") not in [key.name for key in log]:
         raise ReceiptRefused("the entry is of another log")
     return {name: decode_base64(_text(text)) for name, text in commitments.items()}
 

@@ -1,6 +1,6 @@
 """One agency as a receiver: takes what is pushed to it, and says what it makes of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -51,8 +51,8 @@ class Receiver:
         sender_keys: what they are signed with.
         store: where they go.
         clock: the present time.
-        log: name and key of the access log, from the agreement. With it nothing about a person
-            is taken without the log's receipt.
+        log: names and keys of the access log, from the agreement; more than one while it changes
+            its key or its name. With one nothing about a person is taken without its receipt.
     """
 
     issuer: str
@@ -62,7 +62,7 @@ class Receiver:
     sender_keys: SenderKeys
     store: NotificationStore
     clock: Clock = utc_now
-    log: LogKey | None = None
+    log: Sequence[LogKey] = ()
 
     def take(self, sealed: str, *, receipt: str | None = None) -> Arrival:
         """Receive a sealed notification. Once this returns it is safe: answer with 202.
@@ -83,8 +83,8 @@ class Receiver:
             raise TryLater("it was issued later than our clock says it is") from refused
         if notification.event_type == HEARTBEAT:
             return Arrival(notification=notification, is_new=False, placement=None)
-        if self.log is not None and notification.reference is not None:
-            self._keep_receipt(self.log, notification, sealed, receipt)
+        if self.log and notification.reference is not None:
+            self._keep_receipt(notification, sealed, receipt)
         return self.store.add(notification, at=self.clock())
 
     def acknowledge(self, jti: str, kind: Acknowledgement) -> str:
@@ -121,12 +121,12 @@ class Receiver:
         )
 
     def _keep_receipt(
-        self, log: LogKey, notification: Notification, sealed: str, receipt: str | None
+        self, notification: Notification, sealed: str, receipt: str | None
     ) -> None:
         if receipt is None:
             raise NotOnRecord("a message about a person comes with a receipt")
         try:
-            held = check_receipt(receipt, body=sealed.encode(), log=log, at=self.clock())
+            held = check_receipt(receipt, body=sealed.encode(), log=self.log, at=self.clock())
             self.store.keep_receipt(held)
         except ReceiptReused:
             # The very same once more is harmless; for anything else the receipt is not.

@@ -52,6 +52,11 @@ def sign_checkpoint(checkpoint: Checkpoint, key: LogSigningKey) -> str:
     return sign_note(checkpoint.to_text(), name=checkpoint.origin, key=key)
 
 
+def verifiers_of(origin: str, key: LogSigningKey) -> tuple[Verifier, ...]:
+    """What checks the checkpoints of a log, also while its key changes."""
+    return tuple(Verifier(origin, public) for public in key.accepted)
+
+
 def open_checkpoint(note: str, verifiers: Sequence[Verifier]) -> Checkpoint:
     """The checkpoint of a note that the log itself has signed.
 

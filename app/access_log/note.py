@@ -88,12 +88,14 @@ class OpenedNote:
 
 
 def sign_note(text: str, *, name: str, key: LogSigningKey) -> str:
-    """The note of a text with one signature. The text ends in a newline."""
+    """The note of a text, signed by the key, and by the one that takes over from it if there is one.
+
+    The text ends in a newline.
+    """
     _check_characters(text)
     if not text.endswith("\n"):
         raise NoteRefused("the text of a note ends in a newline")
-    signature = Verifier.of(name, key).key_id + key.sign(text.encode())
-    return f"{text}\n{EM_DASH} {name} {base64.b64encode(signature).decode()}\n"
+    return f"{text}\n" + "".join(_sign(text, name, one) for one in key.at_work)
 
 
 def open_note(note: str, verifiers: Sequence[Verifier]) -> OpenedNote:
@@ -127,6 +129,12 @@ def decode_base64(text: str) -> bytes:
     if base64.b64encode(data).decode() != text:
         raise NoteRefused("expected canonical base64")
     return data
+
+
+def _sign(text: str, name: str, key: LogSigningKey) -> str:
+    """The signature line of one key."""
+    signature = Verifier.of(name, key).key_id + key.sign(text.encode())
+    return f"{EM_DASH} {name} {base64.b64encode(signature).decode()}\n"
 
 
 def _split_note(note: str) -> tuple[str, list[str]]:

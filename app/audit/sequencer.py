@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from app.access_log import checkpoints, ledger
-from app.access_log.note import Verifier
+from app.access_log.checkpoint import verifiers_of
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
 
@@ -68,7 +68,7 @@ class Sequencer:
         checkpoints.check_at_start(
             connection,
             self.checkpoint_file,
-            verifiers=[Verifier.of(self.origin, self.key)],
+            verifiers=verifiers_of(self.origin, self.key),
             origin=self.origin,
         )
         return checkpoints.publish(connection, key=self.key, origin=self.origin, at=self.clock())

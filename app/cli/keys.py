@@ -1,4 +1,4 @@
-"""Commands of the service's own keys: those of access tokens, and those that wrap data keys."""
+"""Commands of the service's own keys: of access tokens, of data at rest, of the access log."""
 
 import json
 import secrets
@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from app.administration import data_keys
+from app.access_log import checkpoints
+from app.access_log.note import Verifier
+from app.administration import data_keys, log_keys
 from app.administration.data_keys import KeyStatus
 from app.cli.output import Json, errors, screen, show
 from app.crypto.key_ring import KeyRing
@@ -29,13 +31,16 @@ def add_to(cli: typer.Typer) -> None:
 
 
 class Kind(StrEnum):
-    """Which keys: those that sign access tokens, or those that wrap data keys."""
+    """Which keys: those that sign access tokens, that wrap data keys, that sign the log."""
 
     TOKENS = "tokens"
     DATA = "data"
+    LOG = "log"
 
 
-Which = Annotated[Kind, typer.Argument(help="Those of access tokens, or those of data at rest.")]
+Which = Annotated[
+    Kind, typer.Argument(help="Those of access tokens, of data at rest, or of the access log.")
+]
 
 
 @keys.command("rotate")
@@ -47,10 +52,17 @@ def rotate(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
 
     The data key of before still opens what it wrapped: then run `throughcare keys rewrap` and
     `throughcare keys remove`.
+
+    The log's key is changed in two steps. The first makes the next key: from the next start on
+    both sign, and the agencies add the new one to the agreement and to their configuration. The
+    second, some weeks later, retires the old one.
     """
     settings = Settings.from_environment()
     if which is Kind.TOKENS:
         _show_tokens(KeyRing.rotate_token_keys(settings.key_directory), as_json=as_json)
+        return
+    if which is Kind.LOG:
+        _show_log(settings, _rotate_log_key(settings), as_json=as_json)
         return
     with _at_work(settings) as (database, house):
         at = make_clock(settings)()
@@ -107,9 +119,26 @@ def status(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
     if which is Kind.TOKENS:
         _show_tokens(ring, as_json=as_json)
         return
+    if which is Kind.LOG:
+        _show_log(settings, ring, as_json=as_json)
+        return
     with reading(settings, data_keys.KEYS) as connection:
         found = data_keys.status(connection, ring)
     _show_data(found, as_json=as_json)
+
+
+def _rotate_log_key(settings: Settings) -> KeyRing:
+    """One step of the log's key, with its entries."""
+    with _at_work(settings) as (database, house):
+        at = make_clock(settings)()
+        log_keys.check_known(house, checkpoints.read_checkpoint_file(settings.checkpoint_file))
+        # The intent first, as above.
+        database.run_blocking(lambda c: log_keys.record_rotation(c, house, "rotation", at=at))
+        ring = KeyRing.rotate_log_key(settings.key_directory, random=secrets.token_bytes)
+        status = "active" if ring.log_signing.successor is None else "next"
+        changed = replace(house, ring=ring)
+        database.run_blocking(lambda c: log_keys.record_rotation(c, changed, status, at=at))
+    return ring
 
 
 @contextmanager
@@ -128,6 +157,21 @@ def _show_tokens(ring: KeyRing, *, as_json: bool) -> None:
         "next": None if following is None else following.kid,
         "active": ring.token_signing.kid,
         "retired": None if retired is None else retired.kid,
+    }
+    show(content, as_json=as_json)
+
+
+def _show_log(settings: Settings, ring: KeyRing, *, as_json: bool) -> None:
+    """The keys of the log as verifiers know them."""
+    key = ring.log_signing
+    keys = {
+        "next": None if key.successor is None else key.successor.public_bytes,
+        "active": key.public_bytes,
+        "retired": None if key.predecessor is None else key.predecessor.public_bytes,
+    }
+    content = {
+        state: None if public is None else Verifier(settings.log_origin, public).to_vkey()
+        for state, public in keys.items()
     }
     show(content, as_json=as_json)
 

@@ -10,7 +10,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -19,7 +19,7 @@ from app.crypto.backend import assert_backend
 from app.crypto.encoding import decode_base64url, encode_base64url, read_json_object
 from app.crypto.errors import CryptoError, UnsafeKey
 from app.crypto.key_encryption import KeyEncryptionKeys
-from app.crypto.log_signing import LogSigningKey
+from app.crypto.log_signing import LogSigningKey, LogVerifyingKey
 from app.crypto.signing_keys import SigningKey, VerifyingKey
 
 _Loaded = TypeVar("_Loaded")
@@ -33,6 +33,8 @@ _MAX_FILE_BYTES = 16 * 1024
 _SYMMETRIC = ("data_encryption", "log_retention", "blind_index")
 _TOKEN_KEYS = ("token_signing", "notification_signing")
 _LOG_KEY = "log_signing"
+_NEXT_LOG = "log_signing.next.pem"
+_RETIRED_LOG = "log_signing.retired.pub"
 _NEXT = "token_signing.next.pem"
 _RETIRED = "token_signing.retired.json"
 _DATA = "data_encryption.key"
@@ -41,7 +43,7 @@ _RETIRED_DATA = "data_encryption.retired.key"
 _FILES = frozenset(
     [f"{name}.key" for name in _SYMMETRIC]
     + [f"{name}.pem" for name in (*_TOKEN_KEYS, _LOG_KEY)]
-    + [_NEXT, _RETIRED, _NEXT_DATA, _RETIRED_DATA]
+    + [_NEXT, _RETIRED, _NEXT_DATA, _RETIRED_DATA, _NEXT_LOG, _RETIRED_LOG]
 )
 
 
@@ -63,7 +65,8 @@ class KeyRing:
             was made.
         token_signing_retired: signed until the last rotation; only its public part is left.
         notification_signing: signs what is sealed to recipients, ES256.
-        log_signing: signs checkpoints of the access log, Ed25519.
+        log_signing: signs checkpoints of the access log and receipts, Ed25519; while it changes,
+            with the key that takes over from it.
     """
 
     data_encryption: bytes = field(repr=False)
@@ -97,16 +100,16 @@ class KeyRing:
         assert_backend()
         _refuse_unknown_files(directory)
         return cls(
-            data_encryption=_load(directory / _DATA, _read_symmetric),
-            log_retention=_load(directory / "log_retention.key", _read_symmetric),
-            blind_index=_load(directory / "blind_index.key", _read_symmetric),
+            data_encryption=_load(directory / _DATA, _read_bytes),
+            log_retention=_load(directory / "log_retention.key", _read_bytes),
+            blind_index=_load(directory / "blind_index.key", _read_bytes),
             token_signing=_load(directory / "token_signing.pem", _read_token_key),
             notification_signing=_load(directory / "notification_signing.pem", _read_token_key),
-            log_signing=_load(directory / "log_signing.pem", LogSigningKey.from_pem),
+            log_signing=_load_log_keys(directory),
             token_signing_next=_load_if_there(directory / _NEXT, _read_token_key),
             token_signing_retired=_load_if_there(directory / _RETIRED, _read_public_key),
-            data_encryption_next=_load_if_there(directory / _NEXT_DATA, _read_symmetric),
-            data_encryption_retired=_load_if_there(directory / _RETIRED_DATA, _read_symmetric),
+            data_encryption_next=_load_if_there(directory / _NEXT_DATA, _read_bytes),
+            data_encryption_retired=_load_if_there(directory / _RETIRED_DATA, _read_bytes),
         )
 
     @classmethod
@@ -179,6 +182,51 @@ class KeyRing:
         """Take away the retired key-encryption key. Only after nothing hangs on it."""
         (directory / _RETIRED_DATA).unlink(missing_ok=True)
         _sync_folder(directory)
+        return cls.load(directory)
+
+    @classmethod
+    def rotate_log_key(cls, directory: Path, *, random: RandomBytes) -> Self:
+        """Make a next key of the log, which signs beside the active one; or let it take over.
+
+        Where there is a next key it becomes the active one, and of the other one only the public
+        part is left. Every step leaves a folder that can be loaded.
+
+        Raises:
+            UnsafeKey: as in `load`.
+        """
+        ring = cls.load(directory)
+        if ring.log_signing.successor is None:
+            fresh = LogSigningKey.from_seed(random(KEY_BYTES))
+            _replace_private_file(directory / _NEXT_LOG, fresh.to_pem())
+        else:
+            _replace_private_file(directory / _RETIRED_LOG, _as_text(ring.log_signing.public_bytes))
+            _sync_folder(directory)
+            (directory / _NEXT_LOG).replace(directory / f"{_LOG_KEY}.pem")
+        _sync_folder(directory)
+        return cls.load(directory)
+
+    @classmethod
+    def replace_log_key(cls, directory: Path, lost: bytes, *, random: RandomBytes) -> Self:
+        """Put a new key of the log in the place of one that was lost or stolen, with all beside it.
+
+        Where another key than `lost` is there already, nothing is changed: so it can be repeated.
+
+        Args:
+            directory: of the key ring.
+            lost: the public key of before, 32 bytes.
+            random: gives the new key.
+
+        Raises:
+            UnsafeKey: as in `load`.
+        """
+        path = directory / f"{_LOG_KEY}.pem"
+        present = _load_if_there(path, LogSigningKey.from_pem)
+        if present is None or present.public_bytes == lost:
+            # Whoever had the one may have had the other.
+            for name in (_NEXT_LOG, _RETIRED_LOG):
+                (directory / name).unlink(missing_ok=True)
+            _replace_private_file(path, LogSigningKey.from_seed(random(KEY_BYTES)).to_pem())
+            _sync_folder(directory)
         return cls.load(directory)
 
     @property
@@ -267,6 +315,15 @@ def _load(path: Path, read: Callable[[bytes], _Loaded]) -> _Loaded:
         raise UnsafeKey(f"{path}: {error}") from None
 
 
+def _load_log_keys(directory: Path) -> LogSigningKey:
+    """The active key of the log, with the one that takes over and the one of before."""
+    return replace(
+        _load(directory / f"{_LOG_KEY}.pem", LogSigningKey.from_pem),
+        successor=_load_if_there(directory / _NEXT_LOG, LogSigningKey.from_pem),
+        predecessor=_load_if_there(directory / _RETIRED_LOG, _read_log_public_key),
+    )
+
+
 def _load_if_there(path: Path, read: Callable[[bytes], _Loaded]) -> _Loaded | None:
     return _load(path, read) if path.exists() else None
 
@@ -282,14 +339,18 @@ def _read_private_file(path: Path) -> bytes:
         raise UnsafeKey(f"{path}: {error.strerror}") from None
 
 
-def _read_symmetric(content: bytes) -> bytes:
+def _read_bytes(content: bytes) -> bytes:
     try:
         key = decode_base64url(content.decode("ascii").strip())
     except UnicodeDecodeError:
         raise UnsafeKey("not base64url") from None
     if len(key) != KEY_BYTES:
-        raise UnsafeKey(f"a symmetric key has {KEY_BYTES} bytes")
+        raise UnsafeKey(f"a key here has {KEY_BYTES} bytes")
     return key
+
+
+def _read_log_public_key(content: bytes) -> LogVerifyingKey:
+    return LogVerifyingKey(_read_bytes(content))
 
 
 def _read_token_key(content: bytes) -> SigningKey:

@@ -37,9 +37,15 @@ class LogVerifyingKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogSigningKey:
-    """The private key of a log or of a witness."""
+    """The private key of a log or of a witness.
+
+    `successor` takes over from it; until then it signs beside it, so that either key verifies.
+    `predecessor` is the key that this one took over from: what it signed still counts.
+    """
 
     private: ed25519.Ed25519PrivateKey = field(repr=False)
+    successor: "LogSigningKey | None" = None
+    predecessor: LogVerifyingKey | None = None
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
@@ -71,6 +77,17 @@ class LogSigningKey:
     def sign(self, message: bytes) -> bytes:
         """The signature over the message: 64 bytes, the same each time."""
         return self.private.sign(message)
+
+    @property
+    def at_work(self) -> "tuple[LogSigningKey, ...]":
+        """The keys that sign: this one, and the one that takes over."""
+        return (self,) if self.successor is None else (self, self.successor)
+
+    @property
+    def accepted(self) -> tuple[bytes, ...]:
+        """The public keys that a signature may be of: active, next, retired."""
+        retired = () if self.predecessor is None else (self.predecessor.public_bytes,)
+        return (*(key.public_bytes for key in self.at_work), *retired)
 
     @property
     def public_bytes(self) -> bytes:

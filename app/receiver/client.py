@@ -121,7 +121,7 @@ class AgencyClient:
             self._tokens.credentials(token, method=request.method, address=str(request.url))
         )
         answer = exchange(self._connections, request, max_bytes=max_bytes)
-        if self._log is not None and RECEIPT in answer.headers:
+        if self._log and RECEIPT in answer.headers:
             held = answer.headers[RECEIPT]
             check_receipt(held, body=answer.content, log=self._log, at=self._clock())
         return answer
@@ -132,7 +132,7 @@ class AgencyClient:
         Where the log's key is known, an answer without its receipt is refused.
         """
         answer = self.request("GET", f"/v1/inmate-files/{_escaped(reference)}")
-        if self._log is not None and RECEIPT not in answer.headers:
+        if self._log and RECEIPT not in answer.headers:
             raise UnexpectedAnswer("the file came without a receipt of the log")
         return answer.json()
 

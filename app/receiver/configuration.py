@@ -7,7 +7,7 @@
     legal_basis = "xk-law-1"
     case = "P 12/2026"                       # optional: the case at hand
     endpoint = "https://agency.example/notifications"  # optional: where the service reaches us
-    log_key = "exchange.example/log+0a1b2c3d+AQ..."    # the log's, from the agreement
+    log_key = "exchange.example/log+0a1b2c3d+AQ..."    # the log's, from the agreement; or a list
     signing_key_file = "signing.pem"         # elliptic curve: who we are
     decryption_key_file = "decryption.pem"   # RSA: what notifications are sealed to
     store = "store"                          # folder of what was received
@@ -50,8 +50,9 @@ class AgencyConfiguration:
         case: reference of the case at hand, where the agency names one.
         endpoint: public address of the notification endpoint; None means the address that
             the program listens at.
-        log_key: name and public key of the access log. With it nothing about a person is used
-            that comes without the log's receipt; without it receipts are not looked at.
+        log_key: names and public keys of the access log; more than one while it changes its
+            key. With one nothing about a person is used that comes without the log's receipt;
+            without any receipts are not looked at.
     """
 
     issuer: str
@@ -64,7 +65,7 @@ class AgencyConfiguration:
     store: Path
     case: str | None = None
     endpoint: str | None = None
-    log_key: str | None = None
+    log_key: tuple[str, ...] = ()
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -96,16 +97,17 @@ class AgencyConfiguration:
             raise ConfigurationError(f"{name}: no such setting")
         for name in sorted(known - _OPTIONAL - values.keys()):
             raise ConfigurationError(f"{name}: is missing")
-        texts = {name: _text(name, value) for name, value in values.items()}
+        listed = _texts("log_key", values.get("log_key", []))
+        texts = {name: _text(name, values[name]) for name in values.keys() - {"log_key"}}
         for name in _ADDRESSES & texts.keys():
             _check_address(name, texts[name])
         paths = {name: folder / texts.pop(name) for name in _PATHS}
-        _log_of(texts.get("log_key"))
-        return cls(**texts, **paths)  # type: ignore[arg-type]  # every field is text or path, by _PATHS
+        _log_of(listed)
+        return cls(**texts, **paths, log_key=listed)  # type: ignore[arg-type]  # every field is text or path, by _PATHS
 
     @property
-    def log(self) -> LogKey | None:
-        """The access log that receipts must come from."""
+    def log(self) -> tuple[LogKey, ...]:
+        """The keys of the access log that receipts must come from."""
         return _log_of(self.log_key)
 
     def load_signing_key(self) -> SigningKey:
@@ -133,11 +135,16 @@ class AgencyConfiguration:
             raise ConfigurationError(f"{self.decryption_key_file}: {error}") from None
 
 
-def _log_of(vkey: str | None) -> LogKey | None:
+def _log_of(vkeys: tuple[str, ...]) -> tuple[LogKey, ...]:
     try:
-        return None if vkey is None else LogKey.from_vkey(vkey)
+        return tuple(LogKey.from_vkey(vkey) for vkey in vkeys)
     except NoteRefused as error:
         raise ConfigurationError(f"log_key: {error}") from None
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    """One text, or a list of them."""
+    return tuple(_text(name, one) for one in (value if isinstance(value, list) else [value]))
 
 
 def _text(name: str, value: object) -> str:

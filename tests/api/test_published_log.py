@@ -151,7 +151,7 @@ def test_the_receivers_library_holds_the_log_to_its_receipt(
     world: World, log: Verifier, read: tuple[Speaker, str]
 ) -> None:
     welfare, reference = read
-    key, at = LogKey.from_vkey(log.to_vkey()), world.clock()
+    key, at = [LogKey.from_vkey(log.to_vkey())], world.clock()
     answer = welfare.get(reference)
     header, body = answer.headers[HEADER], answer.content
     receipt = check_receipt(header, body=body, log=key, at=at)

@@ -1,16 +1,23 @@
 """The states of keys that the commands show, and what rotation, rewrap and removal change."""
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, select
 
+from app.access_log import checkpoints
+from app.access_log.checkpoint import open_checkpoint
+from app.access_log.note import NoteRefused, Verifier
+from app.access_log.query import EntryFilter, entries
+from app.access_log.vocabulary import Operation
 from app.crypto.key_ring import KeyRing
 from app.files import store
 from app.files.store import KEY
 from app.house import House
 from app.main import opened
-from tests.cli.command_line import Installation, register
+from tests.cli.command_line import Installation, register, sign
 from tests.cli.conftest import Invoke
 from tests.world import START
 
@@ -114,3 +121,64 @@ def test_keys_before_there_are_tables_are_told_in_a_sentence(
         assert refused.code == 1
         assert "throughcare init" in refused.err
     assert KeyRing.load(installation.settings.key_directory).data_encryption_retired is None
+
+
+def test_the_key_of_the_log_changes_in_two_steps_with_both_signing_between(
+    installation: Installation, house: House, invoke: Invoke
+) -> None:
+    def signed() -> str:
+        assert invoke("init").code == 0
+        with opened(installation.settings) as database:
+            note = database.run_blocking(lambda c: sign(c, replace(house, ring=ring())))
+        checkpoints.write_checkpoint_file(installation.settings.checkpoint_file, note)
+        return note
+
+    def ring() -> KeyRing:
+        return KeyRing.load(installation.settings.key_directory)
+
+    before = invoke("keys", "status", "log", "--json").json
+    assert (before["next"], before["retired"]) == (None, None)
+    first = invoke("keys", "rotate", "log", "--json").json
+    assert first["active"] == before["active"]
+    # Nobody has seen a signature of the next key, so it cannot take over yet.
+    refused = invoke("keys", "rotate", "log")
+    assert refused.code == 1
+    assert "start the service again" in refused.err
+    both = signed()
+    for key in (first["active"], first["next"]):
+        open_checkpoint(both, [Verifier.from_vkey(key)])
+    second = invoke("keys", "rotate", "log", "--json").json
+    assert second == {"next": None, "active": first["next"], "retired": first["active"]}
+    assert invoke("keys", "status", "log", "--json").json == second
+    after = signed()
+    open_checkpoint(after, [Verifier.from_vkey(second["active"])])
+    with pytest.raises(NoteRefused):
+        open_checkpoint(after, [Verifier.from_vkey(second["retired"])])
+    with opened(installation.settings) as database:
+        events = database.read_blocking(lambda c: key_events(c, house))
+    assert [(one["status"], one["id"]) for one in events] == [
+        ("rotation", first["active"]),
+        ("next", first["next"]),
+        ("rotation", first["next"]),
+        ("active", first["next"]),
+    ]
+
+
+def test_a_checkpoint_that_only_the_retired_key_signed_still_lets_the_service_start(
+    installation: Installation, invoke: Invoke
+) -> None:
+    """A copy of the file on a machine that was off while the key changed."""
+    ring = KeyRing.load(installation.settings.key_directory)
+    for _ in range(2):
+        KeyRing.rotate_log_key(installation.settings.key_directory, random=secrets.token_bytes)
+    changed = KeyRing.load(installation.settings.key_directory)
+    assert changed.log_signing.public_bytes != ring.log_signing.public_bytes
+    assert invoke("init").code == 0
+
+
+def key_events(connection: Connection, house: House) -> list[Any]:
+    """What the log says of its own key, the oldest first."""
+    found = entries(
+        connection, EntryFilter(operation=Operation.KEY_EVENT), keys=house.log_keys(), limit=99, tree_size=99
+    )
+    return [one.sections["fields"] for one in found if one.sections["fields"]["fact"] == "log-key"]

@@ -14,7 +14,7 @@ def hold_to_receipt(town: Town, agency: Agency, notice: Notice, header: str) -> 
     """The log has promised this very body, and its entry says what came, about whom, to whom."""
     world = town.world
     verifier = log_verifier(world.settings, world.service.house.ring)
-    key = LogKey.from_vkey(verifier.to_vkey())
+    key = [LogKey.from_vkey(verifier.to_vkey())]
     receipt = check_receipt(header, body=notice.sealed, log=key, at=world.clock())
     town.entries(agency)  # by then the entry has its place in the log
     shown = agency.call("GET", f"/v1/disclosures/{receipt.entry_id}")

@@ -55,7 +55,7 @@ def test_a_reference_stays_one_segment_of_the_path(client: AgencyClient) -> None
 def test_where_the_key_of_the_log_is_known_no_file_is_read_without_a_receipt(
     configuration: AgencyConfiguration, service: ServiceStandIn
 ) -> None:
-    strict = replace(configuration, log_key=VKEY)
+    strict = replace(configuration, log_key=(VKEY,))
     with AgencyClient(strict) as client, pytest.raises(UnexpectedAnswer, match="receipt"):
         client.read_file("ref-1")
     service.headers["Disclosure-Receipt"] = "bm90IGEgcmVjZWlwdA"

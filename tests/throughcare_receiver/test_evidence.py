@@ -1,5 +1,7 @@
 """Proofs and notes of the server's own log, judged by code that shares nothing with it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from throughcare_receiver.note import LogKey, open_checkpoint, open_note
 ORIGIN = "exchange.example/log"
 KEY = LogSigningKey.from_seed(bytes(range(32)))
 VKEY = Verifier.of(ORIGIN, KEY).to_vkey()
-LOG = LogKey.from_vkey(VKEY)
+LOG = [LogKey.from_vkey(VKEY)]
 LEAVES = [leaf_hash(str(number).encode()) for number in range(70)]
 NOTE = sign_checkpoint(Checkpoint(ORIGIN, 3, bytes(32)), KEY)
 
@@ -62,12 +64,28 @@ def test_signatures_of_witnesses_are_left_alone() -> None:
     witness = sign_note(NOTE.rpartition("\n\n")[0] + "\n", name="witness", key=KEY)
     line = witness.rpartition("\n\n")[2]
     assert open_checkpoint(NOTE + line, LOG).size == 3
-    with pytest.raises(NoteRefused, match="one signature"):
+    with pytest.raises(NoteRefused, match="no key that we know"):
         open_checkpoint(witness, LOG)
 
 
+def test_while_the_log_changes_its_key_either_one_opens_its_checkpoints() -> None:
+    following = LogSigningKey.from_seed(bytes(range(1, 33)))
+    newer = LogKey.from_vkey(Verifier.of(ORIGIN, following).to_vkey())
+    both = sign_checkpoint(Checkpoint(ORIGIN, 3, bytes(32)), replace(KEY, successor=following))
+    for known in (LOG, [newer], [*LOG, newer]):
+        assert open_checkpoint(both, known).size == 3
+    after = sign_checkpoint(Checkpoint(ORIGIN, 4, bytes(32)), following)
+    assert open_checkpoint(after, [*LOG, newer]).size == 4
+    with pytest.raises(NoteRefused):
+        open_checkpoint(after, LOG)
+    # A signature of a known key that does not fit is never outweighed by another one.
+    spoiled = NOTE + sign_note("other\n", name=ORIGIN, key=following).rpartition("\n\n")[2]
+    with pytest.raises(NoteRefused, match="does not fit"):
+        open_checkpoint(spoiled, [*LOG, newer])
+
+
 def test_two_signatures_of_the_log_are_refused() -> None:
-    with pytest.raises(NoteRefused, match="one signature"):
+    with pytest.raises(NoteRefused, match="two signatures"):
         open_note(NOTE + NOTE.rpartition("\n\n")[2], LOG)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.access_log.note import Verifier
 from app.access_log.receipt import Receipt, sign_receipt, to_header
 from app.crypto.log_signing import LogSigningKey
 from tests.receiver.service_stand_in import Sender
@@ -22,6 +23,7 @@ from throughcare_receiver.errors import (
     TryLater,
 )
 from throughcare_receiver.keys import DecryptionKey, KeySet, SigningKey, public_jwks
+from throughcare_receiver.note import LogKey
 from throughcare_receiver.receiver import Receiver, utc_now
 from throughcare_receiver.sender_keys import SenderKeys
 from throughcare_receiver.signed import verify
@@ -97,6 +99,23 @@ def test_with_the_key_of_the_log_nothing_about_a_person_is_taken_without_a_recei
     with pytest.raises(NotOnRecord, match="another message"):
         strict.take(another, receipt=receipt_of(another))
     assert strict.take(another, receipt=receipt_of(another, leaf=b"x" * 32)).is_new
+
+
+def test_a_receiver_that_knows_both_keys_takes_what_either_key_of_the_log_vouches_for(
+    strict: Receiver, sender: Sender, decryption_key: DecryptionKey
+) -> None:
+    following = LogSigningKey.from_seed(bytes(range(1, 33)))
+    newer = LogKey.from_vkey(Verifier.of(ORIGIN, following).to_vkey())
+    at_work = [KEY, replace(KEY, successor=following), following]
+    for number, key in enumerate(at_work):
+        claims = {**CLAIMS, "jti": f"notice-{number}"}
+        sealed = sender.notification(claims, decryption_key.public_jwk())
+        receipt = receipt_of(sealed, leaf=bytes([number]) * 32, key=key)
+        for known in [LOG] * (number < 2) + [[newer]] * (number > 0) + [[*LOG, newer]]:
+            taken = replace(strict, log=known, store=MemoryStore()).take(sealed, receipt=receipt)
+            assert taken.is_new
+    with pytest.raises(NotOnRecord):
+        strict.take(sealed, receipt=receipt)
 
 
 def test_by_a_clock_that_is_wrong_nothing_is_refused_for_good(

@@ -42,7 +42,7 @@ from throughcare_receiver.store import MemoryStore
 
 NAMES = ("inclusion", "keys", "notifications", "order", "receipts", "statements")
 NOW = datetime.fromtimestamp(published("notifications")["now"], UTC)
-LOG = LogKey.from_vkey(published("keys")["log"])
+LOG = [LogKey.from_vkey(published("keys")["log"])]
 
 
 def by_name(case: Case) -> str:
