@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from app.access_log.succession import Succession
 from app.problems import ThroughcareError
 
 # Exit code of a log that verifies.
@@ -45,7 +46,8 @@ class Report:
 
     `index` is that of the first bad entry, where the finding lies in one; for FORKED the fork
     lies at or behind it. `erased` counts entries whose personal sections are declared as
-    erased: hold it against the `erasure` entries of the log.
+    erased: hold it against the `erasure` entries of the log. `successions` are the recoveries after
+    which it goes on under a new name, with what each declares lost.
     """
 
     finding: Finding | None = None
@@ -54,6 +56,7 @@ class Report:
     origin: str | None = None
     size: int | None = None
     erased: int = 0
+    successions: tuple[Succession, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -16,6 +16,7 @@ from app.access_log.export_reader import TILE_WIDTH, ExportReader, Header, Row
 from app.access_log.findings import ExportRefused, Finding, Report
 from app.access_log.merkle import Frontier, leaf_hash
 from app.access_log.note import NoteRefused, Verifier, decode_base64
+from app.access_log.succession import Names
 
 LEAF_VERSION = 1
 # What an erasure takes away; every other section must show for as long as the log stands.
@@ -52,20 +53,29 @@ def _verify(
     hashes = _read_tiles(reader, checkpoint.size)
     if Frontier().extend(hashes).root != checkpoint.root:
         raise _explain_root(reader, hashes)
-    _check_saved(saved_checkpoints, hashes, checkpoint.origin, verifiers)
+    saved = [_open_saved(note, verifiers) for note in saved_checkpoints]
+    _check_saved([one for one in saved if one.origin == checkpoint.origin], hashes)
     erased = 0
+    names = Names()
     for index, expected in enumerate(hashes):
         row = reader.row(index)
         if row is None:
             raise ExportRefused(Finding.TRUNCATED, "entries at the end are missing", index=index)
         if leaf_hash(row.leaf) != expected:
             raise _explain_leaf(reader, row, index, hashes)
-        erased += _check_row(row, index, checkpoint.origin)
+        erased += _check_row(row, index, names)
     if reader.row(checkpoint.size) is not None:
         raise ExportRefused(
             Finding.SURPLUS_ROW, "there are more entries than were signed", index=checkpoint.size
         )
-    return Report(origin=checkpoint.origin, size=checkpoint.size, erased=erased)
+    _check_name(names, checkpoint.origin)
+    _check_predecessors([one for one in saved if one.origin != checkpoint.origin], hashes, names)
+    return Report(
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        erased=erased,
+        successions=tuple(names.successions),
+    )
 
 
 def _open_header(header: Header, verifiers: Sequence[Verifier]) -> Checkpoint:
@@ -103,11 +113,40 @@ def _explain_root(reader: ExportReader, hashes: Sequence[bytes]) -> ExportRefuse
     return ExportRefused(Finding.ROOT_MISMATCH, "the entries are not those that were signed")
 
 
-def _check_saved(
-    notes: Sequence[str], hashes: Sequence[bytes], origin: str, verifiers: Sequence[Verifier]
-) -> None:
+def _check_name(names: Names, origin: str) -> None:
+    """The name that the entries end with must be that of the checkpoint."""
+    last = names.last()
+    if last is not None and last[1] != origin:
+        raise ExportRefused(Finding.OTHER_ORIGIN, "the entry is of another log", index=last[0])
+
+
+def _check_predecessors(saved: Sequence[Checkpoint], hashes: Sequence[bytes], names: Names) -> None:
+    """Hold the log to checkpoints of its earlier names: what is here, and what is declared lost."""
+    here = []
+    for checkpoint in saved:
+        ended = names.after(checkpoint.origin)
+        if ended is None:
+            raise ExportRefused(
+                Finding.SAVED_CHECKPOINT_REFUSED, "a saved checkpoint is of another log"
+            )
+        if checkpoint.size <= ended.kept:
+            here.append(checkpoint)
+        elif checkpoint.origin != ended.previous.origin or checkpoint.size > ended.previous.size:
+            raise ExportRefused(
+                Finding.BEHIND_SAVED_CHECKPOINT,
+                f"a saved checkpoint vouches for {checkpoint.size} entries, and fewer are here "
+                "or declared lost",
+                index=ended.kept,
+            )
+        elif checkpoint.size == ended.previous.size and checkpoint != ended.previous:
+            raise ExportRefused(
+                Finding.FORKED, "a saved checkpoint contradicts the one declared", index=ended.kept
+            )
+    _check_saved(here, hashes)
+
+
+def _check_saved(saved: Sequence[Checkpoint], hashes: Sequence[bytes]) -> None:
     """Hold the log to every saved checkpoint, in the order of their sizes."""
-    saved = [_open_saved(note, origin, verifiers) for note in notes]
     frontier = Frontier()
     for checkpoint in sorted(saved, key=lambda checkpoint: checkpoint.size):
         if checkpoint.size > len(hashes):
@@ -126,16 +165,11 @@ def _check_saved(
         frontier = grown
 
 
-def _open_saved(note: str, origin: str, verifiers: Sequence[Verifier]) -> Checkpoint:
+def _open_saved(note: str, verifiers: Sequence[Verifier]) -> Checkpoint:
     try:
-        checkpoint = open_checkpoint(note, verifiers)
+        return open_checkpoint(note, verifiers)
     except NoteRefused as error:
         raise ExportRefused(Finding.SAVED_CHECKPOINT_REFUSED, error.detail) from None
-    if checkpoint.origin != origin:
-        raise ExportRefused(
-            Finding.SAVED_CHECKPOINT_REFUSED, "a saved checkpoint is of another log"
-        )
-    return checkpoint
 
 
 def _explain_leaf(
@@ -151,26 +185,29 @@ def _explain_leaf(
     return ExportRefused(Finding.DELETED_ROW, "the entry is missing", index=index)
 
 
-def _check_row(row: Row, index: int, origin: str) -> int:
+def _check_row(row: Row, index: int, names: Names) -> int:
     """Check what stands around a leaf that is the right one; 1 if the person was erased."""
     if row.index != index:
         raise ExportRefused(
             Finding.MALFORMED_LINE, f"the entry says that it is {row.index}", index=index
         )
-    commitments = _read_leaf(row.leaf, index, origin)
+    origin, commitments = _read_leaf(row.leaf, index)
     for name, (content, salt) in row.sections.items():
         if hmac.digest(salt, content, "sha256") != commitments.get(name):
             raise ExportRefused(
                 Finding.EDITED_SECTION, f"the section {name!a} was edited", index=index
             )
+    fields, _ = row.sections.get("fields", (None, None))
+    if not names.follow(index, origin, fields):
+        raise ExportRefused(Finding.OTHER_ORIGIN, "the entry is of another log", index=index)
     return _check_missing(row, index, commitments.keys() - row.sections.keys())
 
 
-def _read_leaf(leaf: bytes, index: int, origin: str) -> Mapping[str, bytes]:
-    """The commitments of a leaf, by section."""
+def _read_leaf(leaf: bytes, index: int) -> tuple[str, Mapping[str, bytes]]:
+    """The name of the log in a leaf, and its commitments by section."""
     try:
         members = orjson.loads(leaf)
-        version, leaf_origin = members["version"], members["origin"]
+        version, origin = members["version"], str(members["origin"])
         commitments = {
             name: decode_base64(commitment) for name, commitment in members["commitments"].items()
         }
@@ -180,9 +217,7 @@ def _read_leaf(leaf: bytes, index: int, origin: str) -> Mapping[str, bytes]:
         ) from None
     if version != LEAF_VERSION:
         raise ExportRefused(Finding.MALFORMED_LINE, "the leaf is of another version", index=index)
-    if leaf_origin != origin:
-        raise ExportRefused(Finding.OTHER_ORIGIN, "the entry is of another log", index=index)
-    return commitments
+    return origin, commitments
 
 
 def _check_missing(row: Row, index: int, absent: set[str]) -> int:
