@@ -9,7 +9,9 @@ Two homes, one promise: `run(work)` answers only once what `work` wrote is durab
 """
 
 import asyncio
+import os
 import queue
+import socket
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -66,6 +68,7 @@ STATEMENT_MILLISECONDS = 30_000
 # A machine that is gone closes no connection: what it held is free again after this time. Longer
 # than any work computes between two statements.
 IDLE_MILLISECONDS = 300_000
+PROGRAM = "throughcare "
 # What says that the database, and not the work, has failed.
 FAILURES = (DBAPIError, PoolTimeout)
 NOT_DURABLE = "the record could not be made durable"
@@ -348,9 +351,14 @@ def make_engine(url: str) -> Engine:
         url,
         pool_size=POOL_THREADS,
         pool_pre_ping=True,
-        connect_args={"options": options},
+        connect_args={"options": options, "application_name": _process_name()},
         hide_parameters=True,  # as above
     )
+
+
+def _process_name() -> str:
+    """By which a server tells our processes from one another; it keeps 63 bytes."""
+    return f"{PROGRAM}{os.getpid()} {socket.gethostname()}"[:63]
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -376,6 +384,21 @@ def empty_journal(engine: Engine) -> None:
     with engine.connect() as connection:
         raw = cast("sqlite3.Connection", connection.connection.driver_connection)
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def others_at_work(connection: Connection) -> bool:
+    """Whether another process of this program is connected. A file belongs to one anyway."""
+    if connection.dialect.name == "sqlite":
+        return False
+    found = connection.scalar(
+        text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND starts_with(application_name, :program) "
+            "AND application_name <> current_setting('application_name')"
+        ),
+        {"program": PROGRAM},
+    )
+    return bool(found)
 
 
 def touch(connection: Connection) -> None:

@@ -3,10 +3,11 @@
 import fcntl
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -17,7 +18,13 @@ from sqlalchemy.exc import DBAPIError
 
 from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import CheckpointRefused, verifiers_of
-from app.access_log.checkpoints import LogContradicted
+from app.access_log.checkpoints import (
+    CheckpointMissing,
+    LogBehindCheckpoint,
+    LogContradicted,
+    LogForked,
+    LogRenamed,
+)
 from app.access_log.note import NoteRefused, Verifier
 from app.access_log.sealing import LogKeys
 from app.activation import register
@@ -48,6 +55,23 @@ NO_TABLES = "the tables are not of this version: run `throughcare init`"
 ONE_PROCESS = (
     "a SQLite database belongs to one process, and `throughcare serve` does all of it: dispatching "
     "and sequencing as processes of their own need PostgreSQL"
+)
+
+# What to do about a log that cannot go on.
+LOG_ADVICE: Mapping[type[Exception], str] = MappingProxyType(
+    {
+        LogBehindCheckpoint: "This is an older copy of the database: put the newest one in its "
+        "place. If that is lost, `throughcare access-log recover` goes on under a new name",
+        LogForked: "The database was changed, or an older copy of it has grown: put the one that "
+        "was signed in its place",
+        CheckpointMissing: "Put the newest checkpoint there: agencies and auditors keep it. If "
+        "none can be had, `throughcare access-log recover` goes on under a new name",
+        LogRenamed: "Set THROUGHCARE_LOG_ORIGIN to that name, and take the checkpoint file of it",
+    }
+)
+WRONG_NOTE = (
+    "Is THROUGHCARE_LOG_ORIGIN the first line of the file, and the key of that log in the key "
+    "ring? If `throughcare access-log recover` was broken off, run it again"
 )
 
 Clock = Callable[[], datetime]
@@ -213,7 +237,10 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing, *, at: 
         )
     except (LogContradicted, NoteRefused, CheckpointRefused, UnicodeDecodeError) as error:
         reason = "not text" if isinstance(error, UnicodeDecodeError) else error
-        raise NotReady(f"the access log and `{file}` disagree: {reason}") from error
+        advice = LOG_ADVICE.get(type(error), WRONG_NOTE)
+        raise NotReady(
+            f"the access log and `{file}` disagree: {reason}. {advice} (docs/runbook.md)"
+        ) from error
     signed_at = checkpoints.last_signed_at(connection)
     if signed_at is not None and at < signed_at - LEEWAY:
         raise NotReady(

@@ -43,6 +43,10 @@ class LogForked(LogContradicted):
     """The database holds other entries than were signed."""
 
 
+class LogRenamed(LogContradicted):
+    """The log goes on under another name than the one that is asked for."""
+
+
 class CheckpointMissing(LogContradicted):
     """Entries exist, and no checkpoint outside the database to hold them to."""
 
@@ -65,19 +69,33 @@ def publish(connection: Connection, *, key: LogSigningKey, origin: str, at: date
     # The lock keeps two publishers from signing at once.
     checkpoint = lock_head(connection).checkpoint(origin)
     # The head row must be what the rows of the log make, else the log could not be proved.
-    _check_extends(connection, checkpoint)
+    check_extends(connection, checkpoint)
     last = latest(connection)
     if last is not None:
         if last.checkpoint != checkpoint:
-            _check_extends(connection, last.checkpoint)
+            check_extends(connection, last.checkpoint)
         if last.checkpoint.origin != origin:
             raise LogContradicted("the log goes on under another origin than it was signed with")
         if last.checkpoint == checkpoint:
             return last.note
-    note = sign_checkpoint(checkpoint, key)
-    row = {"size": checkpoint.size, "origin": origin, "root": checkpoint.root, "note": note}
-    connection.execute(insert(CHECKPOINT), row | {"signed_at": at})
-    return note
+    return _sign(connection, checkpoint, key, at)
+
+
+def publish_renamed(
+    connection: Connection, *, key: LogSigningKey, origin: str, at: datetime
+) -> str:
+    """Sign the head under a new name, in the transaction of the entry that says why.
+
+    The note is for nobody before that has committed.
+    """
+    checkpoint = lock_head(connection).checkpoint(origin)
+    check_extends(connection, checkpoint)
+    return _sign(connection, checkpoint, key, at)
+
+
+def names(connection: Connection) -> frozenset[str]:
+    """Every name that the log was signed under."""
+    return frozenset(connection.scalars(select(CHECKPOINT.c.origin).distinct()))
 
 
 def latest(connection: Connection) -> SignedCheckpoint | None:
@@ -105,7 +123,7 @@ def check_against(
     checkpoint = open_checkpoint(note, verifiers)
     if checkpoint.origin != origin:
         raise CheckpointRefused("the saved checkpoint is of another log")
-    _check_extends(connection, checkpoint)
+    check_extends(connection, checkpoint)
     return checkpoint
 
 
@@ -114,13 +132,16 @@ def check_at_start(
 ) -> None:
     """Refuse to start on a log that its file outside the database does not vouch for.
 
-    Raises CheckpointMissing, and what `check_against` raises.
+    Raises CheckpointMissing, LogRenamed, and what `check_against` raises.
     """
     note = read_checkpoint_file(path)
     if note is not None:
         check_against(connection, note, verifiers=verifiers, origin=origin)
     elif read_head(connection).size > 0:
         raise CheckpointMissing("the log has entries, but the file of its last checkpoint is gone")
+    last = latest(connection)
+    if last is not None and last.checkpoint.origin != origin:
+        raise LogRenamed(f"the log goes on as {last.checkpoint.origin}")
 
 
 def write_checkpoint_file(path: Path, note: str) -> None:
@@ -146,13 +167,30 @@ def read_checkpoint_file(path: Path) -> str | None:
         return None
 
 
-def _check_extends(connection: Connection, checkpoint: Checkpoint) -> None:
-    """Raise unless the stored log begins with what the checkpoint vouches for."""
+def check_extends(connection: Connection, checkpoint: Checkpoint) -> None:
+    """Raise unless the stored log begins with what the checkpoint vouches for.
+
+    LogBehindCheckpoint, LogForked.
+    """
     size = read_head(connection).size
     if size < checkpoint.size:
         raise LogBehindCheckpoint(f"the log has {size} entries, {checkpoint.size} were signed")
     if tiles.root_at(connection, checkpoint.size) != checkpoint.root:
         raise LogForked(f"the first {checkpoint.size} entries are not those that were signed")
+
+
+def _sign(connection: Connection, checkpoint: Checkpoint, key: LogSigningKey, at: datetime) -> str:
+    """Sign a checkpoint that was checked, and keep the note."""
+    note = sign_checkpoint(checkpoint, key)
+    row = {
+        "size": checkpoint.size,
+        "origin": checkpoint.origin,
+        "root": checkpoint.root,
+        "note": note,
+        "signed_at": at,
+    }
+    connection.execute(insert(CHECKPOINT), row)
+    return note
 
 
 def _sync_directory(path: Path) -> None:

@@ -88,7 +88,7 @@ class OpenedNote:
 
 
 def sign_note(text: str, *, name: str, key: LogSigningKey) -> str:
-    """The note of a text, signed by the key, and by the one that takes over from it if there is one.
+    """The note of a text, signed by the key, and by the one that takes over from it.
 
     The text ends in a newline.
     """

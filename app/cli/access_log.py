@@ -45,11 +45,19 @@ def verify(
     finding = None if report.finding is None else report.finding.name.lower()
     if as_json:
         result = {"finding": finding, "index": report.index, "detail": report.detail}
-        print(json.dumps({**result, "size": report.size, "erased": report.erased}))  # noqa: T201 - the result
+        lost = sum(one.lost for one in report.successions)
+        counts = {"size": report.size, "erased": report.erased, "lost": lost}
+        print(json.dumps({**result, **counts}))  # noqa: T201 - the result
     elif finding is None:
         screen.print(
             f"sound: {report.size} entries of {report.origin}", style="green", markup=False
         )
+        for one in report.successions:
+            screen.print(
+                f"from entry {one.kept} on it goes on as {one.origin}, after {one.previous.origin}: "
+                f"{one.lost} entries of that are declared lost",
+                markup=False,
+            )
     else:
         place = "" if report.index is None else f" at entry {report.index}"
         screen.print(f"{finding}{place}: {report.detail}", style="red", markup=False)
@@ -68,6 +76,27 @@ def export(
         answer = client.request("GET", "/v1/access-log/exports", max_bytes=LARGEST_EXPORT)
     _write_privately(file, answer.content)
     show({"file": str(file), "bytes": len(answer.content)}, as_json=as_json)
+
+
+@access_log.command()
+def recover(
+    *,
+    origin: Annotated[str, typer.Option(help="New name of the log, never used before.")],
+    replace_key: Annotated[
+        str | None,
+        typer.Option(help="The log's key (vkey) from the agreement, if lost or stolen."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on under a new name: the newest database is lost, or the checkpoint, or the log's key.
+
+    The service must be stopped. docs/runbook.md says what to try before, and whom to tell.
+    """
+    from app.cli import log_recovery  # noqa: PLC0415 - verification does without an installation
+
+    lost_key = None if replace_key is None else Verifier.from_vkey(replace_key)
+    log_recovery.recover(origin, lost_key=lost_key, sure=yes, as_json=as_json)
 
 
 def _write_privately(file: Path, content: bytes) -> None:

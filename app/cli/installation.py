@@ -164,6 +164,13 @@ def _refuse_foreign_database(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection, settings: Settings, ring: KeyRing, *, at: datetime) -> None:
+    migrate(connection, ring)
+    # An older copy of the database must not be made good again by running this.
+    check_log(connection, settings, ring, at=at)
+
+
+def migrate(connection: Connection, ring: KeyRing) -> None:
+    """Bring the tables to this version."""
     config = alembic_config()
     config.attributes["connection"] = connection
     before = MigrationContext.configure(connection).get_current_revision()
@@ -174,8 +181,6 @@ def _migrate(connection: Connection, settings: Settings, ring: KeyRing, *, at: d
     if before in WITHOUT_KEY_NAMES:
         data_keys.name_first_key(connection, ring)
         store.bind_to_custodians(connection, ring=ring, random=secrets.token_bytes)
-    # An older copy of the database must not be made good again by running this.
-    check_log(connection, settings, ring, at=at)
 
 
 def _put_shipped_bundle_in_force(

@@ -179,6 +179,10 @@ def test_a_checkpoint_that_only_the_retired_key_signed_still_lets_the_service_st
 def key_events(connection: Connection, house: House) -> list[Any]:
     """What the log says of its own key, the oldest first."""
     found = entries(
-        connection, EntryFilter(operation=Operation.KEY_EVENT), keys=house.log_keys(), limit=99, tree_size=99
+        connection,
+        EntryFilter(operation=Operation.KEY_EVENT),
+        keys=house.log_keys(),
+        limit=99,
+        tree_size=99,
     )
     return [one.sections["fields"] for one in found if one.sections["fields"]["fact"] == "log-key"]
