@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from app.access_log import checkpoints, ledger
-from app.access_log.checkpoint import verifiers_of
+from app.access_log.checkpoint import open_checkpoint, verifiers_of
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
 
@@ -58,9 +58,19 @@ class Sequencer:
     def _work(self) -> None:
         # On SQLite the writer has integrated already, and this finds nothing to do.
         self.database.run_blocking(ledger.integrate)
-        note = self.database.run_blocking(self._sign)
-        if note != checkpoints.read_checkpoint_file(self.checkpoint_file):
+        self._keep(self.database.run_blocking(self._sign))
+
+    def _keep(self, note: str) -> None:
+        """Put the note outside, unless another sequencer has put a newer one there meanwhile.
+
+        It has where this one stood still so long that the server took its lock away.
+        """
+        there = checkpoints.read_checkpoint_file(self.checkpoint_file)
+        if there is None or self._size(there) < self._size(note):
             checkpoints.write_checkpoint_file(self.checkpoint_file, note)
+
+    def _size(self, note: str) -> int:
+        return open_checkpoint(note, verifiers_of(self.origin, self.key)).size
 
     def _sign(self, connection: Connection) -> str:
         # A database that was exchanged for an older copy while we ran would be signed as a

@@ -54,7 +54,7 @@ def verify(
         )
         for one in report.successions:
             screen.print(
-                f"from entry {one.kept} on it goes on as {one.origin}, after {one.previous.origin}: "
+                f"{one.origin} from entry {one.kept} on, after {one.previous.origin}: "
                 f"{one.lost} entries of that are declared lost",
                 markup=False,
             )

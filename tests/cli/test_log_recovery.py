@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.access_log import checkpoints, ledger
-from app.access_log.checkpoint import open_checkpoint
+from app.access_log.checkpoint import open_checkpoint, sign_checkpoint
 from app.access_log.export import export
 from app.access_log.findings import Finding, Report
 from app.access_log.note import Verifier
@@ -202,7 +202,7 @@ def test_a_log_key_that_is_lost_or_stolen_is_replaced_with_the_name(
     # What the thief signs is no checkpoint of the log that goes on.
     with opened(installation.settings) as database:
         head = database.read_blocking(ledger.read_head)
-    forged = checkpoints.sign_checkpoint(head.checkpoint(NEW), stolen)
+    forged = sign_checkpoint(head.checkpoint(NEW), stolen)
     assert verified(installation, forged, keys=[new]).finding is Finding.SAVED_CHECKPOINT_REFUSED
 
 
