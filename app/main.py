@@ -220,7 +220,8 @@ def check_ready(connection: Connection, settings: Settings, house: House, *, at:
     if absent := data_keys.missing(connection, house.ring):
         raise NotReady(
             f"{settings.key_directory}: the key-encryption key {absent[0]} is missing, and data "
-            "hang on it: put its file back"
+            "hang on it: put its file back (docs/runbook.md). Without it cannot be read: "
+            f"{data_keys.hanging_on(connection, house.ring, absent[0])}"
         )
     data_keys.register(connection, house.ring)
 

@@ -198,6 +198,12 @@ def status(connection: Connection, ring: KeyRing) -> list[KeyStatus]:
     ]
 
 
+def hanging_on(connection: Connection, ring: KeyRing, key_id: str) -> str:
+    """What hangs on a key, in words."""
+    counts = {one.key_id: one.hanging for one in status(connection, ring)}.get(key_id, {})
+    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "nothing yet"
+
+
 def left(connection: Connection, ring: KeyRing) -> int:
     """How many rows do not hang on the active key."""
     return sum(

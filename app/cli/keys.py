@@ -31,15 +31,17 @@ def add_to(cli: typer.Typer) -> None:
 
 
 class Kind(StrEnum):
-    """Which keys: those that sign access tokens, that wrap data keys, that sign the log."""
+    """Which keys: those that sign access tokens, that wrap data keys, sign notices or the log."""
 
     TOKENS = "tokens"
     DATA = "data"
+    NOTICES = "notices"
     LOG = "log"
 
 
 Which = Annotated[
-    Kind, typer.Argument(help="Those of access tokens, of data at rest, or of the access log.")
+    Kind,
+    typer.Argument(help="Those of access tokens, data at rest, notices, or the access log."),
 ]
 
 
@@ -56,10 +58,16 @@ def rotate(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
     The log's key is changed in two steps. The first makes the next key: from the next start on
     both sign, and the agencies add the new one to the agreement and to their configuration. The
     second, some weeks later, retires the old one.
+
+    The key of notices is replaced at once, also where it is lost: receivers fetch the new one.
     """
     settings = Settings.from_environment()
     if which is Kind.TOKENS:
         _show_tokens(KeyRing.rotate_token_keys(settings.key_directory), as_json=as_json)
+        return
+    if which is Kind.NOTICES:
+        ring = KeyRing.replace_notification_key(settings.key_directory)
+        show({"active": ring.notification_signing.kid}, as_json=as_json)
         return
     if which is Kind.LOG:
         _show_log(settings, _rotate_log_key(settings), as_json=as_json)
@@ -118,6 +126,9 @@ def status(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
     ring = KeyRing.load(settings.key_directory)
     if which is Kind.TOKENS:
         _show_tokens(ring, as_json=as_json)
+        return
+    if which is Kind.NOTICES:
+        show({"active": ring.notification_signing.kid}, as_json=as_json)
         return
     if which is Kind.LOG:
         _show_log(settings, ring, as_json=as_json)

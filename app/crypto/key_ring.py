@@ -206,6 +206,20 @@ class KeyRing:
         return cls.load(directory)
 
     @classmethod
+    def replace_notification_key(cls, directory: Path) -> Self:
+        """Put a new key in the place of the one that signs notices, also of one that is lost.
+
+        Receivers fetch a key that they do not know, so it takes effect at once.
+
+        Raises:
+            UnsafeKey: as in `load`.
+        """
+        fresh = SigningKey.generate().to_pem()
+        _replace_private_file(directory / "notification_signing.pem", fresh)
+        _sync_folder(directory)
+        return cls.load(directory)
+
+    @classmethod
     def replace_log_key(cls, directory: Path, lost: bytes, *, random: RandomBytes) -> Self:
         """Put a new key of the log in the place of one that was lost or stolen, with all beside it.
 
@@ -298,7 +312,10 @@ def _refuse_unknown_files(directory: Path) -> None:
     try:
         present = sorted(path.name for path in directory.iterdir())
     except FileNotFoundError:
-        raise UnsafeKey(f"{directory}: no keys are here; `throughcare init` makes them") from None
+        raise UnsafeKey(
+            f"{directory}: no keys are here: put them back from their copy (docs/runbook.md); for "
+            "a new installation `throughcare init` makes them"
+        ) from None
     except OSError as error:
         raise UnsafeKey(f"{directory}: {error.strerror}") from None
     for name in present:
@@ -335,6 +352,10 @@ def _read_private_file(path: Path) -> bytes:
             if not stat.S_ISREG(status.st_mode) or status.st_mode & _OTHERS_MAY:
                 raise UnsafeKey(f"{path}: must be a file that only its owner can read (0600)")
             return file.read(_MAX_FILE_BYTES)
+    except FileNotFoundError:
+        raise UnsafeKey(
+            f"{path}: this key is missing: put it back from its copy (docs/runbook.md)"
+        ) from None
     except OSError as error:
         raise UnsafeKey(f"{path}: {error.strerror}") from None
 
