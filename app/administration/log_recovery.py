@@ -67,6 +67,12 @@ def diagnose(
     return Diagnosis(last=newest, reasons=replaced)
 
 
+def check_alone(connection: Connection) -> None:
+    """Conflict while another process is at work: its entries would bear the old name."""
+    if others_at_work(connection):
+        raise Conflict("a process of the service is at work on this database: stop it first")
+
+
 def check_new(connection: Connection, origin: str, note: str | None) -> None:
     """Conflict unless nothing was ever signed under this name, as far as can be known here."""
     if origin in {*checkpoints.names(connection), (note or "").partition("\n")[0]}:
@@ -84,10 +90,9 @@ def is_done(connection: Connection, origin: str, note: str | None) -> str | None
 def recover(connection: Connection, house: House, diagnosis: Diagnosis, *, at: datetime) -> str:
     """Begin the log under the name of the house, which is new; the first note under it.
 
-    Conflict while another process of the service is at work: its entries would bear the old name.
+    Conflict while another process is at work.
     """
-    if others_at_work(connection):
-        raise Conflict("a process of the service is at work on this database: stop it first")
+    check_alone(connection)
     kept = ledger.integrate(connection).size
     succession = Succession(origin=house.log_origin, kept=kept, previous=diagnosis.last.checkpoint)
     fields = succession.to_json(

@@ -54,6 +54,8 @@ def _diagnose(
     database: Database, settings: Settings, note: str | None, lost_key: Verifier | None
 ) -> Diagnosis:
     def work(connection: Connection) -> Diagnosis:
+        # Before a key is replaced as well.
+        log_recovery.check_alone(connection)
         log_recovery.check_new(connection, settings.log_origin, note)
         last = checkpoints.latest(connection)
         # Only a signature under this name counts.
