@@ -120,9 +120,7 @@ class Receiver:
             at=self.clock(),
         )
 
-    def _keep_receipt(
-        self, notification: Notification, sealed: str, receipt: str | None
-    ) -> None:
+    def _keep_receipt(self, notification: Notification, sealed: str, receipt: str | None) -> None:
         if receipt is None:
             raise NotOnRecord("a message about a person comes with a receipt")
         try:

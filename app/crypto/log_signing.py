@@ -44,8 +44,8 @@ class LogSigningKey:
     """
 
     private: ed25519.Ed25519PrivateKey = field(repr=False)
-    successor: "LogSigningKey | None" = None
-    predecessor: LogVerifyingKey | None = None
+    successor: "LogSigningKey | None" = field(default=None, repr=False)
+    predecessor: LogVerifyingKey | None = field(default=None, repr=False)
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:

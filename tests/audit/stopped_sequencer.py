@@ -16,7 +16,9 @@ from sqlalchemy import event
 from app.database import open_database
 from tests.audit.chain import sequencer_of
 
-# Statements before which it stops: entries are taken and numbered; a checkpoint is signed.
+# Statements before which it stops: it knows that it is alone, and has begun nothing; entries are
+# taken and numbered; a checkpoint is signed.
+ALONE = "SELECT access_log_pending"
 NUMBERING = "UPDATE access_log_head"
 SIGNING = "INSERT INTO access_log_checkpoint"
 # The checkpoint is committed and not in its file: two connections were given back.

@@ -287,3 +287,34 @@ def test_nothing_computes_with_the_keys_but_the_cryptography_package(directory: 
             KeyRing.load(directory)
     finally:
         jwk.register_key("ES256", CryptographyECKey)
+
+
+def test_the_key_of_the_log_changes_in_two_steps_and_signs_with_both_between(
+    directory: Path,
+) -> None:
+    first = KeyRing.load(directory).log_signing
+    both = KeyRing.rotate_log_key(directory, random=secrets.token_bytes).log_signing
+    assert both.successor is not None
+    assert both.accepted == (first.public_bytes, both.successor.public_bytes)
+    # Broken off within the second step: what is retired already still signs.
+    public = encode_base64url(first.public_bytes).encode()
+    (directory / "log_signing.retired.pub").write_bytes(public)
+    (directory / "log_signing.retired.pub").chmod(0o600)
+    assert KeyRing.load(directory).log_signing.public_bytes == first.public_bytes
+    after = KeyRing.rotate_log_key(directory, random=secrets.token_bytes).log_signing
+    assert after.accepted == (both.successor.public_bytes, first.public_bytes)
+    assert after.at_work == (after,)
+
+
+def test_a_lost_key_of_the_log_is_replaced_once_however_often_it_is_tried(directory: Path) -> None:
+    lost = KeyRing.rotate_log_key(directory, random=secrets.token_bytes).log_signing
+    for present in (True, False):
+        if not present:
+            (directory / "log_signing.pem").unlink()
+        known = lost.public_bytes
+        first = KeyRing.replace_log_key(directory, known, random=secrets.token_bytes).log_signing
+        again = KeyRing.replace_log_key(directory, known, random=secrets.token_bytes).log_signing
+        assert first.accepted == again.accepted
+        # The next key may have gone with it.
+        assert lost.public_bytes not in first.accepted
+        assert first.successor is None
