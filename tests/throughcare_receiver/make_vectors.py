@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -560,6 +560,13 @@ def inclusion(keys: Keys) -> dict[str, Any]:
          "checkpoint": checkpoint}
     )  # fmt: skip
     strangers = LogSigningKey.from_seed(bytes(32))
+    # The log changes its key: another one signs beside it.
+    two = replace(keys.log, successor=strangers)
+    by_both = sign_checkpoint(Checkpoint(ORIGIN, len(leaves), root), two)
+    cases.append(
+        {"name": "two-keys", "proof": proof(4, paths[4], by_both), "leaf_hash": leaf,
+         "checkpoint": checkpoint}
+    )  # fmt: skip
     by_stranger = sign_checkpoint(Checkpoint(ORIGIN, len(leaves), root), strangers)
     of_other = sign_note(
         Checkpoint("other.example/log", len(leaves), root).to_text(), name=ORIGIN, key=keys.log
@@ -723,6 +730,12 @@ def receipts(keys: Keys) -> dict[str, Any]:
             }
             for name, entry in (("receipt", right), ("receipt-of-a-push", pushed))
         ),
+        {
+            "name": "receipt-of-two-keys",
+            "receipt": Office(replace(keys.log, successor=stranger.log)).receipt(right),
+            "entry": as_json(right).decode(),
+            "holds": holds(right),
+        },
         *({"name": name, "receipt": value, "refused": error} for name, value, error in headers),
         *(
             {
