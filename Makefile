@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Without its bytecode on disk every process that the checks start would compile the product anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint types layers unit fuzz faults bench openapi openapi-rules vectors-javascript schema lock clean
+.PHONY: demo test check lint types layers unit coverage fuzz faults bench openapi openapi-rules vectors-javascript schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
@@ -34,10 +34,12 @@ layers:
 # Their databases end with them: in memory, where there is room for them, no test waits for a disk.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2> /dev/null | tail -1)" -gt 4000000 ] 2> /dev/null && echo -p /dev/shm)
 
-unit:  ## The tests, with lines and branches counted; tests/conftest.py says for which of them
+unit:
 	@scratch=$$(mktemp -d $(MEMORY)) && chmod 755 "$$scratch" && trap 'rm -rf "$$scratch"' EXIT \
-	&& TMPDIR="$$scratch" $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder \
-	  --cov --cov-report=term
+	&& TMPDIR="$$scratch" $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(COUNTED)
+
+coverage: COUNTED := --cov --cov-report=term
+coverage: $(VENV)/checks unit  ## The same with lines and branches counted; tests/conftest.py says for which tests
 
 fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
 	$(BIN)/python -m tests.policy.fuzz
