@@ -73,7 +73,7 @@ def test_it_comes_as_text_and_as_paper_in_the_language_that_is_asked_for(
     text = ask(prison, person, accept="text/plain", accept_language="sr-Latn-RS, en;q=0.3")
     assert text.headers["content-type"] == "text/plain; charset=utf-8"
     assert text.headers["content-language"] == "sr"
-    assert "Ко је добио податке о вама" in text.text
+    assert "добио податке" in text.text
     paper = ask(prison, person, accept="application/pdf", accept_language="sq")
     assert paper.headers["content-type"] == "application/pdf"
     printed = "".join(page.extract_text() for page in PdfReader(io.BytesIO(paper.content)).pages)

@@ -100,7 +100,7 @@ class Desk:
             )
         return self.agencies[role]
 
-    def disclose(  # noqa: PLR0913 - each its own
+    def disclose(
         self,
         person_id: str,
         role: str,

@@ -1,6 +1,7 @@
 """The catalogues: every message is in each of them, and what stands there can be said."""
 
 import gettext
+import re
 from itertools import chain
 from pathlib import Path
 from string import Formatter
@@ -93,9 +94,11 @@ def test_a_translation_fills_in_what_the_english_words_fill_in(language: str) ->
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_number_is_followed_by_the_plural_of_the_language(language: str) -> None:
-    forms = [one for one in messages(language) if one.text == SUMMARY.one] if (
-        language != ENGLISH
-    ) else [Message(SUMMARY.one, SUMMARY.many, tuple(SUMMARY))]
+    forms = (
+        [one for one in messages(language) if one.text == SUMMARY.one]
+        if (language != ENGLISH)
+        else [Message(SUMMARY.one, SUMMARY.many, tuple(SUMMARY))]
+    )
     for number, place in PLURALS[language].items():
         said = translations(language).ngettext(*SUMMARY, number)
         assert said == forms[0].translations[place], number
@@ -114,8 +117,14 @@ def test_every_agency_and_purpose_that_a_report_may_name_has_words() -> None:
     assert {one.status for one in profiles()} == {Words.ILLUSTRATIVE}
 
 
+def test_nothing_is_said_that_is_not_in_the_table_of_messages() -> None:
+    source = (Path(catalogues.__file__).parent / "written.py").read_text(encoding="utf-8")
+    assert source.count("self.say(Words.") > 20
+    assert re.findall(r"(?:say|count)\(\s*[\"'f]", source) == []
+
+
 def test_a_catalogue_is_read_as_translators_write_it(tmp_path: Path) -> None:
-    text = '''# A comment
+    text = """# A comment
 msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=UTF-8\\n"
@@ -131,7 +140,7 @@ msgstr "a \\"quoted\\"\\n"
 msgid "guessed"
 msgstr "wrongly"
 #~ msgid "old"
-'''
+"""
     (tmp_path / "xx/LC_MESSAGES").mkdir(parents=True)
     (tmp_path / "xx/LC_MESSAGES/messages.po").write_text(text, encoding="utf-8")
     read = list(read_messages(text))
