@@ -117,17 +117,14 @@ def gather(connection: Connection, house: House, person_id: str, *, at: datetime
     )
     reference = references.of(connection, ring=house.ring, agency_id=custodian, person_id=person_id)
     keeper = directory.agency(connection, custodian)
-    found = [named_part(one) for one in disclosed(connection, subject, keys=keys)]
-    agencies = _named_agencies(connection, {one.agency_id for one in found if one is not None})
-    agencies.pop(custodian, None)
-    given = [one for one in found if one is not None and one.agency_id in agencies]
-    received = [_received(house, one, agencies[one.agency_id]) for one in _notices_once(given)]
+    found = disclosed(connection, subject, keys=keys)
+    recipients = _agencies(connection, {one.agency_id for one in found} - {custodian})
     days = [*own_reports(connection, subject, keys=keys), at]
     return OwnReport(
         reference=reference or "",
         custodian=keeper.record.name if keeper else custodian,
         made_on=house.legal_date(at),
-        received=tuple(_days_once(received)),
+        received=told(house, found, recipients),
         requested_on=tuple(dict.fromkeys(map(house.legal_date, days))),
     )
 
@@ -157,7 +154,18 @@ def release(
     return None
 
 
-def named_part(one: Disclosed) -> Disclosed | None:
+def told(
+    house: House, found: Iterable[Disclosed], recipients: Mapping[str, AgencyRecord]
+) -> tuple[Received, ...]:
+    """What a report says of these disclosures to these recipients. Others do not count."""
+    named = {id_: one for id_, one in recipients.items() if one.role in NAMED_ROLES}
+    # INVARIANT: first left out, then merged, counted and put in order.
+    parts = [_named_part(one) for one in found if one.agency_id in named]
+    notices = _notices_once(one for one in parts if one is not None)
+    return tuple(_days_once(_received(house, one, named[one.agency_id]) for one in notices))
+
+
+def _named_part(one: Disclosed) -> Disclosed | None:
     """A disclosure without what no report names; None where nothing else was in it."""
     if one.released is None:
         return one
@@ -165,10 +173,9 @@ def named_part(one: Disclosed) -> Disclosed | None:
     return replace(one, released=named) if named else None
 
 
-def _named_agencies(connection: Connection, ids: Iterable[str]) -> dict[str, AgencyRecord]:
+def _agencies(connection: Connection, ids: Iterable[str]) -> dict[str, AgencyRecord]:
     found = (directory.agency(connection, id_) for id_ in sorted(ids))
-    named = (one.record for one in found if one is not None and one.record.role in NAMED_ROLES)
-    return {one.agency_id: one for one in named}
+    return {one.record.agency_id: one.record for one in found if one is not None}
 
 
 def _notices_once(given: Iterable[Disclosed]) -> Iterator[Disclosed]:

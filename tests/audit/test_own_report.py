@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Connection, update
 
+from app.access_log.disclosed import Disclosed, ReleasedField
 from app.access_log.ledger import integrate
 from app.access_log.tables import AccessLogEntry
 from app.access_log.vocabulary import Channel, Operation, Outcome
@@ -24,6 +27,7 @@ from app.audit.own_report import (
     admit,
     gather,
     release,
+    told,
 )
 from app.cases import references
 from app.database import table_of
@@ -38,6 +42,7 @@ from app.own_report.written import write
 from app.policy.roles import ROLE_PURPOSES
 from app.problems import NotFound
 from tests.administration.parties import plain_house
+from tests.effort import examples
 from tests.world import START
 
 NAME, DAY = "identity.full_name", "release.planned_release_date"
@@ -206,6 +211,54 @@ def test_nothing_tells_for_what_somebody_was_convicted(desk: Desk) -> None:
     text = theirs["en text"].decode().lower()
     for word in ("extrem", "terror", "radical", "conviction", "screening", "specialised", "victim"):
         assert word not in text, word
+
+
+AGENCIES = {
+    role: AgencyRecord(
+        agency_id=role, name=role, role=role, country="XK", municipalities=frozenset()
+    )
+    for role in ("probation_service", "police_local", "police_ct", "victim_support_service")
+}
+FIELD = st.builds(
+    ReleasedField,
+    st.sampled_from([NAME, DAY, RISK, VETO, "victim_protection.victim_contact_ref"]),
+    st.sampled_from(["full", "summary", "existence"]),
+    st.just(()),
+)
+DISCLOSED = st.builds(
+    Disclosed,
+    entry_id=st.uuids().map(str),
+    agency_id=st.sampled_from(sorted(AGENCIES)),
+    client_id=st.just("client"),
+    at=st.integers(0, 5).map(lambda days: START + timedelta(days=days)),
+    channel=st.sampled_from(["read", "push", "paper"]),
+    purpose=st.sampled_from(["supervision", "welfare_check"]),
+    legal_basis=st.just("basis"),
+    emergency=st.booleans(),
+    notification=st.sampled_from([None, "n-1", "n-2"]),
+    released=st.lists(FIELD, max_size=4).map(tuple) | st.none(),
+)
+
+
+def without_what_is_kept_back(found: list[Disclosed]) -> list[Disclosed]:
+    """The disclosures as if what no report names had never been."""
+    left = []
+    for one in found:
+        if one.agency_id in ("police_ct", "victim_support_service"):
+            continue
+        fields = tuple(f for f in one.released or () if f.path in (NAME, DAY, RISK))
+        if fields or one.released is None:
+            left.append(replace(one, released=None if one.released is None else fields))
+    return left
+
+
+@examples(60)
+@given(found=st.lists(DISCLOSED, max_size=8))
+def test_a_report_is_as_if_what_it_keeps_back_had_never_been(found: list[Disclosed]) -> None:
+    house = plain_house()
+    found.sort(key=lambda one: one.at)
+    expected = told(house, without_what_is_kept_back(found), AGENCIES)
+    assert told(house, found, AGENCIES) == expected
 
 
 def test_what_no_report_names_is_what_would_tell_of_offence_danger_or_victim() -> None:
