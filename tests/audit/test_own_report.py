@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -292,6 +292,13 @@ def test_a_notice_that_was_tried_again_is_one_of_the_first_day(desk: Desk) -> No
     [once] = desk.report(person).received
     assert (once.day, once.times) == (desk.house.legal_date(START), 1)
     assert once.forms == ((NAME, Form.FULL),)
+
+
+def test_a_day_is_that_of_the_country(desk: Desk) -> None:
+    person = desk.person(ONE)
+    desk.at = datetime(2027, 3, 3, 23, 30, tzinfo=UTC)
+    desk.disclose(person, "health_provider")
+    assert [one.day for one in desk.report(person).received] == [date(2027, 3, 4)]
 
 
 def test_what_was_read_often_on_a_day_is_told_once_with_how_often(desk: Desk) -> None:
