@@ -164,6 +164,8 @@ def test_a_report_has_each_recipient_with_what_it_received(desk: Desk) -> None:
     integrate(desk.connection)
     desk.at += timedelta(days=1)
     desk.disclose(person, "probation_service", {NAME: "existence"}, emergency=("e", "prison/o"))
+    # Who received something did so, also when it is no longer active.
+    registry.revoke_agency(desk.connection, "social-welfare-centre")
     first, second = desk.report(person).received
     assert (first.agency, first.role) == ("Agency 1", "social_welfare_centre")
     assert first.forms == ((NAME, Form.FULL), (DAY, Form.SUMMARY))
