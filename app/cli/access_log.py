@@ -1,4 +1,4 @@
-"""Commands around the access log: export, checkpoint, and verification without the server."""
+"""Commands around the access log: export, verification without the server, and witnesses."""
 
 import json
 import os
@@ -9,15 +9,19 @@ import typer
 
 from app.access_log.note import Verifier
 from app.access_log.verifier import verify_export
+from app.cli import witness
 from app.cli.output import Json, screen, show
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 
-access_log = typer.Typer(help="The access log: export it, verify it.", no_args_is_help=True)
+access_log = typer.Typer(
+    help="The access log: export, verify and witness it.", no_args_is_help=True
+)
 
 
 def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
+    witness.add_to(access_log)
     cli.add_typer(access_log, name="access-log")
 
 
