@@ -23,6 +23,7 @@ from app.workers import (
     make_in_force,
     make_sequencer,
     watched,
+    witnessing,
 )
 
 
@@ -86,6 +87,7 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
     if settings.embed_workers:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
         jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)
+        jobs |= witnessing(settings, in_force, clock, stop)
     return jobs
 
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from app.access_log.checkpoint import DECIMAL
 from app.access_log.merkle import HASH_BYTES
 from app.access_log.note import NoteRefused, decode_base64
 from app.problems import ThroughcareError
@@ -20,8 +21,7 @@ PATH = "/add-checkpoint"
 # What a witness answers with where it cosigned another size last than it was told.
 SIZE_TYPE = "text/x.tlog.size"
 MAX_PROOF_LINES = 63
-# As in a checkpoint: 19 digits hold every size below 2**63.
-_OLD = re.compile(r"old (0|[1-9][0-9]{0,18})", re.ASCII)
+_OLD = re.compile(rf"old ({DECIMAL.pattern})", re.ASCII)
 
 
 class RequestRefused(ThroughcareError):
