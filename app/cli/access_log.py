@@ -25,6 +25,8 @@ def add_to(cli: typer.Typer) -> None:
     cli.add_typer(access_log, name="access-log")
 
 
+# Exit status of a log that is published without its quorum: a script must notice.
+NOT_AS_AGREED = 2
 # An export of a large log; the client holds it in memory before it is written.
 LARGEST_EXPORT = 2 * 1024**3
 
@@ -72,6 +74,27 @@ def export(
         answer = client.request("GET", "/v1/access-log/exports", max_bytes=LARGEST_EXPORT)
     _write_privately(file, answer.content)
     show({"file": str(file), "bytes": len(answer.content)}, as_json=as_json)
+
+
+@access_log.command()
+def checkpoint(*, as_json: Json = False) -> None:
+    """Show the newest checkpoint, who has cosigned it, and whether enough witnesses do.
+
+    The exit status is 2 where the quorum is missing, or a witness knows another history.
+    """
+    # It loads the installation, which verification without the server does without.
+    from app.cli.checkpoint_status import read_status  # noqa: PLC0415
+
+    status, as_agreed = read_status()
+    if as_json:
+        show(status, as_json=True)
+    else:
+        standings = status.pop("witnesses")
+        show({name: value for name, value in status.items() if value is not None}, as_json=False)
+        for one in standings:
+            screen.print("  ".join(f"{k} {v}" for k, v in one.items() if v), markup=False)
+    if not as_agreed:
+        raise typer.Exit(NOT_AS_AGREED)
 
 
 def _write_privately(file: Path, content: bytes) -> None:
