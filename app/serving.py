@@ -15,7 +15,15 @@ from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House
-from app.main import Clock, check_ready, endpoint_rules, make_clock, make_house, opened
+from app.main import (
+    Clock,
+    agreed_witnesses,
+    check_ready,
+    endpoint_rules,
+    make_clock,
+    make_house,
+    opened,
+)
 from app.settings import Settings
 from app.workers import (
     Job,
@@ -75,6 +83,7 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
         endpoint_rules=endpoint_rules(settings),
         clock=clock,
         rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
+        witnesses=agreed_witnesses(settings, house.ring),
     )
 
 

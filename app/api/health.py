@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 
-from app.access_log.witnesses import QuorumState, quorum_state
+from app.access_log.witnesses import judge_quorum
 from app.api.contract import problems
 from app.api.models import Health, Ready
 from app.api.service import service_of
@@ -25,12 +25,13 @@ async def ready(request: Request) -> Ready:
     A log without its quorum of witnesses is published and served: somebody has to look after it.
     """
     service = service_of(request)
-    state = await service.database.run(_touched)
-    if not service.settings.witnesses:
+
+    def look(connection: Connection) -> bool:
+        touch(connection)
+        # Judged anew: a job that has ended would flag nothing.
+        return judge_quorum(connection, service.witnesses, at=service.clock()).missing
+
+    missing = await service.database.run(look)
+    if not service.witnesses.named:
         return Ready(status="ok", quorum="none named")
-    return Ready(status="ok", quorum="missing" if state and state.missing else "signs")
-
-
-def _touched(connection: Connection) -> QuorumState | None:
-    touch(connection)
-    return quorum_state(connection)
+    return Ready(status="ok", quorum="missing" if missing else "signs")

@@ -10,7 +10,7 @@ from app.access_log.cosignature import cosignatures
 from app.access_log.entry import format_instant
 from app.access_log.witnesses import QUORUM, NamedWitness, Standing, Witnesses
 from app.crypto.key_ring import KeyRing
-from app.main import NO_TABLES, NotReady, agreed_witnesses, reading
+from app.main import NO_TABLES, NotReady, agreed_witnesses, make_clock, reading
 from app.settings import Settings
 
 
@@ -21,18 +21,20 @@ def read_status() -> tuple[dict[str, Any], bool]:
     """
     settings = Settings.from_environment()
     agreed = agreed_witnesses(settings, KeyRing.load(settings.key_directory))
+    at = make_clock(settings)()
     with reading(settings, QUORUM) as connection:
-        return _status(connection, agreed)
+        return _status(connection, agreed, at)
 
 
-def _status(connection: Connection, agreed: Witnesses) -> tuple[dict[str, Any], bool]:
+def _status(connection: Connection, agreed: Witnesses, at: datetime) -> tuple[dict[str, Any], bool]:
     newest = checkpoints.latest(connection)
     if newest is None:
         raise NotReady(NO_TABLES)
     signed_at = checkpoints.last_signed_at(connection)
-    state = witnesses.quorum_state(connection) if agreed.named else None
+    # Judged anew: a job that has ended would flag nothing.
+    state = witnesses.judge_quorum(connection, agreed, at=at) if agreed.named else None
     standings = [_standing(connection, one, newest.note) for one in agreed.named]
-    quorum = "none named" if not agreed.named else "missing" if state and state.missing else "signs"
+    quorum = "none named" if state is None else "missing" if state.missing else "signs"
     status: dict[str, Any] = {
         "log": newest.checkpoint.origin,
         "size": newest.checkpoint.size,

@@ -13,9 +13,9 @@ from app.cli.output import Json, show
 from app.receiver.errors import ConfigurationError
 
 # Exit status of evidence that is a question and no proof: a script must notice.
-OPEN = 2
-OPEN_QUESTION = (
-    "no proof: an honest log can show that one tree extends the other. Whoever may export it asks "
+ASKS = 2
+QUESTION = (
+    "this proves nothing yet: an honest log has both. Whoever may export it asks "
     "`throughcare access-log verify EXPORT --key KEY --checkpoint HELD --checkpoint OFFERED`"
 )
 
@@ -67,9 +67,9 @@ def evidence(
 ) -> None:
     """Check evidence with two keys alone: what it proves of the log.
 
-    The exit status is 0 for a proof, 2 for an open question, 1 for what is no evidence.
+    The exit status is 0 for a proof, 2 for a question, 1 for what is no evidence.
     """
-    from app.witness.evidence import Evidence, Kind  # noqa: PLC0415 - with what it stands on
+    from app.witness.evidence import Evidence  # noqa: PLC0415 - with what it stands on
 
     found = Evidence.from_json(file.read_text(encoding="utf-8"))
     kind, held, offered = found.judge(
@@ -77,7 +77,7 @@ def evidence(
     )
     result = {"finding": kind.value, "log": held.origin}
     show({**result, "held": held.size, "offered": offered.size}, as_json=as_json)
-    if kind is Kind.OPEN:
+    if not kind.proves:
         if not as_json:
-            show({"open": OPEN_QUESTION}, as_json=False)
-        raise typer.Exit(OPEN)
+            show({"question": QUESTION}, as_json=False)
+        raise typer.Exit(ASKS)

@@ -7,10 +7,12 @@ honest old checkpoint, or an honest new one with a proof of nonsense. So this is
     rewrite   the proof that came leads to the newer root, and from another older one than the
               log had signed. The two signed notes and the proof prove it.
 
-And this is a question to the log, which an honest one can answer from its leaves:
+And these are questions to the log, which an honest one can answer from its leaves:
 
-    open      a smaller checkpoint than the witness holds (a rollback, or an honest old one), or a
-              larger one whose proof leads nowhere.
+    rollback  a smaller checkpoint than the witness holds: the log was set back, or somebody sent
+              an honest old one.
+    unproved  a larger one whose proof leads nowhere: the log cannot prove it, or somebody sent
+              nonsense with it.
 """
 
 import base64
@@ -30,7 +32,7 @@ from app.access_log.note import NoteRefused, Verifier, decode_base64, split_note
 from app.problems import ThroughcareError
 from app.receiver.private_files import replace_private_file
 
-# Of each kind. One proves as much as many, and anybody can send what is an open question.
+# Of each kind. One proves as much as many, and anybody can send what is a question.
 MOST_FILES = 100
 
 
@@ -43,7 +45,13 @@ class Kind(StrEnum):
 
     FORK = "fork"
     REWRITE = "rewrite"
-    OPEN = "open"
+    ROLLBACK = "rollback"
+    UNPROVED = "unproved"
+
+    @property
+    def proves(self) -> bool:
+        """Whether it shows that the log broke its promise; else it asks."""
+        return self in (Kind.FORK, Kind.REWRITE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +109,20 @@ def contradiction(held: Checkpoint, offered: Checkpoint, proof: Sequence[bytes])
         return None
     if held.size == offered.size:
         return Kind.FORK
-    if not 0 < held.size < offered.size:
-        return Kind.OPEN
+    return Kind.ROLLBACK if held.size > offered.size else _judge_larger(held, offered, proof)
+
+
+def _judge_larger(held: Checkpoint, offered: Checkpoint, proof: Sequence[bytes]) -> Kind | None:
+    if held.size == 0:  # every tree extends the empty one
+        return Kind.UNPROVED if proof else None
     try:
         old, new = proven_roots(
             old_size=held.size, new_size=offered.size, old_root=held.root, proof=proof
         )
     except ProofRefused:
-        return Kind.OPEN
+        return Kind.UNPROVED
     if new != offered.root:
-        return Kind.OPEN
+        return Kind.UNPROVED
     return None if old == held.root else Kind.REWRITE
 
 
@@ -134,7 +146,7 @@ class EvidenceFolder:
 
     def settle(self, note: str) -> None:
         """The question about this note is answered: it was proved to extend what was held."""
-        self._file(Kind.OPEN, note).unlink(missing_ok=True)
+        self._file(Kind.UNPROVED, note).unlink(missing_ok=True)
 
     def _file(self, kind: Kind, note: str) -> Path:
         text, _ = split_note(note)

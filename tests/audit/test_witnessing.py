@@ -300,8 +300,8 @@ def other_history(scene: Scene, size: int) -> bytes:
     [
         (3, 3, "fork"),  # one size, another root
         (3, 5, "rewrite"),  # our own proof shows another beginning
-        (2, 3, "open"),  # so it is here, and our proof does not show it
-        (9, 3, "open"),  # it saw more than there is: the database was set back
+        (2, 3, "unproved"),  # so it is here, and our proof does not show it
+        (9, 3, "rollback"),  # it saw more than there is: the database was set back
     ],
 )
 def test_a_witness_that_knows_another_history_is_a_loud_alarm_and_signing_goes_on(

@@ -78,7 +78,8 @@ def evidence_of(folder: Path, request: bytes) -> Case:
     [
         (LOG.request(3, (), "abx"), 0, "fork"),
         (LOG.request(3, (X, D, node(A, B)), "abxd"), 0, "rewrite"),
-        (LOG.request(0, (), "ab"), 2, "open"),
+        (LOG.request(0, (), "ab"), 2, "rollback"),
+        (LOG.request(3, (), "abcd"), 2, "unproved"),
     ],
 )
 def test_evidence_is_checked_with_two_keys_alone(
