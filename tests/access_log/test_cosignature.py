@@ -17,9 +17,12 @@ from app.access_log.cosignature import (
     cosignatures,
     require_quorum,
 )
+from app.access_log.merkle import leaf_hash
 from app.access_log.note import NoteRefused, Verifier, open_note, sign_note
+from app.access_log.proof import InclusionProof, verify_proof
 from app.crypto.log_signing import LogSigningKey
 from throughcare_receiver import note as receiver_note
+from throughcare_receiver.inclusion import check_inclusion
 
 # A checkpoint of a public log, with five signatures, and the key of one of its witnesses.
 REMORA = Witness.from_vkey("remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2")
@@ -76,6 +79,17 @@ def test_a_cosigned_note_opens_as_before_here_and_at_a_receiver() -> None:
     assert open_checkpoint(NOTE + LINE, [log]) == CHECKPOINT
     receivers_key = receiver_note.LogKey.from_vkey(log.to_vkey())
     assert receiver_note.open_checkpoint(NOTE + LINE, receivers_key).size == CHECKPOINT.size
+
+
+def test_a_proof_whose_checkpoint_is_cosigned_proves_as_before() -> None:
+    leaf = leaf_hash(b"the only entry")
+    note = sign_checkpoint(Checkpoint("example.org/log", 1, leaf), LOG_KEY)
+    line = cosign(note.partition("\n\n")[0] + "\n", name=WITNESS.name, key=KEY, time=1)
+    text = InclusionProof(0, (), note + line).to_text()
+    log = Verifier.of("example.org/log", LOG_KEY)
+    assert verify_proof(InclusionProof.from_text(text), leaf, [log]).size == 1
+    receivers_key = receiver_note.LogKey.from_vkey(log.to_vkey())
+    assert check_inclusion(text, leaf_hash=leaf, log=receivers_key).size == 1
 
 
 def test_a_witness_alone_does_not_make_a_checkpoint() -> None:

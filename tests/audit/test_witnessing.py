@@ -273,6 +273,15 @@ def test_a_quorum_that_is_less_than_all_does_not_miss_one(
     assert scene.alarms() == []
 
 
+def test_one_process_asks_and_the_others_leave_it_to_that(scene: Scene) -> None:
+    """A SQLite file belongs to one process anyhow."""
+    with scene.database.alone(witnessing_module.TASK):
+        scene.ask()
+    assert (scene.state is None) is (scene.database.engine.dialect.name == "postgresql")
+    scene.ask()
+    require_quorum(scene.note, scene.witnessing.witnesses.keys, quorum=2)
+
+
 def test_who_was_silent_is_asked_again_while_the_log_rests(
     scene: Scene, pair: tuple[Running, Running]
 ) -> None:
