@@ -129,9 +129,8 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     house = make_house(settings, at=clock())
     endpoint_rules(settings)
     agreed_witnesses(settings, house.ring)
-    with opened(settings) as database:
-        # The clock is read last: another process may have signed while this one came to it.
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
+    with ready(settings, house, clock):
+        pass
     _say_if_the_folder_differs(settings, house)
     return house
 
@@ -167,6 +166,15 @@ def agreed_witnesses(settings: Settings, ring: KeyRing) -> Witnesses:
             f"THROUGHCARE_WITNESS_QUORUM: {settings.witness_quorum} must sign, of {len(named)}"
         )
     return Witnesses(tuple(named), settings.witness_quorum)
+
+
+@contextmanager
+def ready(settings: Settings, house: House, clock: Clock) -> Iterator[Database]:
+    """The database of an installation that can start; raises what speaks against starting it."""
+    with opened(settings) as database:
+        # The clock is read last: another process may have signed while this one came to it.
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
+        yield database
 
 
 @contextmanager

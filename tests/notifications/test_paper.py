@@ -20,6 +20,7 @@ from app.access_log.vocabulary import Outcome
 from app.administration import registry
 from app.administration.registry import OPERATOR
 from app.agencies.registry import AgencyRecord, Ground
+from app.audit.own_report import gather
 from app.files.catalogue import FIELDS
 from app.intake.feeds import decide_as_operator
 from app.notifications import manage, paper
@@ -280,6 +281,10 @@ def test_made_twice_it_is_one_notice_with_another_password_and_both_are_on_recor
     assert (row.attempts, row.sequence, row.status) == (2, 1, "queued")
     reader = PdfReader(io.BytesIO(second.document))
     assert reader.decrypt(first.password) == pypdf.PasswordType.NOT_DECRYPTED
+    at, house = welfare.town.world.clock(), welfare.town.world.service.house
+    report = welfare.town.look(lambda c: gather(c, house, row.person_id, at=at))
+    [told] = [one for one in report.received if one.agency_id == welfare.agency_id]
+    assert (told.channel, told.times) == ("paper", 1)
 
 
 def test_what_came_first_about_a_person_is_made_first(welfare: Centre) -> None:
@@ -301,8 +306,8 @@ def test_what_came_first_about_a_person_is_made_first(welfare: Centre) -> None:
     assert planned in text
 
 
-@ONCE
-def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> None:
+def printed_with_consent(town: Town, prison: Prison) -> tuple[Centre, str, str, str]:
+    """An employment service that was given a notice on paper; reference, consent and notice."""
     employment = centre_of(town, prison, "employment_service", "employment_support")
     reference = prison.admit(town.release_in(20))
     agency = replace(prison.agency, agency_id=employment.agency_id, purpose=employment.purpose)
@@ -310,6 +315,12 @@ def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> 
     town.settle()
     [jti] = employment.waiting()
     employment.make(jti)
+    return employment, reference, consent, jti
+
+
+@ONCE
+def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> None:
+    employment, _, consent, jti = printed_with_consent(town, prison)
     prison.withdraw(consent)
     recall, _ = employment.waiting()  # what is immediate overtakes
     text = text_of(employment.make(recall))
@@ -347,13 +358,7 @@ def test_a_file_that_could_not_be_written_was_not_made(welfare: Centre) -> None:
 
 @ONCE
 def test_a_recall_that_comes_to_go_on_paper_keeps_its_alarm(town: Town, prison: Prison) -> None:
-    employment = centre_of(town, prison, "employment_service", "employment_support")
-    reference = prison.admit(town.release_in(20))
-    agency = replace(prison.agency, agency_id=employment.agency_id, purpose=employment.purpose)
-    consent = prison.consent(reference, agency, *CONSENTED)
-    town.settle()
-    [jti] = employment.waiting()
-    employment.make(jti)
+    employment, reference, consent, jti = printed_with_consent(town, prison)
     employment.end()
     # Else it would be told of the release again, and called for because of that.
     prison.move(reference, None)
