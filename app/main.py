@@ -25,8 +25,10 @@ from app.access_log.checkpoints import (
     LogForked,
     LogRenamed,
 )
+from app.access_log.cosignature import Witness
 from app.access_log.note import NoteRefused, Verifier
 from app.access_log.sealing import LogKeys
+from app.access_log.witnesses import NamedWitness, Witnesses
 from app.activation import register
 from app.activation.evidence import Evidence
 from app.activation.loading import Terms, load
@@ -150,6 +152,7 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     """The house of an installation that can start; raises what speaks against starting it."""
     house = make_house(settings, at=clock())
     endpoint_rules(settings)
+    agreed_witnesses(settings, house.ring)
     with ready(settings, house, clock):
         pass
     _say_if_the_folder_differs(settings, house)
@@ -163,6 +166,30 @@ def endpoint_rules(settings: Settings) -> EndpointRules:
         hosts=settings.delivery_hosts,
         networks=settings.delivery_networks,
     )
+
+
+def agreed_witnesses(settings: Settings, ring: KeyRing) -> Witnesses:
+    """The witnesses of the settings, each with a key of its own.
+
+    Raises:
+        NotReady: a key is none, is there twice or is the log's own, or there are fewer than must
+            sign.
+    """
+    named = []
+    for text in settings.witnesses:
+        vkey, _, url = text.partition(" ")
+        try:
+            named.append(NamedWitness(Witness.from_vkey(vkey), url))
+        except NoteRefused as error:
+            raise NotReady(f"THROUGHCARE_WITNESSES: {vkey}: {error}") from error
+    keys = {one.key.public_key for one in named}
+    if len(keys) != len(named) or ring.log_signing.public_bytes in keys:
+        raise NotReady("THROUGHCARE_WITNESSES: expected keys of their own, none the log's")
+    if named and len(named) < settings.witness_quorum:
+        raise NotReady(
+            f"THROUGHCARE_WITNESS_QUORUM: {settings.witness_quorum} must sign, of {len(named)}"
+        )
+    return Witnesses(tuple(named), settings.witness_quorum)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House
-from app.main import Clock, endpoint_rules, make_clock, make_house, ready
+from app.main import Clock, agreed_witnesses, endpoint_rules, make_clock, make_house, ready
 from app.settings import Settings
 from app.workers import (
     Job,
@@ -23,6 +23,7 @@ from app.workers import (
     make_in_force,
     make_sequencer,
     watched,
+    witnessing,
 )
 
 
@@ -72,6 +73,7 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
         endpoint_rules=endpoint_rules(settings),
         clock=clock,
         rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
+        witnesses=agreed_witnesses(settings, house.ring),
     )
 
 
@@ -84,6 +86,7 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
     if settings.embed_workers:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
         jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)
+        jobs |= witnessing(settings, in_force, clock, stop)
     return jobs
 
 

@@ -35,6 +35,11 @@ SHAPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "cross_check": (r"always|sampled|off", "always, sampled or off"),
         "delivery_hosts": (r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", "names of hosts, by commas"),
         "delivery_networks": (r"public|[0-9A-Fa-f.:]+/\d+", "public, or networks, by commas"),
+        # Asked at the address that is named, so the loopback address alone may go without TLS.
+        "witnesses": (
+            r"\S+ (https://[^\s@]+|http://(127\.0\.0\.1|localhost|\[::1\])([:/][^\s@]*)?)",
+            "by commas: a key (vkey), a space, and an address with https:// or on loopback",
+        ),
         "profile": (r"\w+", "the name of a folder below the policies"),
     }
 )
@@ -61,6 +66,10 @@ class Settings:
     issuer: str = "http://127.0.0.1:8000"
     # Name of this access log in its checkpoints (C2SP: a schema-less URL).
     log_origin: str = "throughcare.example/access-log"
+    # The witnesses of the agreement between the agencies, by commas: key (vkey), space, address.
+    witnesses: tuple[str, ...] = ()
+    # How many of them must cosign a checkpoint. One that fewer signed is published, and flagged.
+    witness_quorum: int = 1
     # Where `serve` listens.
     host: str = "127.0.0.1"
     port: int = 8000

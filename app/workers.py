@@ -12,10 +12,12 @@ from datetime import timedelta
 
 from app.administration.in_force import InForce
 from app.audit.sequencer import Sequencer
+from app.audit.witnessing import Witnessing
 from app.database import Database
 from app.house import House
 from app.main import (
     Clock,
+    agreed_witnesses,
     endpoint_rules,
     make_house,
     ready,
@@ -68,6 +70,23 @@ def make_sequencer(settings: Settings, house: House, database: Database, clock: 
     )
 
 
+def witnessing(
+    settings: Settings, in_force: InForce, clock: Clock, stop: asyncio.Event
+) -> dict[str, Job]:
+    """What asks the witnesses of the agreement, where it names any."""
+    agreed = agreed_witnesses(settings, in_force.house.ring)
+    if not agreed.named:
+        return {}
+    job = Witnessing(
+        database=in_force.database,
+        house=lambda: in_force.house,
+        witnesses=agreed,
+        clock=clock,
+        interval=settings.checkpoint_interval,
+    )
+    return {"Witnessing": job.run(stop)}
+
+
 def dispatching(
     settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
 ) -> dict[str, Job]:
@@ -83,7 +102,11 @@ def sequencing(
     settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
 ) -> dict[str, Job]:
     """What `throughcare sequence` does."""
-    return {"Sequencer": make_sequencer(settings, house, database, clock).run(stop)}
+    in_force = make_in_force(settings, house, database, clock)
+    jobs = {"Sequencer": make_sequencer(settings, house, database, clock).run(stop)}
+    asking = witnessing(settings, in_force, clock, stop)
+    # What is put on record names the policy in force, so it has to be followed.
+    return {**jobs, **asking, "InForce": in_force.watch(stop)} if asking else jobs
 
 
 async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:

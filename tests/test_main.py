@@ -14,13 +14,15 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection
 
-from app.access_log import checkpoints, ledger
+from app.access_log import checkpoints, ledger, witnesses
+from app.access_log.cosignature import Witness, cosignatures
 from app.access_log.entry import Actor, Entry, Grounds
 from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.access_log.witnesses import Standing
 from app.cli.installation import prepare
 from app.crypto.errors import UnsafeKey
 from app.crypto.key_ring import KeyRing
-from app.database import DatabaseUnavailable
+from app.database import Database, DatabaseUnavailable
 from app.house import House
 from app.main import (
     NotReady,
@@ -40,7 +42,10 @@ from app.problems import NotFound
 from app.releases.profile import ProfileError
 from app.serving import create_app, running
 from app.settings import Settings
-from app.workers import watched
+from app.witness import program
+from app.witness.server import make_app
+from app.workers import sequencing, watched
+from tests.receiver.service_stand_in import served
 from tests.world import POLICIES
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
@@ -514,3 +519,46 @@ def test_an_agreement_ends_at_midnight_in_the_legal_time_zone(settings: Settings
     assert house.bundle.decide(request, at=house.legal_date(last)).released
     over = last + timedelta(minutes=1)
     assert not house.bundle.decide(request, at=house.legal_date(over)).released
+
+
+def test_a_service_asks_the_witnesses_of_its_settings(
+    settings: Settings, house: House, tmp_path: Path
+) -> None:
+    witness = program.create(tmp_path / "witness", "w.example", random=secrets.token_bytes)
+
+    async def until_cosigned(url: str) -> None:
+        agreed = replace(settings, witnesses=(f"{witness.to_vkey()} {url}",))
+        async with running(agreed, clock, house) as service:
+            while standing(service.database) is not Standing.COSIGNED:  # noqa: ASYNC110 - another thread writes it
+                await asyncio.sleep(0.01)
+
+    def standing(database: Database) -> Standing | None:
+        found = database.read_blocking(lambda c: witnesses.standing(c, witness))
+        return found and found[0]
+
+    logs = [log_verifier(settings, house.ring)]
+    with (
+        program.opened(tmp_path / "witness", logs, clock=clock) as cosigner,
+        served(make_app(cosigner)) as url,
+    ):
+        asyncio.run(asyncio.wait_for(until_cosigned(url), 60))
+    # The sequencer puts the note with the line into its file as it ends.
+    note = checkpoints.read_checkpoint_file(settings.checkpoint_file)
+    assert note is not None
+    assert [one.witness for one in cosignatures(note, [witness])] == [witness]
+
+
+def test_a_sequencer_of_its_own_asks_them_too_and_follows_the_policy(
+    settings: Settings, house: House
+) -> None:
+    vkey = Witness("w.example", bytes(32)).to_vkey()
+    agreed = replace(settings, witnesses=(f"{vkey} https://w.example",))
+    with opened(settings) as database:
+        for one, names in (
+            (settings, {"Sequencer"}),
+            (agreed, {"Sequencer", "Witnessing", "InForce"}),
+        ):
+            jobs = sequencing(one, house, database, clock, asyncio.Event())
+            assert set(jobs) == names
+            for job in jobs.values():
+                job.close()

@@ -8,6 +8,7 @@ import pytest
 from app.problems import InvalidInput
 from app.settings import PREFIX, Settings
 
+WITNESS = "w.example+0c998a80+BDbB1gWXxAgceuwDqXmwhcFivylHCGls6jzLJ6dse8kF"
 # For every setting: a text, and the value that it stands for.
 EXAMPLES: dict[str, tuple[str, object]] = {
     "database_url": (
@@ -21,6 +22,11 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "profile": ("ba", "ba"),
     "issuer": ("https://exchange.example", "https://exchange.example"),
     "log_origin": ("exchange.example/log", "exchange.example/log"),
+    "witnesses": (
+        f"{WITNESS} https://w.example/log, {WITNESS} http://127.0.0.1:8444",
+        (f"{WITNESS} https://w.example/log", f"{WITNESS} http://127.0.0.1:8444"),
+    ),
+    "witness_quorum": ("2", 2),
     "host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - a text here, nothing listens
     "port": ("8443", 8443),
     "body_limit": ("4096", 4096),

@@ -11,7 +11,7 @@ from app.access_log.note import NoteRefused, Verifier, decode_base64, open_note,
 from app.crypto.log_signing import LogSigningKey
 
 # ASCII decimal without extra leading zeros; 19 digits hold every size below 2**63.
-_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 class CheckpointRefused(NoteRefused):
@@ -40,7 +40,7 @@ class Checkpoint:
         if len(lines) < len(("origin", "size", "root")) or not all(lines):
             raise CheckpointRefused("a checkpoint has three lines at least, and none is empty")
         origin, size, root = lines[0], lines[1], decode_base64(lines[2])
-        if not _DECIMAL.fullmatch(size):
+        if not DECIMAL.fullmatch(size):
             raise CheckpointRefused("the size of a checkpoint is a decimal number")
         if len(root) != HASH_BYTES:
             raise CheckpointRefused("the root of a checkpoint has 32 bytes")

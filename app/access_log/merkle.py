@@ -187,13 +187,25 @@ def verify_consistency(
     if old_size in (0, new_size):
         _verify_trivial(old_size, new_size, old_root, new_root, proof)
         return
+    old, new = proven_roots(old_size=old_size, new_size=new_size, old_root=old_root, proof=proof)
+    if old != old_root or new != new_root:
+        raise ProofRefused("the newer tree does not extend the older one")
+
+
+def proven_roots(
+    *, old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """Both roots to which a consistency proof leads, for 0 < old_size < new_size.
+
+    Where the newer one is the root of a tree, the older one is the root that this tree had: the
+    hash binds every subtree that the proof names. Raises ProofRefused for a wrong length.
+    """
+    _check_lengths((old_root, *proof))
     # A complete older tree is its own first subtree: its root then stands for the first hash.
     path = (old_root, *proof) if old_size & (old_size - 1) == 0 else tuple(proof)
     if not path:
         raise ProofRefused("the proof is too short")
-    old, new = _walk_consistency(old_size, new_size, path)
-    if old != old_root or new != new_root:
-        raise ProofRefused("the newer tree does not extend the older one")
+    return _walk_consistency(old_size, new_size, path)
 
 
 def _walk_consistency(old_size: int, new_size: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""Tables of the access log. Rows are inserted and read; only the head is ever updated.
+"""Tables of the access log. Rows of the log are inserted and read; only its head is updated.
 
 Erasing a person later takes away `personal`, the person's keys and `subject_index`.
 """
@@ -94,7 +94,10 @@ class AccessLogHead(SQLModel, table=True):
 
 
 class AccessLogCheckpoint(SQLModel, table=True):
-    """A checkpoint that was signed. INVARIANT: one for each size."""
+    """A checkpoint that was signed. INVARIANT: one for each size.
+
+    Only `note` ever changes: it gains the lines of witnesses.
+    """
 
     __tablename__ = "access_log_checkpoint"
     size: int = Field(primary_key=True, sa_type=Number, sa_column_kwargs={"autoincrement": False})
@@ -102,6 +105,26 @@ class AccessLogCheckpoint(SQLModel, table=True):
     root: bytes
     note: str
     signed_at: datetime = Field(sa_type=Instant)
+
+
+class AccessLogWitness(SQLModel, table=True):
+    """What we know of a witness: the size that it cosigned last, and how it took the last one."""
+
+    __tablename__ = "access_log_witness"
+    vkey: str = Field(primary_key=True)
+    size: int = Field(sa_type=Number)
+    standing: str
+    since: datetime = Field(sa_type=Instant)
+
+
+class AccessLogQuorum(SQLModel, table=True):
+    """The single row that says how far a quorum of witnesses has signed, and since when not."""
+
+    __tablename__ = "access_log_quorum"
+    head_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    size: int = Field(sa_type=Number)
+    missing: bool
+    since: datetime = Field(sa_type=Instant)
 
 
 class AccessLogPersonKey(SQLModel, table=True):

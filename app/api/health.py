@@ -1,9 +1,11 @@
 """Health: whether the process lives, and whether it can make anything durable."""
 
 from fastapi import APIRouter, Request
+from sqlalchemy import Connection
 
+from app.access_log.witnesses import judge_quorum
 from app.api.contract import problems
-from app.api.models import Health
+from app.api.models import Health, Ready
 from app.api.service import service_of
 from app.database import touch
 
@@ -17,7 +19,19 @@ async def live() -> Health:
 
 
 @router.get("/ready", summary="The database takes transactions", responses=problems(503))
-async def ready(request: Request) -> Health:
-    """Runs a transaction to its commit; where the disk is full it is not ready."""
-    await service_of(request).database.run(touch)
-    return Health(status="ok")
+async def ready(request: Request) -> Ready:
+    """Runs a transaction to its commit; where the disk is full it is not ready.
+
+    A log without its quorum of witnesses is published and served: somebody has to look after it.
+    """
+    service = service_of(request)
+
+    def look(connection: Connection) -> bool:
+        touch(connection)
+        # Judged anew: a job that has ended would flag nothing.
+        return judge_quorum(connection, service.witnesses, at=service.clock()).missing
+
+    missing = await service.database.run(look)
+    if not service.witnesses.named:
+        return Ready(status="ok", quorum="none named")
+    return Ready(status="ok", quorum="missing" if missing else "signs")

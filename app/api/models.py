@@ -594,6 +594,14 @@ class Health(Model):
     status: Literal["ok"]
 
 
+class Ready(Health):
+    """That the service works, and whether the witnesses of its log do."""
+
+    quorum: Literal["none named", "signs", "missing"] = Member(
+        description="Whether enough witnesses of the agreement cosign the checkpoints of the log."
+    )
+
+
 class NewErasureRequest(Model):
     """A wish to erase a person. `recorded_unlawfully` needs no term to end."""
 

@@ -10,6 +10,7 @@ from fastapi import Request
 from sqlalchemy import Connection
 
 from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.access_log.witnesses import Witnesses
 from app.administration.in_force import InForce, PolicyUnavailable
 from app.administration.registry_desk import refuse
 from app.agencies import replay, tokens
@@ -48,6 +49,7 @@ class Service:
     endpoint_rules: EndpointRules
     clock: Callable[[], datetime]
     rate_limit: RateLimit
+    witnesses: Witnesses
     matrices: MatrixDocuments = field(default_factory=MatrixDocuments)
     # Subscriptions whose poll waits for something: one each, a second one is answered at once.
     waiting_polls: set[str] = field(default_factory=set)

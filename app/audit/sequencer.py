@@ -66,8 +66,9 @@ class Sequencer:
         It has where this one stood still so long that the server took its lock away.
         """
         there = checkpoints.read_checkpoint_file(self.checkpoint_file)
-        if there is None or self._size(there) < self._size(note):
-            checkpoints.write_checkpoint_file(self.checkpoint_file, note)
+        if there == note or (there is not None and self._size(there) > self._size(note)):
+            return
+        checkpoints.write_checkpoint_file(self.checkpoint_file, note)
 
     def _size(self, note: str) -> int:
         return open_checkpoint(note, verifiers_of(self.origin, self.key)).size

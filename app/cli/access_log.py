@@ -1,4 +1,4 @@
-"""Commands around the access log: export, checkpoint, and verification without the server."""
+"""Commands around the access log: export, verification without the server, and witnesses."""
 
 import json
 import os
@@ -9,18 +9,24 @@ import typer
 
 from app.access_log.note import Verifier
 from app.access_log.verifier import verify_export
+from app.cli import witness
 from app.cli.output import Json, screen, show
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 
-access_log = typer.Typer(help="The access log: export it, verify it.", no_args_is_help=True)
+access_log = typer.Typer(
+    help="The access log: export, verify and witness it.", no_args_is_help=True
+)
 
 
 def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
+    witness.add_to(access_log)
     cli.add_typer(access_log, name="access-log")
 
 
+# Exit status of a log that is published without its quorum: a script must notice.
+NOT_AS_AGREED = 2
 # An export of a large log; the client holds it in memory before it is written.
 LARGEST_EXPORT = 2 * 1024**3
 
@@ -97,6 +103,27 @@ def recover(
 
     lost_key = None if replace_key is None else Verifier.from_vkey(replace_key)
     log_recovery.recover(origin, lost_key=lost_key, sure=yes, as_json=as_json)
+
+
+@access_log.command()
+def checkpoint(*, as_json: Json = False) -> None:
+    """Show the newest checkpoint, who has cosigned it, and whether enough witnesses do.
+
+    The exit status is 2 where the quorum is missing, or a witness knows another history.
+    """
+    # It loads the installation, which verification without the server does without.
+    from app.cli.checkpoint_status import read_status  # noqa: PLC0415
+
+    status, as_agreed = read_status()
+    if as_json:
+        show(status, as_json=True)
+    else:
+        standings = status.pop("witnesses")
+        show({name: value for name, value in status.items() if value is not None}, as_json=False)
+        for one in standings:
+            screen.print("  ".join(f"{k} {v}" for k, v in one.items() if v), markup=False)
+    if not as_agreed:
+        raise typer.Exit(NOT_AS_AGREED)
 
 
 def _write_privately(file: Path, content: bytes) -> None:

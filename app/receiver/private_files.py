@@ -42,6 +42,29 @@ def write_private_file(path: Path, content: bytes) -> None:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
 
 
+def replace_private_file(path: Path, content: bytes) -> None:
+    """Put a file that only its owner may read in the place of what is there, and wait for the disk.
+
+    Whenever it is broken off, the old file stands there or the new one, whole. One writer at a
+    time.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.unlink(missing_ok=True)
+        write_private_file(fresh, content)
+        fresh.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # else a power cut could undo the renaming
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+
+
 def make_private_folder(path: Path) -> None:
     """Make a folder, with those above it, that only its owner may enter; one that is there stays.
 

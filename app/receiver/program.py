@@ -1,18 +1,13 @@
 """The running program: `throughcare receive`."""
 
 import logging
-import signal
-import socket
-from types import FrameType
 from typing import Final
-
-import uvicorn
-from starlette.applications import Starlette
 
 from app.receiver.answering import AnsweringWorker, Endpoint
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ConfigurationError
+from app.receiver.listening import address_of, listen, serve
 from app.receiver.receiving import make_receiver
 from app.receiver.server import PATH, make_app
 from throughcare_receiver.receiver import Clock, utc_now
@@ -20,8 +15,6 @@ from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.statements import Acknowledgement
 
 LOGGER: Final = logging.getLogger("throughcare.receiver")
-
-_GRACE_SECONDS: Final = 10  # for requests that are under way when the program is to end
 
 
 def run(
@@ -56,9 +49,10 @@ def run(
     with (
         SqliteStore.open(configuration.store) as store,
         AgencyClient(configuration, clock=clock) as client,
-        _listen(host, port) as listener,
+        listen(host, port) as listener,
     ):
-        address = configuration.endpoint or _address(listener)
+        here = f"{address_of(listener)}{PATH}"
+        address = configuration.endpoint or here
         endpoint = Endpoint(address=address, encryption_jwk=decryption_key.public_jwk())
         worker = AnsweringWorker(
             store, client, kind=kind, clock=clock, endpoint=endpoint if subscribe else None
@@ -66,8 +60,8 @@ def run(
         receiver = make_receiver(
             configuration, decryption_key=decryption_key, client=client, store=store, clock=clock
         )
-        LOGGER.info("listening at %s", _address(listener))
-        _serve(make_app(receiver, worker), listener)
+        LOGGER.info("listening at %s", here)
+        serve(make_app(receiver, worker), listener)
 
 
 def _acknowledgement(answer: str) -> Acknowledgement:
@@ -75,41 +69,3 @@ def _acknowledgement(answer: str) -> Acknowledgement:
         return Acknowledgement(answer)
     except ValueError:
         raise ConfigurationError(f"answer: expected one of {', '.join(Acknowledgement)}") from None
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Listen before anything is subscribed, so that the first delivery finds an open door."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise ConfigurationError(f"cannot listen at {host} port {port}: {error}") from None
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
-
-
-def _serve(app: Starlette, listener: socket.socket) -> None:
-    """Run until a signal, then come back: uvicorn raises the signal again once it is done."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            access_log=False,  # it would name the callers and nothing of use
-            log_config=None,  # logging is set up by whoever runs the program
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-    )
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        server.should_exit = True
-
-    handled = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, end) for number in handled}
-    try:
-        server.run(sockets=[listener])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
