@@ -4,8 +4,8 @@
 
     — <name> <base64 of key id and signature>
 
-Only Ed25519 signatures (type 0x01) are made and checked; lines of other keys, for example of
-witnesses that we do not know, are carried and ignored, as the format asks.
+Only Ed25519 signatures (type 0x01) are made and checked here; those of witnesses (type 0x04) are
+in `cosignature`. Lines of other keys are carried and ignored, as the format asks.
 """
 
 import base64
@@ -41,16 +41,12 @@ class Verifier:
     public_key: bytes
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
-        if len(self.public_key) != PUBLIC_KEY_BYTES:
-            raise ValueError(f"an Ed25519 public key has {PUBLIC_KEY_BYTES} bytes")
+        check_key(self.name, self.public_key)
 
     @property
     def key_id(self) -> bytes:
         """SHA-256 over name, newline, 0x01 and key; its first 4 bytes."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[
-            :KEY_ID_BYTES
-        ]
+        return key_id(self.name, ED25519, self.public_key)
 
     @classmethod
     def of(cls, name: str, key: LogSigningKey) -> Self:
@@ -60,23 +56,11 @@ class Verifier:
     @classmethod
     def from_vkey(cls, vkey: str) -> Self:
         """Read `<name>+<key id, 8 hex digits>+<base64 of type and key>`. Raises NoteRefused."""
-        name, _, rest = vkey.partition("+")
-        key_id, _, encoded = rest.partition("+")
-        material = decode_base64(encoded)
-        if material[:1] != ED25519:
-            raise NoteRefused("the verifier key is not of the Ed25519 type")
-        try:
-            verifier = cls(name, material[1:])
-        except ValueError:
-            raise NoteRefused("the verifier key has no valid name or key") from None
-        if verifier.key_id.hex() != key_id:
-            raise NoteRefused("the verifier key's id does not belong to its name and key")
-        return verifier
+        return cls(*read_vkey(vkey, ED25519))
 
     def to_vkey(self) -> str:
         """What `from_vkey` reads, and what stands in the agreement between agencies."""
-        encoded = base64.b64encode(ED25519 + self.public_key).decode()
-        return f"{self.name}+{self.key_id.hex()}+{encoded}"
+        return write_vkey(self.name, ED25519, self.public_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +71,27 @@ class OpenedNote:
     signers: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature line, not yet checked: who is said to have signed, and with what."""
+
+    name: str
+    key_id: bytes
+    value: bytes
+
+    def to_line(self) -> str:
+        """The line with its newline."""
+        encoded = base64.b64encode(self.key_id + self.value).decode()
+        return f"{EM_DASH} {self.name} {encoded}\n"
+
+
 def sign_note(text: str, *, name: str, key: LogSigningKey) -> str:
     """The note of a text with one signature. The text ends in a newline."""
     _check_characters(text)
     if not text.endswith("\n"):
         raise NoteRefused("the text of a note ends in a newline")
-    signature = Verifier.of(name, key).key_id + key.sign(text.encode())
-    return f"{text}\n{EM_DASH} {name} {base64.b64encode(signature).decode()}\n"
+    signature = Signature(name, Verifier.of(name, key).key_id, key.sign(text.encode()))
+    return f"{text}\n{signature.to_line()}"
 
 
 def open_note(note: str, verifiers: Sequence[Verifier]) -> OpenedNote:
@@ -101,21 +99,65 @@ def open_note(note: str, verifiers: Sequence[Verifier]) -> OpenedNote:
 
     One wrong signature of a known key refuses the whole note, whatever others have signed.
     """
-    text, lines = _split_note(note)
+    text, signatures = split_note(note)
     known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
-    seen: set[tuple[str, bytes]] = set()
     signers: list[str] = []
-    for line in lines:
-        name, key_id, signature = _parse_signature(line)
-        if (name, key_id) in seen:
-            raise NoteRefused("two signatures of one key")
-        seen.add((name, key_id))
-        if verifier := known.get((name, key_id)):
-            _check_signature(verifier, text, signature)
-            signers.append(name)
+    for signature in signatures:
+        if verifier := known.get((signature.name, signature.key_id)):
+            _check_signature(verifier, text, signature.value)
+            signers.append(signature.name)
     if not signers:
         raise NoteRefused("no known key has signed the note")
     return OpenedNote(text, tuple(signers))
+
+
+def split_note(note: str) -> tuple[str, tuple[Signature, ...]]:
+    """The text with its final newline, and the signatures, none of them checked.
+
+    Raises NoteRefused for what is no note, and for two signatures of one key.
+    """
+    text, lines = _split_lines(note)
+    signatures = tuple(_parse_signature(line) for line in lines)
+    if len({(signature.name, signature.key_id) for signature in signatures}) != len(signatures):
+        raise NoteRefused("two signatures of one key")
+    return text, signatures
+
+
+def key_id(name: str, kind: bytes, public_key: bytes) -> bytes:
+    """SHA-256 over name, newline, the byte of the signature's type and key; its first 4 bytes."""
+    return sha256(name.encode() + b"\n" + kind + public_key).digest()[:KEY_ID_BYTES]
+
+
+def read_vkey(vkey: str, kind: bytes) -> tuple[str, bytes]:
+    """Name and Ed25519 key of `<name>+<key id, 8 hex digits>+<base64 of type and key>`.
+
+    Raises NoteRefused, also for a key whose signatures are of another type than `kind`.
+    """
+    name, _, rest = vkey.partition("+")
+    stated, _, encoded = rest.partition("+")
+    material = decode_base64(encoded)
+    if material[:1] != kind:
+        raise NoteRefused(f"the verifier key is not of type 0x{kind.hex()}")
+    try:
+        check_key(name, material[1:])
+    except ValueError:
+        raise NoteRefused("the verifier key has no valid name or key") from None
+    if key_id(name, kind, material[1:]).hex() != stated:
+        raise NoteRefused("the verifier key's id does not belong to its name and key")
+    return name, material[1:]
+
+
+def write_vkey(name: str, kind: bytes, public_key: bytes) -> str:
+    """What `read_vkey` reads."""
+    encoded = base64.b64encode(kind + public_key).decode()
+    return f"{name}+{key_id(name, kind, public_key).hex()}+{encoded}"
+
+
+def check_key(name: str, public_key: bytes) -> None:
+    """Raise ValueError unless a signature line can hold the name and the key is one of Ed25519."""
+    _check_name(name)
+    if len(public_key) != PUBLIC_KEY_BYTES:
+        raise ValueError(f"an Ed25519 public key has {PUBLIC_KEY_BYTES} bytes")
 
 
 def decode_base64(text: str) -> bytes:
@@ -129,7 +171,7 @@ def decode_base64(text: str) -> bytes:
     return data
 
 
-def _split_note(note: str) -> tuple[str, list[str]]:
+def _split_lines(note: str) -> tuple[str, list[str]]:
     """The text with its final newline, and the signature lines without theirs."""
     if len(note) > MAX_NOTE_CHARACTERS:
         raise NoteRefused("the note is too long")
@@ -143,7 +185,7 @@ def _split_note(note: str) -> tuple[str, list[str]]:
     return head + "\n", lines
 
 
-def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
+def _parse_signature(line: str) -> Signature:
     """Name, key id and signature of a signature line."""
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
@@ -154,7 +196,7 @@ def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
     blob = decode_base64(encoded)
     if dash != EM_DASH or len(blob) <= KEY_ID_BYTES:
         raise NoteRefused("a signature line is a dash, a name, and key id with signature")
-    return name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:]
+    return Signature(name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:])
 
 
 def _check_signature(verifier: Verifier, text: str, signature: bytes) -> None:
