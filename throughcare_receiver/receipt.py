@@ -17,7 +17,7 @@ and the sections that it commits to.
 import hmac
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -46,11 +46,15 @@ _SECTIONS: Final = ("circumstances", "actor", "reference", "grounds", "fields", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A receipt that holds. From `due_at` on the log must prove that `leaf_hash` is in it."""
+    """A receipt that holds. From `due_at` on the log must prove that `leaf_hash` is in it.
+
+    `note` is what the log signed: whoever is shown it can check the promise for themselves.
+    """
 
     entry_id: str
     leaf_hash: bytes
     due_at: datetime
+    note: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +92,9 @@ def check_receipt(header: str, *, body: bytes, log: LogKey, at: datetime) -> Rec
         ReceiptRefused: it is no receipt, or one of another body.
         NoteRefused: the log has not signed it.
     """
-    note = open_note(_note(header), log.named(log.name + NAME_SUFFIX))
-    lines = note.removesuffix("\n").split("\n")
+    note = _note(header)
+    text = open_note(note, log.named(log.name + NAME_SUFFIX))
+    lines = text.removesuffix("\n").split("\n")
     if len(lines) != _LINES or lines[:2] != [TITLE, log.name]:
         raise ReceiptRefused("the note is no receipt of this log")
     entry_id, _, leaf = lines[2].partition(" ")
@@ -97,7 +102,12 @@ def check_receipt(header: str, *, body: bytes, log: LogKey, at: datetime) -> Rec
         raise ReceiptRefused("the receipt names no entry")
     if read_hash(lines[3]) != sha256(body).digest():
         raise ReceiptRefused("the receipt is of another body")
-    return Receipt(entry_id=entry_id, leaf_hash=read_hash(leaf), due_at=_due_at(lines[4], at=at))
+    return Receipt(
+        entry_id=entry_id,
+        leaf_hash=read_hash(leaf),
+        due_at=_due_at(lines[4], at=at),
+        note=note,
+    )
 
 
 def check_entry(document: bytes, *, receipt: Receipt, disclosed: Disclosed, log: LogKey) -> None:

@@ -22,7 +22,7 @@ from app.access_log.checkpoints import SignedCheckpoint
 from app.access_log.merkle import HASH_BYTES
 from app.access_log.opened_entry import LOOKUP, EntryOpener, OpenedEntry, rows_query
 from app.access_log.sealing import LogKeys
-from app.access_log.tiles import TILE_WIDTH
+from app.access_log.tile_paths import TILE_WIDTH
 
 FORMAT = "throughcare access log"
 VERSION = 1

@@ -18,14 +18,18 @@ from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connectio
 from app.receiver.tokens import TokenSource
 from throughcare_receiver.errors import UnsafeKey
 from throughcare_receiver.keys import KeySet
+from throughcare_receiver.promises import BrokenPromise, check_promises
 from throughcare_receiver.receipt import check_receipt
 from throughcare_receiver.receiver import Clock, utc_now
 from throughcare_receiver.statements import Acknowledgement, acknowledgement, verification_response
+from throughcare_receiver.store import NotificationStore
 
 RECEIPT: Final = "disclosure-receipt"
 """The header with the log's word that the disclosure in the body is on record."""
 
 _UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
+_PROOF_BYTES: Final = 64 * 1024  # 63 hashes, and a checkpoint with the signatures of witnesses
 _KEY_SET_BYTES: Final = 64 * 1024  # 32 keys of some 200 bytes, with room
 
 
@@ -40,8 +44,19 @@ class Subscription:
 class AgencyClient:
     """Talks to the service. Safe to use from several threads; to be closed at the end."""
 
-    def __init__(self, configuration: AgencyConfiguration, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        configuration: AgencyConfiguration,
+        *,
+        clock: Clock = utc_now,
+        receipts: NotificationStore | None = None,
+    ) -> None:
         """Load the signing key; nothing is sent yet.
+
+        Args:
+            configuration: of the agency.
+            clock: the present time.
+            receipts: where those of answers are kept, so that the log can be held to them.
 
         Raises:
             ConfigurationError: the key cannot be used.
@@ -50,6 +65,7 @@ class AgencyClient:
         self._client_id = configuration.client_id
         self._clock = clock
         self._log = configuration.log
+        self._receipts = receipts
         self._key = configuration.load_signing_key()
         self._connections = open_connections()
         self._tokens = TokenSource(configuration, self._key, self._connections, clock=clock)
@@ -123,7 +139,9 @@ class AgencyClient:
         answer = exchange(self._connections, request, max_bytes=max_bytes)
         if self._log is not None and RECEIPT in answer.headers:
             held = answer.headers[RECEIPT]
-            check_receipt(held, body=answer.content, log=self._log, at=self._clock())
+            receipt = check_receipt(held, body=answer.content, log=self._log, at=self._clock())
+            if self._receipts is not None:
+                self._receipts.keep_receipt(receipt)
         return answer
 
     def read_file(self, reference: str) -> dict[str, Any]:
@@ -184,6 +202,27 @@ class AgencyClient:
         )
         path = f"/v1/subscriptions/{_escaped(subscription_id)}/verification"
         self.request("POST", path, json={"response": statement})
+
+    def broken_promises(self, store: NotificationStore) -> tuple[BrokenPromise, ...]:
+        """What the log owes by now and cannot prove; nothing where no log is known."""
+        if self._log is None:
+            return ()
+        return check_promises(store, log=self._log, proof_of=self._proof_of, at=self._clock())
+
+    def _proof_of(self, entry_id: str) -> str | None:
+        """The proof that an entry is in the log. No token is needed for it."""
+        address = f"{self._issuer}/log/proof/{_escaped(entry_id)}"
+        try:
+            answer = exchange(
+                self._connections,
+                self._connections.build_request("GET", address),
+                max_bytes=_PROOF_BYTES,
+            )
+        except ServiceRefused as refusal:
+            if refusal.status != _NOT_FOUND:
+                raise
+            return None
+        return answer.content.decode("utf-8", "replace")
 
     def sender_keys(self) -> KeySet:
         """The public keys that the service signs with. No token is needed for them."""

@@ -98,7 +98,7 @@ class AgencyConfiguration:
             raise ConfigurationError(f"{name}: is missing")
         texts = {name: _text(name, value) for name, value in values.items()}
         for name in _ADDRESSES & texts.keys():
-            _check_address(name, texts[name])
+            check_address(name, texts[name])
         paths = {name: folder / texts.pop(name) for name in _PATHS}
         _log_of(texts.get("log_key"))
         return cls(**texts, **paths)  # type: ignore[arg-type]  # every field is text or path, by _PATHS
@@ -148,8 +148,12 @@ def _text(name: str, value: object) -> str:
     return value
 
 
-def _check_address(name: str, text: str) -> None:
-    """Hold an address to https; http only on this machine, where nobody else can listen."""
+def check_address(name: str, text: str) -> None:
+    """Hold an address to https; http only on this machine, where nobody else can listen.
+
+    Raises:
+        ConfigurationError: naming the setting, and what was expected.
+    """
     try:
         parts = urlsplit(text)
         plain = parts.scheme == "http" and parts.hostname in _LOOPBACK

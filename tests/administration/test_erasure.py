@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.access_log.verifier import verify_export
+from app.access_log.vouching import Evidence
 from app.administration import registry
 from app.administration.erasure import CERTIFICATE, tables_of_persons
 from app.administration.retention import candidates, run_due
@@ -134,7 +135,7 @@ def test_the_log_still_verifies_and_says_what_is_erased(
     approve(second, person)
     export = export_of(exchange)
     verifier = log_verifier(service.settings, service.house.ring)
-    report = verify_export(export.splitlines(keepends=True), verifiers=[verifier])
+    report = verify_export(export.splitlines(keepends=True), Evidence(verifiers=[verifier]))
     assert report.finding is None
     assert report.erased >= before
     assert PLANTED.encode() not in export

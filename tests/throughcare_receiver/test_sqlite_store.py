@@ -74,7 +74,7 @@ def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE_NAME)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreError, match="version 99, expected 2"):
+    with pytest.raises(StoreError, match="version 99, expected 3"):
         SqliteStore.open(tmp_path)
 
 

@@ -1,0 +1,184 @@
+"""What vouches for a log from outside: saved checkpoints, cosignatures, receipts. Pure.
+
+The log's own checkpoint says only that its entries are those that its key signed last. Whoever
+holds that key can sign another history; what was saved elsewhere before holds it to the old one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import attrgetter
+
+from app.access_log.checkpoint import Checkpoint, CheckpointRefused, open_checkpoint
+from app.access_log.cosignature import QuorumMissing, Witness, require_quorum
+from app.access_log.findings import Finding, LogRefused, Promises
+from app.access_log.leaf_hashes import LeafHashes
+from app.access_log.merkle import Frontier
+from app.access_log.note import NoteRefused, Verifier
+from app.access_log.receipt import Receipt, open_receipt
+
+EVERYTHING_IS_DUE = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a log is held to.
+
+    Attributes:
+        verifiers: the log's key, from the agreement.
+        saved_checkpoints: notes that were kept elsewhere; the log must extend each of them.
+        receipts: notes that came with disclosures; the log must hold the entry of each that is
+            due.
+        at: now; with its time zone.
+        witnesses: whose cosignatures count.
+        quorum: how many of them must have cosigned one checkpoint.
+    """
+
+    verifiers: Sequence[Verifier]
+    saved_checkpoints: Sequence[str] = ()
+    receipts: Sequence[str] = ()
+    at: datetime = EVERYTHING_IS_DUE
+    witnesses: Sequence[Witness] = ()
+    quorum: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """The evidence, opened: everything in it is rightly signed, and of one log."""
+
+    checkpoint: Checkpoint
+    saved: tuple[Checkpoint, ...]
+    receipts: tuple[Receipt, ...]
+    at: datetime
+    witnessed: int | None
+
+
+def open_evidence(note: str, evidence: Evidence) -> Vouched:
+    """Open a log's own checkpoint, and all that is held against it. Raises LogRefused."""
+    checkpoint = _open_own(note, evidence.verifiers)
+    saved = [_open_saved(one, checkpoint.origin, evidence) for one in evidence.saved_checkpoints]
+    receipts = [_open_receipt(one, checkpoint.origin, evidence) for one in evidence.receipts]
+    notes = [(checkpoint, note), *zip(saved, evidence.saved_checkpoints, strict=True)]
+    return Vouched(
+        checkpoint=checkpoint,
+        saved=tuple(saved),
+        receipts=tuple(receipts),
+        at=evidence.at,
+        witnessed=_count_witnesses(notes, evidence),
+    )
+
+
+def find_disagreement(hashes: LeafHashes, vouched: Vouched) -> LogRefused | None:
+    """The first checkpoint that does not vouch for these leaf hashes, as a finding; or None.
+
+    What is wrong lies behind the last checkpoint that does.
+    """
+    frontier, disagreeing = Frontier(), None
+    own = vouched.checkpoint
+    for checkpoint in sorted((*vouched.saved, own), key=attrgetter("size")):
+        if checkpoint.size > len(hashes):
+            disagreeing = disagreeing or _behind(checkpoint, hashes)
+            continue
+        grown = frontier.extend(hashes.part(frontier.size, checkpoint.size))
+        if grown.root == checkpoint.root:
+            frontier = grown
+        elif checkpoint == own:
+            return _not_signed(disagreeing, first=frontier.size, stop=own.size)
+        else:
+            disagreeing = disagreeing or _forked(checkpoint, first=frontier.size)
+    return disagreeing
+
+
+def check_promises(hashes: LeafHashes, vouched: Vouched) -> Promises:
+    """Hold the log to its receipts. Raises LogRefused for one that is due and not kept."""
+    owed = {receipt.leaf_hash: receipt for receipt in vouched.receipts}
+    missing = set(owed)
+    if missing:
+        missing.difference_update(hashes)
+    due = [owed[leaf] for leaf in missing if owed[leaf].expected_by <= vouched.at]
+    if due:
+        first = min(due, key=attrgetter("expected_by", "entry_id"))
+        raise LogRefused(
+            Finding.BROKEN_PROMISE,
+            f"entry {first.entry_id} was promised by {first.expected_by.isoformat()} and is not "
+            f"in the log of {len(hashes)} entries (broken receipts: {len(due)})",
+        )
+    return Promises(kept=len(owed) - len(missing), not_yet_due=len(missing))
+
+
+def _open_own(note: str, verifiers: Sequence[Verifier]) -> Checkpoint:
+    try:
+        return open_checkpoint(note, verifiers)
+    except CheckpointRefused as error:
+        raise LogRefused(Finding.OTHER_ORIGIN, error.detail) from None
+    except NoteRefused as error:
+        raise LogRefused(Finding.BAD_SIGNATURE, error.detail) from None
+
+
+def _open_saved(note: str, origin: str, evidence: Evidence) -> Checkpoint:
+    try:
+        checkpoint = open_checkpoint(note, evidence.verifiers)
+    except NoteRefused as error:
+        raise LogRefused(Finding.SAVED_CHECKPOINT_REFUSED, error.detail) from None
+    if checkpoint.origin != origin:
+        raise LogRefused(Finding.SAVED_CHECKPOINT_REFUSED, "a saved checkpoint is of another log")
+    return checkpoint
+
+
+def _open_receipt(note: str, origin: str, evidence: Evidence) -> Receipt:
+    try:
+        receipt = open_receipt(note, evidence.verifiers)
+    except NoteRefused as error:
+        raise LogRefused(Finding.RECEIPT_REFUSED, error.detail) from None
+    if receipt.origin != origin:
+        raise LogRefused(Finding.RECEIPT_REFUSED, "a receipt is of another log")
+    return receipt
+
+
+def _count_witnesses(notes: Sequence[tuple[Checkpoint, str]], evidence: Evidence) -> int | None:
+    """The size of the largest checkpoint with a quorum; None where no witness is named."""
+    if not evidence.witnesses:
+        return None
+    sizes = [checkpoint.size for checkpoint, note in notes if _is_cosigned(note, evidence)]
+    if not sizes:
+        raise LogRefused(
+            Finding.NOT_COSIGNED,
+            f"of {len(notes)} checkpoints none is cosigned by {evidence.quorum} witnesses",
+        )
+    return max(sizes)
+
+
+def _is_cosigned(note: str, evidence: Evidence) -> bool:
+    try:
+        require_quorum(note, evidence.witnesses, quorum=evidence.quorum)
+    except QuorumMissing:
+        return False
+    except NoteRefused as error:
+        raise LogRefused(Finding.BAD_SIGNATURE, error.detail) from None
+    return True
+
+
+def _behind(checkpoint: Checkpoint, hashes: LeafHashes) -> LogRefused:
+    return LogRefused(
+        Finding.BEHIND_SAVED_CHECKPOINT,
+        f"a saved checkpoint vouches for {checkpoint.size} entries",
+        index=len(hashes),
+        last=checkpoint.size - 1,
+    )
+
+
+def _forked(checkpoint: Checkpoint, *, first: int) -> LogRefused:
+    return LogRefused(
+        Finding.FORKED,
+        f"a saved checkpoint vouches for {checkpoint.size} other entries",
+        index=first,
+        last=checkpoint.size - 1,
+    )
+
+
+def _not_signed(disagreeing: LogRefused | None, *, first: int, stop: int) -> LogRefused:
+    """The hashes miss the log's own root; a saved checkpoint may narrow where."""
+    last = stop - 1 if disagreeing is None else disagreeing.last
+    return LogRefused(
+        Finding.ROOT_MISMATCH, "the entries are not those that were signed", index=first, last=last
+    )
