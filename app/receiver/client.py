@@ -4,6 +4,7 @@ Every call carries an access token; one that the service no longer takes is rene
 methods raise `ServiceError`: unreachable, refused, or not the agreed answer.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +19,7 @@ from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connectio
 from app.receiver.tokens import TokenSource
 from throughcare_receiver.errors import UnsafeKey
 from throughcare_receiver.keys import KeySet
+from throughcare_receiver.note import LogKey
 from throughcare_receiver.promises import BrokenPromise, check_promises
 from throughcare_receiver.receipt import check_receipt
 from throughcare_receiver.receiver import Clock, utc_now
@@ -26,6 +28,9 @@ from throughcare_receiver.store import NotificationStore
 
 RECEIPT: Final = "disclosure-receipt"
 """The header with the log's word that the disclosure in the body is on record."""
+
+_ABOUT_A_PERSON: Final = re.compile(r"/v1/inmate-files/[^/]+(/explanation)?$")
+"""Where the service discloses: each answer has a receipt."""
 
 _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
@@ -137,22 +142,27 @@ class AgencyClient:
             self._tokens.credentials(token, method=request.method, address=str(request.url))
         )
         answer = exchange(self._connections, request, max_bytes=max_bytes)
-        if self._log is not None and RECEIPT in answer.headers:
-            held = answer.headers[RECEIPT]
-            receipt = check_receipt(held, body=answer.content, log=self._log, at=self._clock())
-            if self._receipts is not None:
-                self._receipts.keep_receipt(receipt)
+        if self._log is not None:
+            self._check_receipt(self._log, request, answer)
         return answer
+
+    def _check_receipt(self, log: LogKey, request: httpx.Request, answer: Answer) -> None:
+        """Nothing about a person is used that comes without the log's receipt."""
+        held = answer.headers.get(RECEIPT)
+        if held is None:
+            if request.method == "GET" and _ABOUT_A_PERSON.search(request.url.path):
+                raise UnexpectedAnswer("the file came without a receipt of the log")
+            return
+        receipt = check_receipt(held, body=answer.content, log=log, at=self._clock())
+        if self._receipts is not None:
+            self._receipts.keep_receipt(receipt)
 
     def read_file(self, reference: str) -> dict[str, Any]:
         """What this agency may see of an inmate file for its purpose.
 
         Where the log's key is known, an answer without its receipt is refused.
         """
-        answer = self.request("GET", f"/v1/inmate-files/{_escaped(reference)}")
-        if self._log is not None and RECEIPT not in answer.headers:
-            raise UnexpectedAnswer("the file came without a receipt of the log")
-        return answer.json()
+        return self.request("GET", f"/v1/inmate-files/{_escaped(reference)}").json()
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The cases of this agency, page by page; each has a `reference`."""
