@@ -87,17 +87,23 @@ def _read_tile(fetch: Fetch, level: int, place: Place) -> bytes:
 
 def _check_levels(fetch: Fetch, hashes: LeafHashes) -> None:
     """Hold each tile to the hash of it in the tile above."""
-    level, below = 0, [hashes[index] for index in range(len(hashes))]
-    while len(below) >= TILE_WIDTH:
-        level += 1
-        full = len(below) // TILE_WIDTH
-        below = [root(below[at * TILE_WIDTH : (at + 1) * TILE_WIDTH]) for at in range(full)]
-        for place in _places(full):
+    level, below = 1, _roots(hashes)
+    while len(below) > 0:
+        for place in _places(len(below)):
             stored = split_hashes(_read_tile(fetch, level, place))
             for index, found in enumerate(stored, start=place.start):
                 if found != below[index]:
                     detail = f"tiles of level {level - 1} and {level} disagree"
                     raise LogRefused(Finding.BAD_TILE, detail, **_covered(level, index, index + 1))
+        level, below = level + 1, _roots(below)
+
+
+def _roots(hashes: LeafHashes) -> LeafHashes:
+    """The root of each full tile."""
+    roots = LeafHashes()
+    for start in range(0, len(hashes) - TILE_WIDTH + 1, TILE_WIDTH):
+        roots.extend(root(hashes.part(start, start + TILE_WIDTH)))
+    return roots
 
 
 def _covered(level: int, start: int, stop: int) -> dict[str, int]:

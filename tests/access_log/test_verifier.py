@@ -87,6 +87,13 @@ def test_a_log_of_several_tiles_verifies(long_lines: list[bytes], found: Found) 
     assert found(long_lines) == (None, None)
 
 
+def test_whoever_watches_is_told_how_far_it_is(long_lines: list[bytes], verifier: Verifier) -> None:
+    seen: list[tuple[int, int]] = []
+    evidence = Evidence(verifiers=[verifier])
+    verify_export(long_lines, evidence, watch=lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 600), (256, 600), (512, 600)]
+
+
 def test_every_kind_has_an_exit_code_of_its_own() -> None:
     codes = [Report(finding=finding).exit_code for finding in Finding]
     assert len(set(codes)) == len(Finding)

@@ -122,6 +122,7 @@ def test_a_sound_log_ends_with_success(export: Path, key: str, invoke: Invoke) -
     done = invoke("access-log", "verify", str(export), "--key", key)
     assert done.code == 0, done.said
     assert done.out.startswith("sound: ")
+    assert done.err == ""  # the bar is for a terminal
     as_json = invoke("access-log", "verify", str(export), "--key", key, "--json")
     assert as_json.code == 0
     assert as_json.json["finding"] is None
