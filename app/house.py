@@ -27,6 +27,8 @@ from app.problems import ThroughcareError
 from app.releases.profile import Profile
 
 Random = Callable[[int], bytes]
+# Enough for waits of hours to differ by less than a second.
+FRACTION_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,10 @@ class House:
     def new_id(self) -> str:
         """128 random bits as 32 hexadecimal digits."""
         return self.random(16).hex()
+
+    def random_fraction(self) -> float:
+        """At random, from 0 to less than 1: spreads what would else be tried all at once."""
+        return int.from_bytes(self.random(FRACTION_BYTES)) / (1 << 8 * FRACTION_BYTES)
 
     def legal_date(self, at: datetime) -> date:
         """The calendar day at a moment, in the profile's legal time zone."""

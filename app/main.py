@@ -126,9 +126,8 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     """The house of an installation that can start; raises what speaks against starting it."""
     house = make_house(settings, at=clock())
     endpoint_rules(settings)
-    with opened(settings) as database:
-        # The clock is read last: another process may have signed while this one came to it.
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
+    with ready(settings, house, clock):
+        pass
     _say_if_the_folder_differs(settings, house)
     return house
 
@@ -140,6 +139,15 @@ def endpoint_rules(settings: Settings) -> EndpointRules:
         hosts=settings.delivery_hosts,
         networks=settings.delivery_networks,
     )
+
+
+@contextmanager
+def ready(settings: Settings, house: House, clock: Clock) -> Iterator[Database]:
+    """The database of an installation that can start; raises what speaks against starting it."""
+    with opened(settings) as database:
+        # The clock is read last: another process may have signed while this one came to it.
+        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
+        yield database
 
 
 @contextmanager

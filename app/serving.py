@@ -15,7 +15,7 @@ from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House
-from app.main import Clock, check_ready, endpoint_rules, make_clock, make_house, opened
+from app.main import Clock, endpoint_rules, make_clock, make_house, ready
 from app.settings import Settings
 from app.workers import (
     Job,
@@ -50,9 +50,7 @@ async def running(
 ) -> AsyncIterator[Service]:
     """A service with what works beside it; all of it ends with the block."""
     house = house or make_house(settings, at=clock())
-    with opened(settings) as database:
-        # The clock is read last: another process may have signed while this one came to it.
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
+    with ready(settings, house, clock) as database:
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:

@@ -16,10 +16,9 @@ from app.database import Database
 from app.house import House
 from app.main import (
     Clock,
-    check_ready,
     endpoint_rules,
     make_house,
-    opened,
+    ready,
     require_server,
     terms,
 )
@@ -98,9 +97,7 @@ async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:
     for asked in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(asked, stop.set)
     house = make_house(settings, at=clock())
-    with opened(settings) as database:
-        # The clock is read last: another process may have signed while this one came to it.
-        await database.run(lambda c: check_ready(c, settings, house, at=clock()))
+    with ready(settings, house, clock) as database:
         work = jobs(settings, house, database, clock, stop)
         log.info("at work: %s", ", ".join(work))
         await asyncio.gather(*(watched(name, job) for name, job in work.items()))

@@ -45,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path.parent.name, len(FIRST)))
 
 
+def pytest_sessionfinish() -> None:
+    """Collect once: at its end pytest does so five times, over all that stands."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """A server named by THROUGHCARE_TEST_POSTGRES_URL, else one started for this run."""

@@ -202,8 +202,8 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
         "allow_loopback_delivery": True,
         # The server of the tests spares itself its disk: see tests/conftest.py.
         "allow_unsafe_database": url.startswith("postgresql"),
-        "dispatch_interval": 0.25,
-        "checkpoint_interval": 0.25,
+        "dispatch_interval": 0.5,
+        "checkpoint_interval": 0.5,
         "retry_base_seconds": 0.1,
         # Tests ask faster than anybody who works.
         "requests_at_once": 1_000_000,

@@ -16,13 +16,14 @@ from app.activation.register import Standing
 from app.activation.statement import Kind
 from app.administration import policy_bundles, policy_officers
 from app.administration.policy_status import policy_status
+from app.cli.offline import at_work
 from app.cli.output import Json, screen, show
 from app.cli.policy_report import show_changes
 from app.cli.registry import read_json
 from app.crypto.signing_keys import SigningKey
 from app.database import Database
 from app.house import House
-from app.main import check_ready, make_clock, make_house, opened, terms
+from app.main import terms
 from app.policy import revocation
 from app.policy.archive import Archive
 from app.problems import Conflict, InvalidInput
@@ -75,10 +76,7 @@ class Desk:
 @contextmanager
 def _desk() -> Iterator[Desk]:
     settings = Settings.from_environment()
-    at = make_clock(settings)()
-    house = make_house(settings, at=at)
-    with opened(settings) as database:
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
+    with at_work(settings) as (database, house, at):
         yield Desk(settings, database, house, at)
 
 

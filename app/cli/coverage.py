@@ -9,12 +9,11 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from sqlalchemy import Connection
 
 from app.administration.coverage import Cell, How, OpenAlarm, coverage, open_alarms
 from app.administration.escalations import OpenEscalation, open_escalations
+from app.cli.offline import at_work
 from app.cli.output import Json, screen
-from app.main import check_ready, make_clock, make_house, opened
 from app.settings import Settings
 
 COLUMNS = ("event", "municipality", "role", "how", "agencies", "reachable")
@@ -35,19 +34,14 @@ def show_coverage(
     ] = False,
 ) -> None:
     """Show who would be told of each event in each municipality, and what is open."""
-    settings = Settings.from_environment()
-    at = make_clock(settings)()
-    house = make_house(settings, at=at)
-
-    def look(
-        connection: Connection,
-    ) -> tuple[list[Cell], list[OpenAlarm], list[OpenEscalation]]:
-        silent = open_escalations(connection, house, at=at)
-        return [*coverage(connection)], open_alarms(connection, house), silent
-
-    with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house, at=at))
-        cells, alarms, silent = database.read_blocking(look)
+    with at_work(Settings.from_environment()) as (database, house, at):
+        cells, alarms, silent = database.read_blocking(
+            lambda connection: (
+                [*coverage(connection)],
+                open_alarms(connection, house),
+                open_escalations(connection, house, at=at),
+            )
+        )
     cells = [
         cell
         for cell in cells

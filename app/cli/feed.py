@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from app.cli.offline import run
 from app.cli.output import Json, screen, show
-from app.cli.registry import run
 from app.intake import feeds
 from app.outbox.feeds import ESCALATE_AFTER_HOURS, STALE_AFTER_HOURS, FeedSettings
 from app.releases.plausibility import Limits

@@ -11,9 +11,9 @@ from app.cli.promises import report_promises
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.inbox import Inbox
+from app.receiver.receiving import make_receiver
 from throughcare_receiver.notification import VERIFICATION, Notification
-from throughcare_receiver.receiver import Receiver, utc_now
-from throughcare_receiver.sender_keys import SenderKeys
+from throughcare_receiver.receiver import utc_now
 from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.statements import Acknowledgement
 
@@ -44,15 +44,7 @@ def inbox(
     agency = AgencyConfiguration.from_file(configuration)
     key = agency.load_decryption_key()
     with SqliteStore.open(agency.store) as store, AgencyClient(agency) as client:
-        receiver = Receiver(
-            issuer=agency.issuer,
-            client_id=agency.client_id,
-            signing_key=agency.load_signing_key(),
-            decryption_keys={key.kid: key},
-            sender_keys=SenderKeys(client.sender_keys),
-            store=store,
-            log=agency.log,
-        )
+        receiver = make_receiver(agency, decryption_key=key, client=client, store=store)
         reader = Inbox(client=client, receiver=receiver, store=store, answer=answer, clock=utc_now)
         polled = subscription or reader.subscription(key)
         for notification in reader.collect(polled):

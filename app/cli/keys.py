@@ -2,8 +2,6 @@
 
 import json
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,11 +11,11 @@ from rich.progress import Progress
 
 from app.administration import data_keys
 from app.administration.data_keys import KeyStatus
+from app.cli.offline import at_work
 from app.cli.output import Json, errors, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import Database, empty_journal
-from app.house import House
-from app.main import check_ready, make_clock, make_house, opened, reading
+from app.database import empty_journal
+from app.main import reading
 from app.settings import Settings
 
 keys = typer.Typer(help="Keys of this service.", no_args_is_help=True)
@@ -52,8 +50,7 @@ def rotate(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
     if which is Kind.TOKENS:
         _show_tokens(KeyRing.rotate_token_keys(settings.key_directory), as_json=as_json)
         return
-    with _at_work(settings) as (database, house):
-        at = make_clock(settings)()
+    with at_work(settings) as (database, house, at):
         # The intent first: a rotation that is on record and did not happen is seen and repeated.
         database.run_blocking(lambda c: data_keys.record_key(c, house, "rotation", at=at))
         ring = KeyRing.rotate_data_keys(settings.key_directory, random=secrets.token_bytes)
@@ -71,12 +68,12 @@ def rewrap(*, as_json: Json = False) -> None:
     Exit status 1 where rows do not open or are left over: run it again.
     """
     settings = Settings.from_environment()
-    with _at_work(settings) as (database, house):
+    with at_work(settings) as (database, house, at):
         total = database.read_blocking(lambda c: data_keys.left(c, house.ring))
         done = data_keys.Progress()
         with Progress(console=errors, transient=True) as bar:
             task = bar.add_task("Wrapping anew", total=total)
-            for done in data_keys.rewrap(database, house, at=make_clock(settings)()):
+            for done in data_keys.rewrap(database, house, at=at):
                 bar.update(task, completed=done.seen)
         # What was overwritten in the database still stands in its journal.
         empty_journal(database.engine)
@@ -91,8 +88,7 @@ def rewrap(*, as_json: Json = False) -> None:
 def remove(*, as_json: Json = False) -> None:
     """Take the retired data key away, once nothing hangs on it. Copies of it are yours to find."""
     settings = Settings.from_environment()
-    with _at_work(settings) as (database, house):
-        at = make_clock(settings)()
+    with at_work(settings) as (database, house, at):
         # The database first: from its commit on nothing can be written under that key.
         key_id = database.run_blocking(lambda c: data_keys.remove(c, house, at=at))
         KeyRing.remove_retired_data_key(settings.key_directory)
@@ -110,16 +106,6 @@ def status(which: Which = Kind.TOKENS, *, as_json: Json = False) -> None:
     with reading(settings, data_keys.KEYS) as connection:
         found = data_keys.status(connection, ring)
     _show_data(found, as_json=as_json)
-
-
-@contextmanager
-def _at_work(settings: Settings) -> Iterator[tuple[Database, House]]:
-    """The database, and the house with the keys as they are now."""
-    clock = make_clock(settings)
-    house = make_house(settings, at=clock())
-    with opened(settings) as database:
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
-        yield database, house
 
 
 def _show_tokens(ring: KeyRing, *, as_json: bool) -> None:

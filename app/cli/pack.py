@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
+from app.cli.offline import run
 from app.cli.output import Json, errors, show
-from app.cli.registry import ground_of, run
+from app.cli.registry import ground_of
 from app.house import House
 from app.notifications import paper
 from app.notifications.acknowledge import Kind

@@ -1,13 +1,10 @@
 """Commands of the registry: agencies, their clients and officers."""
 
 import json
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from sqlalchemy import Connection
 
 from app.administration import designations, registry
 from app.agencies.registry import (
@@ -18,13 +15,11 @@ from app.agencies.registry import (
     ProviderRecord,
 )
 from app.cases.fact import Fact
+from app.cli.offline import run
 from app.cli.output import Json, show
-from app.house import House
-from app.main import check_ready, make_clock, make_house, opened
 from app.policy.roles import PURPOSES
 from app.problems import InvalidInput
 from app.receiver.new_agency import NewAgency, write_configuration
-from app.settings import Settings
 
 T = TypeVar("T")
 
@@ -262,20 +257,6 @@ def end_officer(
         )
     )
     show({"officer": officer_id, "status": "ended"}, as_json=as_json)
-
-
-def run(work: Callable[[Connection, House, datetime], T]) -> T:
-    """Do registry work on the database of this installation, which nobody else may hold."""
-    settings = Settings.from_environment()
-    at = make_clock(settings)()
-    house = make_house(settings, at=at)
-
-    def checked(connection: Connection) -> T:
-        check_ready(connection, settings, house, at=at)
-        return work(connection, house, at)
-
-    with opened(settings) as database:
-        return database.run_blocking(checked)
 
 
 def ground_of(text: str) -> Ground:

@@ -15,8 +15,9 @@ from app.agencies.contacts import ContactPoint
 from app.agencies.directory import Registered
 from app.agencies.registry import AgencyRecord, ClientRecord
 from app.agencies.shown import Shown
+from app.cli.offline import run
 from app.cli.output import Json, show
-from app.cli.registry import AgencyId, agency, client, ground_of, officer, read_json, run
+from app.cli.registry import AgencyId, agency, client, ground_of, officer, read_json
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.house import House

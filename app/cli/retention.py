@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from app.administration.retention import Candidate, candidates, run_due
+from app.cli.offline import at_work
 from app.cli.output import Json, screen
 from app.database import empty_journal
-from app.main import check_ready, make_clock, make_house, opened
+from app.main import opened
 from app.retention.requests import certificate as certificate_of
 from app.settings import Settings
 
@@ -25,10 +26,7 @@ def add_to(cli: typer.Typer) -> None:
 def preview(*, as_json: Json = False) -> None:
     """Files whose term has ended, or whose release nobody recorded, and what stands in the way."""
     settings = Settings.from_environment()
-    at = make_clock(settings)()
-    house = make_house(settings, at=at)
-    with opened(settings) as database:
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
+    with at_work(settings) as (database, house, at):
         found = database.read_blocking(
             lambda connection: list(
                 candidates(connection, house, term=settings.retention_days, at=at)
@@ -46,10 +44,7 @@ def preview(*, as_json: Json = False) -> None:
 def run(*, as_json: Json = False) -> None:
     """Erase what two officers approved and nothing stands against; print each certificate."""
     settings = Settings.from_environment()
-    at = make_clock(settings)()
-    house = make_house(settings, at=at)
-    with opened(settings) as database:
-        database.run_blocking(lambda c: check_ready(c, settings, house, at=at))
+    with at_work(settings) as (database, house, at):
         made = run_due(database, house, term=settings.retention_days, at=at)
         if made:
             # What was overwritten in the database still stands in its journal.

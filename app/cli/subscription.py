@@ -1,6 +1,5 @@
 """Commands of an operator about subscriptions: which there are, what went wrong, again."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -8,12 +7,11 @@ import typer
 from sqlalchemy import Connection
 
 from app.administration.registry import OPERATOR
+from app.cli.offline import run
 from app.cli.output import Json, show
 from app.house import House
-from app.main import check_ready, make_clock, make_house, opened
 from app.notifications import manage
 from app.outbox import deliveries, endpoints, subscriptions
-from app.settings import Settings
 
 T = TypeVar("T")
 
@@ -45,7 +43,7 @@ def list_subscriptions(*, as_json: Json = False) -> None:
             for one in subscriptions.of_installation(connection)
         ]
 
-    show({"subscriptions": _run(work)}, as_json=as_json)
+    show({"subscriptions": run(work)}, as_json=as_json)
 
 
 @subscription.command("deliveries")
@@ -72,7 +70,7 @@ def list_deliveries(
             for one in found
         ]
 
-    show({"deliveries": _run(work)}, as_json=as_json)
+    show({"deliveries": run(work)}, as_json=as_json)
 
 
 @subscription.command("replay")
@@ -91,21 +89,11 @@ def replay(
             connection, house, OPERATOR, found, since=since, status=status, at=at
         )
 
-    show({"replayed": _run(work)}, as_json=as_json)
+    show({"replayed": run(work)}, as_json=as_json)
 
 
 @subscription.command("reopen")
 def reopen(subscription_id: Id, *, as_json: Json = False) -> None:
     """Take an endpoint that was disabled or rests for healthy again."""
-    _run(lambda c, house, at: manage.reopen(c, house, OPERATOR, subscription_id, at=at))
+    run(lambda c, house, at: manage.reopen(c, house, OPERATOR, subscription_id, at=at))
     show({"subscription": subscription_id, "endpoint_state": "open"}, as_json=as_json)
-
-
-def _run(work: Callable[[Connection, House, datetime], T]) -> T:
-    settings = Settings.from_environment()
-    clock = make_clock(settings)
-    at = clock()
-    house = make_house(settings, at=at)
-    with opened(settings) as database:
-        database.run_blocking(lambda connection: check_ready(connection, settings, house, at=at))
-        return database.run_blocking(lambda connection: work(connection, house, clock()))

@@ -34,8 +34,6 @@ from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
 from app.releases.events import EVENTS, Matter
 
-# Two random bytes are enough to spread retries.
-JITTER_BYTES = 2
 # An attempt that did not come to sending: it counts, and is tried again like any other.
 UNPREPARED = Sent(status_code=None, problem=deliveries.UNPREPARED, milliseconds=0, ours=True)
 # How an attempt ended that was none: the policy could not decide. It is asked again until it can.
@@ -319,7 +317,7 @@ def _postpone(
     delay = wait(
         delivery.attempts + 1,
         base=retry_base,
-        fraction=int.from_bytes(house.random(JITTER_BYTES)) / 256**JITTER_BYTES,
+        fraction=house.random_fraction(),
         retry_after=None if asked is None else int(asked.total_seconds()),
         release=_event_of(connection, delivery).release_date,
         today=house.legal_date(at),

@@ -47,7 +47,6 @@ GREETINGS = 16
 BACKLOG = timedelta(days=30)
 # Longer than an attempt can take, short enough that a killed dispatcher is soon replaced.
 LEASE = timedelta(seconds=3 * DEADLINE_SECONDS)
-JITTER_BYTES = 2
 Task = asyncio.Task[None]
 
 
@@ -219,7 +218,7 @@ class Dispatcher:
         delay = wait(
             tried,
             base=self.retry_base,
-            fraction=int.from_bytes(house.random(JITTER_BYTES)) / 256**JITTER_BYTES,
+            fraction=house.random_fraction(),
             today=house.legal_date(at),
         )
         subscriptions.postpone_handshake(

@@ -22,9 +22,8 @@ from app.house import House
 from app.notifications.bare import Bare
 from app.notifications.fresh_decision import Withdrawn, recipient_of
 from app.outbox import alarms
-from app.outbox.alarms import Reason
 from app.outbox.competence import CUSTODIAN_ROLE, FILE
-from app.outbox.events import reached
+from app.outbox.events import reached_roles
 from app.policy.errors import DecisionFailed
 from app.problems import NotFound
 from app.releases.event_types import Kind
@@ -87,18 +86,13 @@ def see_to_it(
     connection: Connection, house: House, delivery: Row[Any], event: Row[Any], *, at: datetime
 ) -> None:
     """That a notice came to nobody of its recipient's role is an alarm, as if there were none."""
-    role = select(AGENCY.c.role).where(AGENCY.c.agency_id == delivery.agency_id)
-    if not is_oversight(event) or reached(connection, event.event_id, str(connection.scalar(role))):
+    if not is_oversight(event):
         return
-    alarms.raise_alarm(
-        connection,
-        delivery.person_id,
-        Reason.OVERSEER_UNREACHED,
-        event_type=event.event_type,
-        municipality=None,
-        new_id=house.new_id,
-        at=at,
-    )
+    role = connection.scalar(select(AGENCY.c.role).where(AGENCY.c.agency_id == delivery.agency_id))
+    if role not in reached_roles(connection, event.event_id):
+        alarms.raise_overseer_unreached(
+            connection, delivery.person_id, event.event_type, new_id=house.new_id, at=at
+        )
 
 
 def _keeps(connection: Connection, caller: Caller, person_id: str) -> bool:

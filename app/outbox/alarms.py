@@ -67,6 +67,29 @@ def raise_alarm(
     )
 
 
+def raise_overseer_unreached(
+    connection: Connection,
+    person_id: str,
+    event_type: str,
+    *,
+    new_id: Callable[[], str],
+    at: datetime,
+) -> None:
+    """Raise that an emergency is told to nobody of a role that watches over it.
+
+    It is about no place: whoever watches does so everywhere.
+    """
+    raise_alarm(
+        connection,
+        person_id,
+        Reason.OVERSEER_UNREACHED,
+        event_type=event_type,
+        municipality=None,
+        new_id=new_id,
+        at=at,
+    )
+
+
 def settle(
     connection: Connection,
     person_id: str,

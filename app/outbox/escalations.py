@@ -61,8 +61,7 @@ def settle_of_fact(connection: Connection, person_id: str, fact_id: str, *, at: 
     query = (
         select(DELIVERY.c.jti, EVENT.c.notice)
         .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
-        .join(ESCALATION, ESCALATION.c.jti == DELIVERY.c.jti)
-        .where(EVENT.c.person_id == person_id)
+        .where(EVENT.c.person_id == person_id, DELIVERY.c.jti.in_(select(ESCALATION.c.jti)))
     )
     for row in connection.execute(query).all():
         if row.notice.get("particulars", {}).get("fact") == fact_id:

@@ -157,33 +157,12 @@ def _columns(connection: Connection, rows: Sequence[Sequence[str]]) -> list[Colu
     return [row.op("->>")(literal_column(str(place))) for place in places]
 
 
-def reached(connection: Connection, event_id: str, role: str) -> bool:
-    """Whether an event has come, or is on its way, to anybody of a role."""
-    query = (
-        select(DELIVERY.c.jti)
-        .join(AGENCY, AGENCY.c.agency_id == DELIVERY.c.agency_id)
-        .where(
-            DELIVERY.c.event_id == event_id,
-            DELIVERY.c.status.in_((SENT, QUEUED)),
-            AGENCY.c.role == role,
-        )
-    )
-    return connection.scalar(query.limit(1)) is not None
-
-
-def told_roles(
-    connection: Connection, person_id: str, event_type: str, *, since: datetime
-) -> frozenset[str]:
-    """The roles of the agencies to which events of this type have gone since a moment."""
+def reached_roles(connection: Connection, event_id: str) -> frozenset[str]:
+    """The roles of the agencies to which an event has come, or is on its way."""
     query = (
         select(AGENCY.c.role)
         .join(DELIVERY, DELIVERY.c.agency_id == AGENCY.c.agency_id)
-        .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
-        .where(
-            EVENT.c.person_id == person_id,
-            EVENT.c.event_type == event_type,
-            EVENT.c.occurred_at >= since,
-        )
+        .where(DELIVERY.c.event_id == event_id, DELIVERY.c.status.in_((SENT, QUEUED, HELD)))
     )
     return frozenset(connection.scalars(query.distinct()))
 

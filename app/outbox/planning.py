@@ -22,7 +22,7 @@ from app.cases.fact import ACCEPTED
 from app.outbox import alarms, deadlines, milestones, take_backs
 from app.outbox.alarms import Reason
 from app.outbox.competence import FILE, anybody
-from app.outbox.events import Audience, NewEvent, Recipients, publish, told_roles
+from app.outbox.events import Audience, NewEvent, Recipients, publish, reached_roles
 from app.outbox.milestones import Due
 from app.releases.changes import Change, consequences
 from app.releases.events import EVENTS, OVERSIGHT, Kind, Matter
@@ -257,11 +257,11 @@ def _publish(
     lead = 0 if release_date is None else (release_date - planner.profile.local_date(at)).days
     stored = _stored(notice, occurrence, lead_days=lead)
     if notice.roles or event.kind is not Kind.NEWS:
-        told = _publish_to(
+        event_id, told = _publish_to(
             connection, planner, person_id, notice, release_date, main, stored, at=at
         )
         if event.kind is Kind.OVERSIGHT:
-            _see_overseers(connection, planner, person_id, notice, at=at)
+            _see_overseers(connection, planner, person_id, notice, event_id, at=at)
         elif main.agencies is None:
             _see_to_it(connection, planner, person_id, notice, recipients, told, at=at)
     if notice.alarm_roles:
@@ -278,7 +278,8 @@ def _publish_to(
     stored: dict[str, Any],
     *,
     at: datetime,
-) -> int:
+) -> tuple[str, int]:
+    """The id of the event that now stands, and how many deliveries it has."""
     event = NewEvent(
         event_id=planner.new_id(),
         person_id=person_id,
@@ -287,7 +288,8 @@ def _publish_to(
         notice=stored,
         priority=notice.priority.value,
     )
-    return publish(connection, event, audience, new_id=planner.new_id, at=at)
+    told = publish(connection, event, audience, new_id=planner.new_id, at=at)
+    return event.event_id, told
 
 
 def _see_to_it(
@@ -315,12 +317,19 @@ def _see_to_it(
 
 
 def _see_overseers(
-    connection: Connection, planner: Planner, person_id: str, notice: Notice, *, at: datetime
+    connection: Connection,
+    planner: Planner,
+    person_id: str,
+    notice: Notice,
+    event_id: str,
+    *,
+    at: datetime,
 ) -> None:
     """That either the owner of the file or every auditor is not told is an alarm."""
-    if told_roles(connection, person_id, notice.event, since=at) < notice.roles:
-        reason = Reason.OVERSEER_UNREACHED
-        _alarm(connection, planner, person_id, notice.event, reason, at=at)
+    if reached_roles(connection, event_id) < notice.roles:
+        alarms.raise_overseer_unreached(
+            connection, person_id, notice.event, new_id=planner.new_id, at=at
+        )
 
 
 def _alarm(

@@ -13,9 +13,9 @@ from app.receiver.answering import AnsweringWorker, Endpoint
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ConfigurationError
+from app.receiver.receiving import make_receiver
 from app.receiver.server import PATH, make_app
-from throughcare_receiver.receiver import Clock, Receiver, utc_now
-from throughcare_receiver.sender_keys import SenderKeys
+from throughcare_receiver.receiver import Clock, utc_now
 from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.statements import Acknowledgement
 
@@ -63,15 +63,8 @@ def run(
         worker = AnsweringWorker(
             store, client, kind=kind, clock=clock, endpoint=endpoint if subscribe else None
         )
-        receiver = Receiver(
-            issuer=configuration.issuer,
-            client_id=configuration.client_id,
-            signing_key=configuration.load_signing_key(),
-            decryption_keys={decryption_key.kid: decryption_key},
-            sender_keys=SenderKeys(client.sender_keys),
-            store=store,
-            clock=clock,
-            log=configuration.log,
+        receiver = make_receiver(
+            configuration, decryption_key=decryption_key, client=client, store=store, clock=clock
         )
         LOGGER.info("listening at %s", _address(listener))
         _serve(make_app(receiver, worker), listener)

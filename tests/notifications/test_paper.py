@@ -301,8 +301,8 @@ def test_what_came_first_about_a_person_is_made_first(welfare: Centre) -> None:
     assert planned in text
 
 
-@ONCE
-def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> None:
+def printed_with_consent(town: Town, prison: Prison) -> tuple[Centre, str, str, str]:
+    """An employment service that was given a notice on paper; reference, consent and notice."""
     employment = centre_of(town, prison, "employment_service", "employment_support")
     reference = prison.admit(town.release_in(20))
     agency = replace(prison.agency, agency_id=employment.agency_id, purpose=employment.purpose)
@@ -310,6 +310,12 @@ def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> 
     town.settle()
     [jti] = employment.waiting()
     employment.make(jti)
+    return employment, reference, consent, jti
+
+
+@ONCE
+def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> None:
+    employment, _, consent, jti = printed_with_consent(town, prison)
     prison.withdraw(consent)
     recall, _ = employment.waiting()  # what is immediate overtakes
     text = text_of(employment.make(recall))
@@ -347,13 +353,7 @@ def test_a_file_that_could_not_be_written_was_not_made(welfare: Centre) -> None:
 
 @ONCE
 def test_a_recall_that_comes_to_go_on_paper_keeps_its_alarm(town: Town, prison: Prison) -> None:
-    employment = centre_of(town, prison, "employment_service", "employment_support")
-    reference = prison.admit(town.release_in(20))
-    agency = replace(prison.agency, agency_id=employment.agency_id, purpose=employment.purpose)
-    consent = prison.consent(reference, agency, *CONSENTED)
-    town.settle()
-    [jti] = employment.waiting()
-    employment.make(jti)
+    employment, reference, consent, jti = printed_with_consent(town, prison)
     employment.end()
     # Else it would be told of the release again, and called for because of that.
     prison.move(reference, None)

@@ -1,0 +1,33 @@
+"""The receiver of an agency, made from its configuration: for pushed notices and polled ones."""
+
+from app.receiver.client import AgencyClient
+from app.receiver.configuration import AgencyConfiguration
+from throughcare_receiver.keys import DecryptionKey
+from throughcare_receiver.receiver import Clock, Receiver, utc_now
+from throughcare_receiver.sender_keys import SenderKeys
+from throughcare_receiver.sqlite_store import SqliteStore
+
+
+def make_receiver(
+    configuration: AgencyConfiguration,
+    *,
+    decryption_key: DecryptionKey,
+    client: AgencyClient,
+    store: SqliteStore,
+    clock: Clock = utc_now,
+) -> Receiver:
+    """What opens the agency's notices, with the service's present keys.
+
+    Raises:
+        ConfigurationError: the signing key cannot be used.
+    """
+    return Receiver(
+        issuer=configuration.issuer,
+        client_id=configuration.client_id,
+        signing_key=configuration.load_signing_key(),
+        decryption_keys={decryption_key.kid: decryption_key},
+        sender_keys=SenderKeys(client.sender_keys),
+        store=store,
+        clock=clock,
+        log=configuration.log,
+    )
