@@ -110,11 +110,16 @@ def make_export(
 ) -> MakeExport:
     """The lines of an export of `size` entries, without a database.
 
-    Entry 1 is about nobody, entry 2 about a person who was erased, and entry 4 is the erasure's.
+    Entry 1 is about nobody, entry 2 about a person who was erased (unless that was not
+    `carried_out`), and entry 4 is the erasure's.
     """
 
     def make(
-        size: int, *, leaf_origin: str = origin, first_leaf: bytes | None = None
+        size: int,
+        *,
+        leaf_origin: str = origin,
+        first_leaf: bytes | None = None,
+        carried_out: bool = True,
     ) -> list[bytes]:
         sealed: list[SealedEntry] = []
         for number in range(size):
@@ -132,7 +137,7 @@ def make_export(
             for start in range(0, size, 256)
         ]
         rows = [
-            export.entry_line(opened(entry, index, erased=index == ERASED_ENTRY))
+            export.entry_line(opened(entry, index, erased=carried_out and index == ERASED_ENTRY))
             for index, entry in enumerate(sealed)
         ]
         return [export.header_line(signed), *tiles, *rows]

@@ -155,3 +155,26 @@ def test_a_log_that_was_rewritten_as_a_whole_is_found_by_who_kept_a_checkpoint(
     anew = published(others, note)
     assert verify(anew).finding is None
     assert found(verify(anew, files["checkpoint"].decode())) == (Finding.FORKED, 0, 599)
+
+
+def test_every_size_to_70_verifies_and_extends_every_size_before_it(
+    leaves: list[bytes], verifier: Verifier, origin: str, log_key: LogSigningKey
+) -> None:
+    hashes = [leaf_hash(leaf) for leaf in leaves[:70]]
+    notes = [
+        sign_checkpoint(Checkpoint(origin, size, root(hashes[:size])), log_key)
+        for size in range(71)
+    ]
+    for size, note in enumerate(notes):
+        evidence = Evidence(verifiers=[verifier], saved_checkpoints=notes[: size + 1])
+        log = published(leaves[:size], note)
+        report = verify_published(log.get, evidence, with_entries=True)
+        assert (report.finding, report.size) == (None, size)
+        if size > 0:
+            index = size * 3 // 5
+            bad = spoiled(log, f"tile/0/000.p/{size}", 32 * index)
+            around = Evidence(
+                verifiers=[verifier], saved_checkpoints=[notes[index + 1], notes[index]]
+            )
+            report = verify_published(bad.get, around, with_entries=False)
+            assert found(report) == (Finding.ROOT_MISMATCH, index, index)

@@ -219,6 +219,24 @@ def test_a_section_that_was_taken_away_is_named(
     assert found(changed) == (Finding.MISSING_SECTION, 3)
 
 
+def test_what_was_taken_away_without_an_erasure_that_says_so_is_unexplained(
+    lines: list[bytes], found: Found
+) -> None:
+    def take_away(row: dict[str, dict[str, object]]) -> None:
+        for name in row["sections"].keys() - {"circumstances", "actor", "grounds"}:
+            del row["sections"][name]
+        row["missing"] = {"personal": "erased"}
+
+    changed = replaced(lines, FIRST_ROW + 3, take_away)  # type: ignore[arg-type]  # a row's own form
+    assert found(changed) == (Finding.UNEXPLAINED, 3)
+
+
+def test_an_erasure_that_was_not_carried_out_is_found(
+    make_export: MakeExport, found: Found
+) -> None:
+    assert found(make_export(SIZE, carried_out=False)) == (Finding.NOT_ERASED, SIZE - 1)
+
+
 @pytest.mark.parametrize(
     ("missing", "finding"),
     [

@@ -6,11 +6,16 @@ A verifier that refuses what is right, or accepts what is not, ends the run with
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.foreign.verifiers import FOREIGN, Foreign, NotRun
+from app.access_log.merkle import inclusion_proof, leaf_hash, root
+from tests.foreign.verifiers import FOREIGN, Foreign, Included, NotRun
 from tests.foreign.written_log import write_log
+
+LARGEST = 70
 
 
 def main() -> int:
@@ -43,11 +48,42 @@ def _try(foreign: Foreign, log: Path, place: Path) -> tuple[list[str], int]:
         accepted, *refused = foreign.judge([log, *copies])
     finally:
         shutil.rmtree(place / "flipped")
-    problems = [] if accepted is None else [f"the log as it was written is refused: {accepted}"]
+    problems = list(_wrong_of_small_trees(foreign))
+    problems += [] if accepted is None else [f"the log as it was written is refused: {accepted}"]
     for (path, at), reason in zip(flips, refused, strict=True):
         if reason is None:
             problems.append(f"{path} with another byte {at} is accepted")
     return problems, len(flips)
+
+
+def _wrong_of_small_trees(foreign: Foreign) -> Iterator[str]:
+    """What it says otherwise than it should, of every proof in every tree of up to 70 leaves."""
+    if foreign.proofs is None:
+        return
+    for claim in _small_trees():
+        if (reason := foreign.proofs(claim)) is not None:
+            yield f"leaf {claim.index} of {claim.size} is refused: {reason}"
+        if foreign.proofs(replace(claim, leaf=claim.leaf + b"?")) is None:
+            yield f"another leaf {claim.index} of {claim.size} is accepted"
+
+
+@cache
+def _small_trees() -> tuple[Included, ...]:
+    leaves = [bytes([number]) for number in range(LARGEST)]
+    trees = (leaves[:size] for size in range(1, LARGEST + 1))
+    return tuple(
+        Included(
+            leaf=leaf,
+            index=index,
+            size=len(tree),
+            hashes=inclusion_proof(hashes, index),
+            root=head,
+        )
+        for tree in trees
+        for hashes in [[leaf_hash(leaf) for leaf in tree]]
+        for head in [root(hashes)]
+        for index, leaf in enumerate(tree)
+    )
 
 
 def _say(line: str) -> None:

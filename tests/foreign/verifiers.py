@@ -10,17 +10,30 @@ import subprocess
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 SOURCE = Path(__file__).parent / "go"
 # Where Debian keeps the sources of golang-golang-x-mod-dev.
 GO_SOURCES = Path("/usr/share/gocode")
 
+T = TypeVar("T")
 Flip = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Included:
+    """That a leaf stands at `index` of the tree of `size` with this root."""
+
+    leaf: bytes
+    index: int
+    size: int
+    hashes: Sequence[bytes]
+    root: bytes
 
 
 class NotRun(Exception):
@@ -35,12 +48,14 @@ class Refused(Exception):
 class Foreign:
     """A verifier. `judge` says of each folder whether it is accepted, None, or why not.
 
-    `flips` are the bytes, by file and place in it, that it looks at and must miss.
+    `flips` are the bytes, by file and place in it, that it looks at and must miss. `proofs`, for
+    one that takes a proof by itself, judges an inclusion proof by this tree's arithmetic.
     """
 
     name: str
     judge: Callable[[Sequence[Path]], list[str | None]]
     flips: Callable[[Path], Iterator[Flip]]
+    proofs: Callable[[Included], str | None] | None = None
 
 
 def _one_by_one(verify: Callable[[Path], None]) -> Callable[[Sequence[Path]], list[str | None]]:
@@ -50,9 +65,10 @@ def _one_by_one(verify: Callable[[Path], None]) -> Callable[[Sequence[Path]], li
     return judge
 
 
-def _reason(verify: Callable[[Path], None], folder: Path) -> str | None:
+def _reason(verify: Callable[[T], None], claim: T) -> str | None:
+    """Why it is refused; None where it is accepted."""
     try:
-        verify(folder)
+        verify(claim)
     except NotRun:
         raise
     except Exception as refused:  # noqa: BLE001 - each verifier has errors of its own
@@ -73,19 +89,29 @@ def every_file(folder: Path) -> Iterator[Flip]:
 
 def with_sigstore(folder: Path) -> None:
     """Hold each proof file to sigstore's check of inclusion in Rekor's tree."""
+    size, root = _root_of(folder)
+    leaves = _leaves(folder, size)
+    for path in (folder / "proof").iterdir():
+        index, hashes = int(path.name), _hashes(path.read_text())
+        sigstore_includes(
+            Included(leaf=leaves[index], index=index, size=size, hashes=hashes, root=root)
+        )
+
+
+def sigstore_includes(claim: Included) -> None:
+    """Hold one proof to it; it raises an error of its own."""
     try:
         verify = import_module("sigstore._internal.merkle").verify_merkle_inclusion
     except ImportError as error:
         raise NotRun(f"{error.name} is not installed") from None
-    size, root = _root_of(folder)
-    leaves = _leaves(folder, size)
-    for path in (folder / "proof").iterdir():
-        index = int(path.name)
-        proof = SimpleNamespace(
-            log_index=index, tree_size=size, hashes=_hashes(path.read_text()), root_hash=root
-        )
-        inner = SimpleNamespace(inclusion_proof=proof, canonicalized_body=leaves[index])
-        verify(SimpleNamespace(_inner=inner))
+    proof = SimpleNamespace(
+        log_index=claim.index,
+        tree_size=claim.size,
+        hashes=list(claim.hashes),
+        root_hash=claim.root,
+    )
+    inner = SimpleNamespace(inclusion_proof=proof, canonicalized_body=claim.leaf)
+    verify(SimpleNamespace(_inner=inner))
 
 
 def sigstore_flips(folder: Path) -> Iterator[Flip]:
@@ -102,10 +128,7 @@ def sigstore_flips(folder: Path) -> Iterator[Flip]:
 
 def with_aics_tlog(folder: Path) -> None:
     """Hold the whole log to aics-tlog."""
-    try:
-        tlog: Any = import_module("aics_tlog")
-    except ImportError:
-        raise NotRun("aics_tlog is not installed") from None
+    tlog = _aics_tlog()
     key = tlog.parse_vkey((folder / "vkey").read_text())
 
     def opened(note: str) -> tuple[int, bytes]:
@@ -136,6 +159,21 @@ def with_aics_tlog(folder: Path) -> None:
         _expect(consistent, "no consistency")
 
 
+def aics_tlog_includes(claim: Included) -> None:
+    """Hold one proof to it."""
+    included = _aics_tlog().verify_leaf_inclusion(
+        claim.leaf, claim.index, claim.size, claim.hashes, claim.root
+    )
+    _expect(included, "no inclusion")
+
+
+def _aics_tlog() -> Any:  # noqa: ANN401 - it may not be here
+    try:
+        return import_module("aics_tlog")
+    except ImportError:
+        raise NotRun("aics_tlog is not installed") from None
+
+
 # Go's x/mod: notes, tiles, and both kinds of proof, all folders in one run.
 
 
@@ -159,8 +197,18 @@ def with_go(folders: Sequence[Path]) -> list[str | None]:
 
 
 FOREIGN = (
-    Foreign("sigstore's inclusion check", _one_by_one(with_sigstore), sigstore_flips),
-    Foreign("aics-tlog", _one_by_one(with_aics_tlog), every_file),
+    Foreign(
+        "sigstore's inclusion check",
+        _one_by_one(with_sigstore),
+        sigstore_flips,
+        partial(_reason, sigstore_includes),
+    ),
+    Foreign(
+        "aics-tlog",
+        _one_by_one(with_aics_tlog),
+        every_file,
+        partial(_reason, aics_tlog_includes),
+    ),
     Foreign("Go's x/mod: sumdb/note and sumdb/tlog", with_go, every_file),
 )
 
