@@ -75,17 +75,20 @@ def find_disagreement(hashes: LeafHashes, vouched: Vouched) -> LogRefused | None
     """
     frontier, disagreeing = Frontier(), None
     own = vouched.checkpoint
-    for checkpoint in sorted((*vouched.saved, own), key=attrgetter("size")):
+    before = 0  # the size of the last good checkpoint below the present one
+    # Of one size the log's own comes first: another one then contradicts what it signed.
+    for checkpoint in sorted((own, *vouched.saved), key=attrgetter("size")):
         if checkpoint.size > len(hashes):
             disagreeing = disagreeing or _behind(checkpoint, hashes)
             continue
+        before = frontier.size if frontier.size < checkpoint.size else before
         grown = frontier.extend(hashes.part(frontier.size, checkpoint.size))
         if grown.root == checkpoint.root:
             frontier = grown
-        elif checkpoint == own:
-            return _not_signed(disagreeing, first=frontier.size, stop=own.size)
+        elif checkpoint is own:
+            return _not_signed(disagreeing, first=before, stop=own.size)
         else:
-            disagreeing = disagreeing or _forked(checkpoint, first=frontier.size)
+            disagreeing = disagreeing or _forked(checkpoint, first=before)
     return disagreeing
 
 

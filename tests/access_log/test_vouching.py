@@ -78,6 +78,20 @@ def test_a_fork_lies_before_the_checkpoint_that_knows_other_entries(
     assert (report.finding, report.index, report.last) == (Finding.FORKED, 120, 129)
 
 
+def test_two_checkpoints_of_one_size_are_a_fork_behind_the_last_one_that_both_extend(
+    lines: list[bytes], verifier: Verifier, log_key: LogSigningKey, origin: str
+) -> None:
+    """The log's key has signed two histories; each of them looks sound by itself."""
+    hashes = hashes_of(lines)
+    good = sign_checkpoint(Checkpoint(origin, 500, root(hashes[:500])), log_key)
+    for size in (550, SIZE):
+        fork = sign_checkpoint(Checkpoint(origin, size, bytes(32)), log_key)
+        right = sign_checkpoint(Checkpoint(origin, size, root(hashes[:size])), log_key)
+        evidence = Evidence(verifiers=[verifier], saved_checkpoints=[right, fork, good])
+        report = verify_export(lines, evidence)
+        assert (report.finding, report.index, report.last) == (Finding.FORKED, 500, size - 1)
+
+
 # Receipts
 
 

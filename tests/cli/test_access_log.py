@@ -280,6 +280,26 @@ def test_what_a_call_received_is_held_to_the_log(
     assert "receipts: 1 kept" in told.out
 
 
+def test_checkpoints_are_taken_from_a_folder_and_from_a_receiver_s_store(
+    service: Installation, export: Path, key: str, tmp_path: Path, at_service: Invoke
+) -> None:
+    newest = (service.folder / "checkpoint").read_text()
+    for name in ("older", "newer"):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / "folder" / name).write_text(newest)
+    with SqliteStore.open(tmp_path / "store") as store:
+        store.keep_checkpoint(newest)
+        store.keep_checkpoint(newest)
+        assert store.checkpoints() == (newest,)
+    larger = int(newest.split("\n")[1]) > lines_of(export)[0]["size"]
+    for place in ("folder", "store"):
+        saved = ("--checkpoint", str(tmp_path / place))
+        at_address = (service.settings.issuer, "--key", key, *saved)
+        assert at_service("access-log", "verify", *at_address).code == 0
+        done = at_service("access-log", "verify", str(export), "--key", key, *saved)
+        assert done.code == (Finding.BEHIND_SAVED_CHECKPOINT if larger else 0)
+
+
 def test_what_was_disclosed_and_is_not_on_record_is_told_loudly(
     service: Installation, export: Path, reader: Path, key: str, at_service: Invoke
 ) -> None:
