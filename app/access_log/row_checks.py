@@ -25,8 +25,9 @@ _WITHHELD = frozenset({"inputs", "reference"})
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What a leaf says: the id of its entry, and a commitment for each section."""
+    """What a leaf says: of which log it is, its entry's id, and a commitment for each section."""
 
+    origin: str
     entry_id: str
     commitments: Mapping[str, bytes]
 
@@ -45,7 +46,9 @@ class RowChecker:
             raise LogRefused(
                 Finding.MALFORMED_LINE, f"the entry says that it is {row.index}", index=index
             )
-        leaf = read_leaf(row.leaf, index, self._origin)
+        leaf = _read_leaf(row.leaf, index)
+        if leaf.origin != self._origin:
+            raise LogRefused(Finding.OTHER_ORIGIN, "the entry is of another log", index=index)
         for name, (content, salt) in row.sections.items():
             if hmac.digest(salt, content, "sha256") != leaf.commitments.get(name):
                 raise LogRefused(
@@ -84,11 +87,10 @@ class RowChecker:
         self._erasures[index] = tuple(sorted(self._waiting.pop(entry_id) for entry_id in named))
 
 
-def read_leaf(leaf: bytes, index: int, origin: str) -> Leaf:
-    """Read the leaf of an entry of this log. Raises LogRefused."""
+def _read_leaf(leaf: bytes, index: int) -> Leaf:
     try:
         members = orjson.loads(leaf)
-        version, leaf_origin, entry_id = members["version"], members["origin"], members["id"]
+        version, origin, entry_id = members["version"], members["origin"], members["id"]
         commitments = {
             name: decode_base64(commitment) for name, commitment in members["commitments"].items()
         }
@@ -98,9 +100,7 @@ def read_leaf(leaf: bytes, index: int, origin: str) -> Leaf:
         ) from None
     if version != LEAF_VERSION or not isinstance(entry_id, str):
         raise LogRefused(Finding.MALFORMED_LINE, "the leaf is of another version", index=index)
-    if leaf_origin != origin:
-        raise LogRefused(Finding.OTHER_ORIGIN, "the entry is of another log", index=index)
-    return Leaf(entry_id, commitments)
+    return Leaf(origin, entry_id, commitments)
 
 
 def _erased_entries(row: Row, index: int) -> frozenset[str]:

@@ -10,15 +10,8 @@ from app.access_log import tile_paths
 from app.access_log.findings import Finding, LogRefused, Report, Watch, unwatched
 from app.access_log.leaf_hashes import LeafHashes
 from app.access_log.merkle import HASH_BYTES, leaf_hash, root, split_hashes
-from app.access_log.row_checks import read_leaf
 from app.access_log.tile_paths import TILE_WIDTH, Place
-from app.access_log.vouching import (
-    Evidence,
-    Vouched,
-    check_promises,
-    find_disagreement,
-    open_evidence,
-)
+from app.access_log.vouching import Evidence, check_promises, find_disagreement, open_evidence
 
 # Reads what a log has under a path below its prefix, `tile/0/000` for one; None: it has nothing.
 Fetch = Callable[[str], bytes | None]
@@ -52,7 +45,7 @@ def _verify(fetch: Fetch, evidence: Evidence, watch: Watch, *, with_entries: boo
         hashes.extend(_read_tile(fetch, 0, place))
     disagreement = find_disagreement(hashes, vouched)
     if with_entries:
-        _check_leaves(fetch, hashes, vouched, watch)
+        _check_leaves(fetch, hashes, watch)
     _check_levels(fetch, hashes)
     if disagreement is not None:
         raise disagreement
@@ -112,7 +105,7 @@ def _covered(level: int, start: int, stop: int) -> dict[str, int]:
     return {"index": start * width, "last": stop * width - 1}
 
 
-def _check_leaves(fetch: Fetch, hashes: LeafHashes, vouched: Vouched, watch: Watch) -> None:
+def _check_leaves(fetch: Fetch, hashes: LeafHashes, watch: Watch) -> None:
     """Hold each leaf to its hash."""
     for place in _places(len(hashes)):
         watch(place.start, len(hashes))
@@ -120,7 +113,6 @@ def _check_leaves(fetch: Fetch, hashes: LeafHashes, vouched: Vouched, watch: Wat
         for index, leaf in enumerate(leaves, start=place.start):
             if leaf_hash(leaf) != hashes[index]:
                 raise LogRefused(Finding.EDITED_LEAF, "leaf and hash disagree", index=index)
-            read_leaf(leaf, index, vouched.checkpoint.origin)
 
 
 def _read_bundle(fetch: Fetch, place: Place) -> list[bytes]:
