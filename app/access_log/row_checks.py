@@ -55,6 +55,11 @@ class RowChecker:
                     Finding.EDITED_SECTION, f"the section {name!a} was edited", index=index
                 )
         if _is_erased(row, index, leaf.commitments.keys() - row.sections.keys()):
+            # Else one erasure would explain both, and list one of them.
+            if leaf.entry_id in self._waiting:
+                raise LogRefused(
+                    Finding.MALFORMED_LINE, "another entry bears the same id", index=index
+                )
             self._waiting[leaf.entry_id] = index
         self._note_erasure(row, index)
 

@@ -137,14 +137,14 @@ def _list_received(configuration: AgencyConfiguration, *, wait: float, as_json: 
     with SqliteStore.open(configuration.store) as store:
         while not (found := _notices(store)) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
-        broken = _broken_promises(configuration, store)
-    if as_json:
-        show({"notifications": found}, as_json=True)
-    else:
-        for one in found:
-            screen.print("  ".join(f"{name} {value}" for name, value in one.items()), markup=False)
-        screen.print(f"{len(found)} notifications, each verified before it was stored")
-    report_broken(broken)
+        if as_json:
+            show({"notifications": found}, as_json=True)
+        else:
+            for one in found:
+                line = "  ".join(f"{name} {value}" for name, value in one.items())
+                screen.print(line, markup=False)
+            screen.print(f"{len(found)} notifications, each verified before it was stored")
+        report_broken(_broken_promises(configuration, store))
     if not found:
         raise typer.Exit(NOTHING)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -12,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.access_log.checkpoint import Checkpoint, sign_checkpoint
-from app.access_log.findings import Finding, Report
+from app.access_log.export_reader import ExportReader
+from app.access_log.findings import Finding, LogRefused, Report
 from app.access_log.merkle import root, split_hashes
 from app.access_log.note import Verifier, sign_note
+from app.access_log.row_checks import RowChecker
 from app.access_log.verifier import verify_export
 from app.access_log.vouching import Evidence
 from app.crypto.log_signing import LogSigningKey
+from tests.access_log.conftest import ERASED_ENTRY
 from tests.effort import EFFORT, examples
 
 MakeExport = Callable[..., list[bytes]]
@@ -229,6 +233,17 @@ def test_what_was_taken_away_without_an_erasure_that_says_so_is_unexplained(
 
     changed = replaced(lines, FIRST_ROW + 3, take_away)  # type: ignore[arg-type]  # a row's own form
     assert found(changed) == (Finding.UNEXPLAINED, 3)
+
+
+def test_one_erasure_does_not_explain_two_entries_of_one_id(
+    lines: list[bytes], origin: str
+) -> None:
+    row = ExportReader([lines[FIRST_ROW + ERASED_ENTRY]]).row(ERASED_ENTRY)
+    assert row is not None
+    rows = RowChecker(origin)
+    rows.check(row, row.index)
+    with pytest.raises(LogRefused, match="same id"):
+        rows.check(replace(row, index=3), 3)
 
 
 def test_an_erasure_that_was_not_carried_out_is_found(
