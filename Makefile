@@ -79,6 +79,9 @@ openapi-rules:  ## Public security rules over the contract; where there is no np
 schema: $(VENV)/checks  ## Write the Cedar schema anew from the catalogue
 	$(BIN)/python -m app.policy.schema policies/schema.cedarschema
 
+messages: $(VENV)/checks  ## Write the template of the catalogues anew, and every catalogue with all its messages
+	$(BIN)/python -m app.own_report.template
+
 lock:  ## Pin every dependency, with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links requirements.in -o requirements.lock

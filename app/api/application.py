@@ -17,6 +17,7 @@ from app.api import (
     identity,
     inbox,
     inmate_files,
+    own_report,
     policy,
     published_log,
     referral_codes,
@@ -58,6 +59,7 @@ def make_application() -> Application:
     modules = (
         identity,
         inmate_files,
+        own_report,
         release_events,
         retention,
         take_backs,

@@ -1,4 +1,4 @@
-"""Which of several media types a client prefers (RFC 9110, section 12.5.1). Pure."""
+"""Which media type and which language a client prefers (RFC 9110, section 12.5). Pure."""
 
 import re
 from collections.abc import Sequence
@@ -14,6 +14,18 @@ def preferred(accept: str | None, offered: Sequence[str]) -> str:
     """
     ranges = dict(filter(None, map(_range, (accept or "*/*").split(","))))
     return max(offered, key=lambda one: _quality(one, ranges))
+
+
+def preferred_language(accept: str | None, offered: Sequence[str]) -> str:
+    """The offered language of the highest quality; of equals, and without any, the first.
+
+    `sr-Latn-RS` accepts `sr`: script and country are left aside (RFC 4647, section 3.4).
+    """
+    qualities: dict[str, float] = {}
+    for name, quality in filter(None, map(_range, (accept or "*").split(","))):
+        language = name.partition("-")[0]
+        qualities[language] = max(quality, qualities.get(language, 0.0))
+    return max(offered, key=lambda one: qualities.get(one, qualities.get("*", 0.0)))
 
 
 def _quality(offered: str, ranges: dict[str, float]) -> float:

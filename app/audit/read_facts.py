@@ -44,7 +44,7 @@ def facts_about(
     auditor = may_read(house, caller, at=at)
     person_id = None
     try:
-        person_id = _person(connection, house, caller, reference, auditor=auditor)
+        person_id = person_named(connection, house, caller, reference, auditor=auditor)
         found = of_person(connection, ring=house.ring, person_id=person_id)
     except ThroughcareError as problem:
         _record(connection, house, caller, person_id, problem.slug, auditor=auditor, at=at)
@@ -58,9 +58,10 @@ def facts_about(
     ]
 
 
-def _person(
+def person_named(
     connection: Connection, house: House, caller: Caller, reference: str, *, auditor: bool
 ) -> str:
+    """The person whom a custodian or an auditor asks about; to anybody else NotFound."""
     person_id: str | None = reference
     if not auditor:
         person_id = references.find(

@@ -1,4 +1,4 @@
-"""Reports over what the exchange did: how early recipients learned of a release."""
+"""Reports over what the exchange did: how early a release was known, and a person's own report."""
 
 import csv
 import json
@@ -8,20 +8,25 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 from rich.table import Table
 
 from app.cli.lead_time_picture import picture
-from app.cli.output import Json, screen
+from app.cli.output import Json, screen, show
+from app.cli.pack import write_whole
 from app.main import make_clock, opened, read_profile
 from app.outbox import lead_times
 from app.problems import InvalidInput
+from app.receiver.client import AgencyClient
+from app.receiver.configuration import AgencyConfiguration
 from app.releases.lead_time import SMALLEST_GROUP, Report, Row
 from app.settings import Settings
 
 report = typer.Typer(help="Reports over what was done.", no_args_is_help=True)
 YEAR = timedelta(days=365)
+MEDIA_TYPES = {".pdf": "application/pdf", ".txt": "text/plain", ".json": "application/json"}
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -31,7 +36,7 @@ def add_to(cli: typer.Typer) -> None:
 
 @report.callback()
 def about() -> None:
-    """Reports name no person, and leave out groups that are small."""
+    """Over many releases, without the small groups; or a person's own. None names a person."""
 
 
 @report.command("lead-time")
@@ -69,6 +74,29 @@ def lead_time(
         _write_csv(found)
     else:
         _show(found, first, last)
+
+
+@report.command("person")
+def person(
+    reference: Annotated[str, typer.Argument(help="The custodian's reference for the person.")],
+    *,
+    configuration: Annotated[Path, typer.Option("--as", help="Configuration of the custodian.")],
+    to: Annotated[Path, typer.Option(help="File to write, as its ending says: pdf, txt or json.")],
+    language: Annotated[
+        str, typer.Option(help="The person's language, as sq or sr; English where it is unknown.")
+    ] = "en",
+    as_json: Json = False,
+) -> None:
+    """As the custodian: the person's own report, who received what of them, when and why."""
+    if to.suffix not in MEDIA_TYPES:
+        raise InvalidInput(f"expected a file that ends in one of: {' '.join(MEDIA_TYPES)}")
+    headers = {"Accept": MEDIA_TYPES[to.suffix], "Accept-Language": language}
+    path = f"/v1/inmate-files/{quote(reference, safe='')}/own-report"
+    with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:
+        answer = client.request("GET", path, headers=headers)
+    write_whole(to, answer.content)
+    said = {"file": str(to), "bytes": len(answer.content)}
+    show({**said, "language": answer.headers["content-language"]}, as_json=as_json)
 
 
 def _write_csv(found: Report) -> None:

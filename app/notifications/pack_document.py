@@ -92,7 +92,7 @@ def _count(written: Written) -> int:
 def _laid_out(written: Written, *, pages: int) -> "FPDF":
     """The document up to its last footer. It says of each page that it is one of so many."""
     pdf = _new_document(written, pages=pages)
-    page = _Page(pdf, _shown_by(pdf))
+    page = _Page(pdf, shown_by(pdf))
     _head(page, written)
     _told(page, written.message)
     _withheld(page, written.withheld)
@@ -142,7 +142,7 @@ def _use_every_letter(pdf: "FPDF") -> None:
         font.subset.pick(letter)  # type: ignore[union-attr]  # as above
 
 
-def _shown_by(pdf: "FPDF") -> Callable[[str], str]:
+def shown_by(pdf: "FPDF") -> Callable[[str], str]:
     """A text as the font can show it: nothing that it lacks is dropped in silence."""
     known = pdf.current_font.cmap  # type: ignore[union-attr]  # a font that was added has one
 

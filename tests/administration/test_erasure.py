@@ -71,6 +71,10 @@ def ask(prison: Speaker, person: str, ground: str = "retention_ended") -> httpx.
     return prison.post(f"/v1/inmate-files/{person}/erasure-request", {"ground": ground})
 
 
+def own_report(prison: Speaker, person: str) -> httpx.Response:
+    return prison.call("GET", f"/v1/inmate-files/{person}/own-report")
+
+
 def approve(second: Speaker, person: str) -> httpx.Response:
     return second.post(f"/v1/inmate-files/{person}/erasure-request/approval")
 
@@ -107,11 +111,15 @@ def test_two_officers_erase_a_person_wholly(
     subject = exchange.world.service.house.log_keys().subject_index(person_id)
     assert exchange.entries(subject_index=subject)
     assert sum(rows_about(exchange, person_id).values()) > 20
+    assert own_report(prison, person).is_success
     assert ask(prison, person).json()["status"] == "requested"
     answer = approve(second, person)
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "erased"
     assert set(rows_about(exchange, person_id).values()) == {0}
+    erased, unknown = (own_report(prison, reference) for reference in (person, "NOBODY-1"))
+    is_problem(erased, 404, "not-found")
+    assert without_date(erased) == without_date(unknown)
     assert exchange.entries(subject_index=subject) == []
     for agency, reference in ((prison, person), (welfare, own)):
         gone = agency.get(reference)

@@ -1,6 +1,25 @@
-"""The inmate file over HTTP: put in, read, refused."""
+"""The inmate file over HTTP: put in, read; and the person's own report, on record, for few."""
 
+import hashlib
+import io
+from typing import Any
+
+import httpx
+import pytest
+from pypdf import PdfReader
+
+from app.access_log.vocabulary import Operation, Outcome
+from tests.api.exchange import (
+    Exchange,
+    Speaker,
+    is_problem,
+    sections_of,
+    without_convictions,
+    without_date,
+)
 from tests.world import World
+
+NEITHER = "neither confirm nor deny"
 
 
 def test_a_file_that_was_put_in_is_read_back_by_its_custodian(world: World) -> None:
@@ -11,3 +30,108 @@ def test_a_file_that_was_put_in_is_read_back_by_its_custodian(world: World) -> N
     view = prison.request("GET", "/v1/inmate-files/P-1")
     assert view.headers["etag"] == made.headers["etag"]
     assert view.json()["released"]["needs"]["employment_need"]["value"] == "job_search"
+
+
+@pytest.fixture(scope="module")
+def prison(exchange: Exchange) -> Speaker:
+    return exchange.agency("correctional_service")
+
+
+@pytest.fixture(scope="module")
+def welfare(exchange: Exchange) -> Speaker:
+    return exchange.agency("social_welfare_centre")
+
+
+@pytest.fixture(scope="module")
+def person(exchange: Exchange, prison: Speaker, welfare: Speaker) -> str:
+    """Somebody of whom the centre has read; the prison's reference."""
+    sections = without_convictions(sections_of("correctional_service"))
+    sections["identity"]["full_name"]["value"] = {"family": "Markfamily", "given": ["Markgiven"]}
+    reference = exchange.person(prison, sections)
+    assert welfare.get(exchange.refer(prison, reference, welfare)).is_success
+    return reference
+
+
+def ask(speaker: Speaker, reference: str, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return speaker.call("GET", f"/v1/inmate-files/{reference}/own-report", headers=named)
+
+
+def paragraphs(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    parts: list[dict[str, Any]] = answer.json()["parts"]
+    return "\n".join(text for part in parts for text in (part["heading"], *part["paragraphs"]))
+
+
+def test_what_an_agency_read_stands_in_the_report(
+    prison: Speaker, welfare: Speaker, person: str
+) -> None:
+    answer = ask(prison, person)
+    told = paragraphs(answer)
+    assert answer.headers["content-language"] == "en"
+    assert f"{welfare.id} (social welfare centre)" in told
+    assert "Why: to give you social support." in told
+    assert "Placeholder: national law on social welfare" in told
+    assert "Planned release date" in told
+    assert NEITHER in told
+    assert "Markfamily" not in told
+    assert "officer" not in told
+
+
+def test_it_comes_as_text_and_as_paper_in_the_language_that_is_asked_for(
+    prison: Speaker, person: str
+) -> None:
+    text = ask(prison, person, accept="text/plain", accept_language="sr-Latn-RS, en;q=0.3")
+    assert text.headers["content-type"] == "text/plain; charset=utf-8"
+    assert text.headers["content-language"] == "sr"
+    assert "добио податке" in text.text
+    paper = ask(prison, person, accept="application/pdf", accept_language="sq")
+    assert paper.headers["content-type"] == "application/pdf"
+    printed = "".join(page.extract_text() for page in PdfReader(io.BytesIO(paper.content)).pages)
+    assert "Kush ka marrë të dhëna për ju" in printed
+    assert "Fjalët e këtij përkthimi nuk janë rishikuar" in printed
+
+
+def test_making_it_is_on_record_with_the_exact_bytes_that_left(
+    exchange: Exchange, prison: Speaker, person: str
+) -> None:
+    answer = ask(prison, person, accept="application/pdf")
+    entry = exchange.entries(agency_id=prison.id, operation=Operation.CONSULTATION)[-1]
+    assert entry.sections["circumstances"]["outcome"] == Outcome.RELEASED
+    assert entry.sections["fields"] == {"report": "own", "language": "en"}
+    assert entry.sections["payload"] == {
+        "media_type": "application/pdf",
+        "length": len(answer.content),
+        "sha256": hashlib.sha256(answer.content).hexdigest(),
+    }
+    subject = exchange.world.service.house.log_keys().subject_index
+    about = entry.sections["subject"]["person"]
+    assert entry in exchange.entries(subject_index=subject(str(about)))
+    assert "A report like this one was made for you on" in paragraphs(ask(prison, person))
+
+
+def test_an_auditor_has_it_by_the_name_that_the_log_has(
+    exchange: Exchange, prison: Speaker, person: str
+) -> None:
+    auditor = exchange.agency("oversight_auditor")
+    ask(prison, person)
+    entry = exchange.entries(agency_id=prison.id, operation=Operation.CONSULTATION)[-1]
+    person_id = str(entry.sections["subject"]["person"])
+    told = paragraphs(ask(auditor, person_id))
+    assert f"Your reference is {person}." in told
+    assert person_id not in told
+    made = exchange.entries(agency_id=auditor.id)[-1]
+    assert made.sections["circumstances"]["operation"] == Operation.LOG_READ
+
+
+def test_who_read_of_somebody_has_no_report_of_them(
+    exchange: Exchange, welfare: Speaker, person: str
+) -> None:
+    known = welfare.call("GET", "/v1/cases").json()["cases"][0]["reference"]
+    refused = ask(welfare, known)
+    is_problem(refused, 404, "not-found")
+    assert without_date(refused) == without_date(ask(welfare, "0" * 32))
+    assert without_date(refused) == without_date(ask(welfare, person))
+    entry = exchange.entries(agency_id=welfare.id)[-1]
+    assert entry.sections["fields"] == {"report": "own", "reason": "not-found"}
+    assert "subject" not in entry.sections

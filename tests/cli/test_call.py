@@ -67,3 +67,18 @@ def test_a_mistake_is_told(
 def test_an_answer_that_is_no_json_comes_as_it_is(invoke: Invoke, prison: str) -> None:
     done = invoke("call", "GET", "/log/checkpoint", "--as", prison)
     assert done.out.startswith("throughcare.example/access-log\n")
+
+
+def test_a_persons_own_report_is_written_as_the_ending_says(
+    invoke: Invoke, prison: str, tmp_path: Path
+) -> None:
+    body = json.dumps({"sections": {}})
+    assert invoke("call", "PUT", "/v1/inmate-files/OWN-1", "--as", prison, "--body", body).code == 0
+    begins = {".pdf": b"%PDF-", ".txt": "добио податке".encode(), ".json": b"{"}
+    for ending, begin in begins.items():
+        file = tmp_path / f"report{ending}"
+        asked = ("report", "person", "OWN-1", "--as", prison, "--to", str(file))
+        done = invoke(*asked, "--language", "sr", "--json")
+        assert done.json == {"file": str(file), "bytes": file.stat().st_size, "language": "sr"}
+        assert begin in file.read_bytes()[:100]
+        assert file.stat().st_mode & 0o077 == 0

@@ -54,6 +54,12 @@ def test_days_in_the_wrong_order_are_refused(invoke: Invoke) -> None:
     assert "first day" in done.err
 
 
+def test_a_persons_own_report_needs_an_ending_that_says_what_it_is(invoke: Invoke) -> None:
+    done = invoke("report", "person", "P-1", "--as", "agency.toml", "--to", "report.doc")
+    assert done.code == 1
+    assert ".pdf .txt .json" in done.err
+
+
 def test_a_picture_has_a_bar_for_each_group() -> None:
     drawn = parse(picture(report([NOTICE] * 10, [])))
     assert elements(drawn, "rect") == 1

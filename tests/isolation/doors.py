@@ -434,6 +434,9 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/inmate-files/{reference}/facts": Door(
         may=OFFICERS | {AUDITOR}, target=_as_the_log_names_it
     ),
+    "GET /v1/inmate-files/{reference}/own-report": Door(
+        may=OFFICERS | {AUDITOR}, target=_as_the_log_names_it
+    ),
     # Retention: two officers of the custodian.
     "POST /v1/inmate-files/{reference}/erasure-request": Door(
         may=OFFICERS,

@@ -316,6 +316,14 @@ def test_a_withdrawn_consent_cannot_stop_its_own_recall(town: Town, prison: Pris
     assert done["confirmed_at"] is not None
     sent = [one for one in town.entries(employment) if "control" in one.get("fields", {})]
     assert [one["fields"]["released"] for one in sent] == [[]]
+    # The person is told of the notice and of the read, each once, and not of the recall.
+    path = f"/v1/inmate-files/{reference}/own-report"
+    report = prison.agency.call("GET", path, accept="text/plain").text
+    _, _, ours = report.partition("(employment service)")
+    ours, _, _ = ours.partition("(local police)")
+    for way in ("it was sent a sealed message.", "it looked at information about you."):
+        assert ours.count(way) == 1
+    assert ours.count("In general terms: Full name, Planned release date") == 2
 
 
 def test_a_consent_without_the_release_tells_nothing_of_it(town: Town, prison: Prison) -> None:

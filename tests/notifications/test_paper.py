@@ -20,6 +20,7 @@ from app.access_log.vocabulary import Outcome
 from app.administration import registry
 from app.administration.registry import OPERATOR
 from app.agencies.registry import AgencyRecord, Ground
+from app.audit.own_report import gather
 from app.files.catalogue import FIELDS
 from app.intake.feeds import decide_as_operator
 from app.notifications import manage, paper
@@ -280,6 +281,10 @@ def test_made_twice_it_is_one_notice_with_another_password_and_both_are_on_recor
     assert (row.attempts, row.sequence, row.status) == (2, 1, "queued")
     reader = PdfReader(io.BytesIO(second.document))
     assert reader.decrypt(first.password) == pypdf.PasswordType.NOT_DECRYPTED
+    at, house = welfare.town.world.clock(), welfare.town.world.service.house
+    report = welfare.town.look(lambda c: gather(c, house, row.person_id, at=at))
+    [told] = [one for one in report.received if one.agency_id == welfare.agency_id]
+    assert (told.channel, told.times) == ("paper", 1)
 
 
 def test_what_came_first_about_a_person_is_made_first(welfare: Centre) -> None:
