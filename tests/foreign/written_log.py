@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from app.access_log import checkpoints, ledger, published, tiles
 from app.access_log.checkpoints import SignedCheckpoint
+from app.access_log.cosignature import Witness, cosign
 from app.access_log.entry import Actor, Entry, Grounds
 from app.access_log.ledger import LOOKUP
 from app.access_log.note import Verifier
@@ -31,6 +32,8 @@ from tests.keys import RING
 
 ORIGIN = "log.example/access"
 KEY = LogSigningKey.from_seed(bytes(range(32)))
+WITNESS = "witness.example"
+WITNESS_KEY = LogSigningKey.from_seed(bytes(range(32, 64)))
 AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 # The last size makes two full tiles and a part; the others are where the log was signed before.
 SIZES = (1, 2, 255, 256, 300, 600)
@@ -86,6 +89,10 @@ def _files(connection: Connection, signed: list[SignedCheckpoint]) -> Iterator[t
     size = newest.checkpoint.size
     yield "vkey", Verifier.of(ORIGIN, KEY).to_vkey().encode()
     yield "checkpoint", newest.note.encode()
+    yield "witness/vkey", Witness.of(WITNESS, WITNESS_KEY).to_vkey().encode()
+    text = newest.note.partition("\n\n")[0] + "\n"
+    line = cosign(text, name=WITNESS, key=WITNESS_KEY, time=int(AT.timestamp()))
+    yield "witness/checkpoint", (newest.note + line).encode()
     yield from _tiles(connection, size)
     rows = connection.execute(LOOKUP.select().where(LOOKUP.c.log_index.in_(INDEXES)))
     for row in rows.all():
