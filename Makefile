@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Without its bytecode on disk every process that the checks start would compile the product anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint types layers unit coverage fuzz faults bench openapi openapi-rules vectors-javascript schema lock clean
+.PHONY: demo test check lint types layers unit coverage fuzz faults bench openapi openapi-rules vectors-javascript foreign schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
@@ -15,7 +15,7 @@ demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 test: $(VENV)/checks check  ## Set up, then run every check
 
 # Types are checked beside the tests, which wait for others a third of their time.
-check: lint layers
+check: lint layers foreign
 	@$(BIN)/mypy > $(VENV)/types.txt 2>&1 & types=$$!; \
 	$(MAKE) --no-print-directory unit; tests=$$?; \
 	wait $$types; types=$$?; cat $(VENV)/types.txt; exit $$((tests || types))
@@ -61,6 +61,9 @@ bench: $(VENV)/checks  ## Speed, as a ratio to a peer in the same run
 vectors-javascript: $(VENV)/checks  ## The published vectors in JavaScript: needs Node.js 20 and npm
 	$(BIN)/python -m pytest -rs tests/throughcare_receiver/test_javascript.py
 
+foreign: $(VENV)/foreign/installed  ## The access log before verifiers written elsewhere; what cannot be had says NOT RUN
+	PYTHONPATH=$(VENV)/foreign $(BIN)/python -m tests.foreign
+
 openapi: $(VENV)/checks  ## Write the contract anew from the code
 	$(BIN)/python -m app.api.contract openapi/openapi.json
 
@@ -97,6 +100,12 @@ $(VENV)/runtime: $(VENV)/bin/python requirements.lock pyproject.toml
 $(VENV)/checks: $(VENV)/runtime requirements-dev.lock
 	$(PIP) install --require-hashes --requirement requirements-dev.lock
 	touch $@
+
+# Apart from everything else: no code of the product or of its tests may rest on them.
+$(VENV)/foreign/installed: $(VENV)/checks tests/foreign/requirements.lock
+	mkdir -p $(@D)
+	-$(PIP) install --require-hashes --no-deps --ignore-requires-python --upgrade \
+	  --target $(@D) --requirement tests/foreign/requirements.lock && touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.access_log.findings import Finding
+
 ROOT = Path(__file__).parent.parent
 NAMED = re.compile(r"`([a-z_]+/test_[a-z_]+\.py|[a-z_]+/forgeries\.py)`")
 
@@ -28,9 +30,19 @@ def test_every_test_of_the_table_of_what_is_tried_is_there() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "docs/threat-model.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "SECURITY.md", "docs/access-log.md", "docs/threat-model.md"]
+)
 def test_every_link_of_a_document_leads_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     folder = (ROOT / document).parent
     assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_the_document_of_the_access_log_lists_every_exit_status() -> None:
+    text = (ROOT / "docs" / "access-log.md").read_text(encoding="utf-8")
+    listed = [line for line in text.splitlines() if re.match(r"\| \d", line)]
+    assert listed == [
+        f"| {int(finding)} | `{finding.name.lower()}` | {finding.meaning} |" for finding in Finding
+    ]

@@ -17,7 +17,7 @@ and the sections that it commits to.
 import hmac
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -46,11 +46,15 @@ _SECTIONS: Final = ("circumstances", "actor", "reference", "grounds", "fields", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A receipt that holds. From `due_at` on the log must prove that `leaf_hash` is in it."""
+    """A receipt that holds. From `due_at` on the log must prove that `leaf_hash` is in it.
+
+    `note` is what the log signed: whoever is shown it can check the promise for themselves.
+    """
 
     entry_id: str
     leaf_hash: bytes
     due_at: datetime
+    note: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +93,9 @@ def check_receipt(header: str, *, body: bytes, log: Sequence[LogKey], at: dateti
         NoteRefused: the log has not signed it.
     """
     keys = [key.named(key.name + NAME_SUFFIX) for key in log]
-    note, signers = open_note(_note(header), keys)
-    lines = note.removesuffix("\n").split("\n")
+    note = _note(header)
+    text, signers = open_note(note, keys)
+    lines = text.removesuffix("\n").split("\n")
     if len(lines) != _LINES or lines[0] != TITLE or lines[1] + NAME_SUFFIX not in signers:
         raise ReceiptRefused("the note is no receipt of this log")
     entry_id, _, leaf = lines[2].partition(" ")
@@ -98,7 +103,12 @@ def check_receipt(header: str, *, body: bytes, log: Sequence[LogKey], at: dateti
         raise ReceiptRefused("the receipt names no entry")
     if read_hash(lines[3]) != sha256(body).digest():
         raise ReceiptRefused("the receipt is of another body")
-    return Receipt(entry_id=entry_id, leaf_hash=read_hash(leaf), due_at=_due_at(lines[4], at=at))
+    return Receipt(
+        entry_id=entry_id,
+        leaf_hash=read_hash(leaf),
+        due_at=_due_at(lines[4], at=at),
+        note=note,
+    )
 
 
 def check_entry(

@@ -23,7 +23,7 @@ from throughcare_receiver.store import Arrival, ReceivedNotification
 FILE_NAME: Final = "notifications.sqlite"
 """Name of the database in the folder of the store."""
 
-_VERSION: Final = 2  # of the tables, in the header of the file; another one is refused
+_VERSION: Final = 3  # of the tables, in the header of the file; another one is refused
 _BUSY_SECONDS: Final = 10.0  # a second process that reads along holds the file for less
 
 _TABLES: Final = """
@@ -49,9 +49,11 @@ CREATE TABLE IF NOT EXISTS receipt (
     leaf_hash BLOB PRIMARY KEY,
     entry_id TEXT NOT NULL,
     due_at TEXT NOT NULL,
-    is_included INTEGER NOT NULL DEFAULT 0
+    is_included INTEGER NOT NULL DEFAULT 0,
+    note TEXT NOT NULL DEFAULT ''       -- as it was signed; older versions did not keep it
 ) STRICT;
 CREATE INDEX IF NOT EXISTS receipt_due ON receipt (due_at) WHERE is_included = 0;
+CREATE TABLE IF NOT EXISTS checkpoint (note TEXT PRIMARY KEY) STRICT;
 CREATE TABLE IF NOT EXISTS subscription (
     endpoint TEXT NOT NULL,
     encryption_kid TEXT NOT NULL,
@@ -59,6 +61,10 @@ CREATE TABLE IF NOT EXISTS subscription (
     PRIMARY KEY (endpoint, encryption_kid)
 ) STRICT;
 """
+
+
+# What takes the tables of an older version to those of this one.
+_UPGRADES: Final = {2: "ALTER TABLE receipt ADD COLUMN note TEXT NOT NULL DEFAULT ''"}
 
 
 class SqliteStore:
@@ -179,11 +185,12 @@ class SqliteStore:
     def keep_receipt(self, receipt: Receipt) -> None:
         """Keep a receipt; ReceiptReused where it came before."""
         if not self._change(
-            "INSERT INTO receipt (leaf_hash, entry_id, due_at) VALUES (?, ?, ?)"
+            "INSERT INTO receipt (leaf_hash, entry_id, due_at, note) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (leaf_hash) DO NOTHING",
             receipt.leaf_hash,
             receipt.entry_id,
             _text(receipt.due_at),
+            receipt.note,
         ):
             raise ReceiptReused("the receipt came with an earlier disclosure")
 
@@ -197,9 +204,26 @@ class SqliteStore:
                 entry_id=row["entry_id"],
                 leaf_hash=row["leaf_hash"],
                 due_at=_instant(row["due_at"]),
+                note=row["note"],
             )
             for row in rows
         )
+
+    def receipts(self) -> tuple[str, ...]:
+        """The notes of all receipts, to hold the log to them, those of a store of version 2 aside.
+
+        `throughcare access-log verify --receipt` reads them.
+        """
+        rows = self._read("SELECT note FROM receipt WHERE note <> '' ORDER BY due_at, note")
+        return tuple(row["note"] for row in rows)
+
+    def keep_checkpoint(self, note: str) -> None:
+        """Keep a checkpoint of the log: it must extend it for ever."""
+        self._change("INSERT INTO checkpoint (note) VALUES (?) ON CONFLICT DO NOTHING", note)
+
+    def checkpoints(self) -> tuple[str, ...]:
+        """The checkpoints that were kept (`throughcare access-log verify --checkpoint`)."""
+        return tuple(row["note"] for row in self._read("SELECT note FROM checkpoint ORDER BY note"))
 
     def mark_included(self, leaf_hash: bytes) -> None:
         """Record that an entry is proved to be in the log."""
@@ -269,8 +293,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # WAL alone would put off the write to disk
     [version] = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, _VERSION):
+    if version not in (0, *_UPGRADES, _VERSION):
         raise StoreError(f"the tables are of version {version}, expected {_VERSION}")
+    if version in _UPGRADES:
+        # In one transaction with the version: a step that was taken is not taken again.
+        step = f"BEGIN IMMEDIATE; {_UPGRADES[version]}; PRAGMA user_version = {_VERSION}; COMMIT"
+        connection.executescript(step)
     connection.executescript(_TABLES)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
 

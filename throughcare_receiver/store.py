@@ -95,6 +95,10 @@ class NotificationStore(Protocol):
         """Record that an entry is proved to be in the log."""
         ...
 
+    def keep_checkpoint(self, note: str) -> None:
+        """Keep a checkpoint of the log: a log that later does not extend it was rewritten."""
+        ...
+
 
 class MemoryStore:
     """A store for tests and for trying things out: what it holds ends with the process."""
@@ -104,6 +108,7 @@ class MemoryStore:
         self._received: dict[str, ReceivedNotification] = {}
         self._receipts: dict[bytes, Receipt] = {}
         self._included: set[bytes] = set()
+        self._checkpoints: set[str] = set()
 
     def add(self, notification: Notification, *, at: datetime) -> Arrival:
         """See `NotificationStore`."""
@@ -174,6 +179,11 @@ class MemoryStore:
         """See `NotificationStore`."""
         with self._lock:
             self._included.add(leaf_hash)
+
+    def keep_checkpoint(self, note: str) -> None:
+        """See `NotificationStore`."""
+        with self._lock:
+            self._checkpoints.add(note)
 
     def _places(self) -> list[tuple[str, Sequence]]:
         notifications = [one.notification for one in self._received.values()]

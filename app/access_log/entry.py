@@ -14,9 +14,10 @@ An entry has up to eight sections. What the look-up columns need is typed; the r
 """
 
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 
 from app.access_log.canonical_json import JsonObject
+from app.access_log.instants import format_instant
 from app.access_log.vocabulary import Channel, Operation, Outcome
 
 # Kept for as long as the log, so that erasing a person never hides an officer's misuse.
@@ -103,13 +104,6 @@ class Entry:
         if self.subject is None or self.subject.reference is None:
             return None
         return {"reference": self.subject.reference}
-
-
-def format_instant(at: datetime) -> str:
-    """RFC 3339 in UTC with microseconds, always 27 characters. ValueError for a naive time."""
-    if at.tzinfo is None:
-        raise ValueError("a time in the log needs a time zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _present(part: Actor | Grounds) -> JsonObject:

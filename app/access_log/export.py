@@ -6,7 +6,8 @@
 
 Every line is canonical JSON and a newline, so that each byte counts. The leaf is text: its bytes
 are hashed as they stand. Sections hold `content` (text, committed to as it stands) and `salt`.
-`missing` says why sections that the leaf commits to do not show: {"personal": "erased"},
+`missing` says why sections that the leaf commits to do not show: {"personal": "erased"} (a later
+entry, that of the erasure, names this one among its `erased_entries`),
 {"inputs": "withheld", "reference": "withheld"} (what a decision was made from holds values of
 the file; an agency's name for a person is its own), or "damaged", for
 what should open and does not.
@@ -22,7 +23,7 @@ from app.access_log.checkpoints import SignedCheckpoint
 from app.access_log.merkle import HASH_BYTES
 from app.access_log.opened_entry import LOOKUP, EntryOpener, OpenedEntry, rows_query
 from app.access_log.sealing import LogKeys
-from app.access_log.tiles import TILE_WIDTH
+from app.access_log.tile_paths import TILE_WIDTH
 
 FORMAT = "throughcare access log"
 VERSION = 1

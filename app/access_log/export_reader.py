@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from app.access_log.findings import ExportRefused, Finding
-from app.access_log.merkle import HASH_BYTES, split_hashes
+from app.access_log.findings import Finding, LogRefused
+from app.access_log.merkle import HASH_BYTES
 from app.access_log.note import NoteRefused, decode_base64
 
 FORMAT = "throughcare access log"
@@ -59,22 +59,22 @@ class ExportReader:
             _expect(members["checkpoint"], str, None),
         )
 
-    def tile(self, number: int, width: int) -> tuple[bytes, ...]:
-        """The tile of this number, which holds `width` leaf hashes."""
+    def tile(self, number: int, width: int) -> bytes:
+        """The tile of this number: `width` leaf hashes, one after another."""
         first = number * TILE_WIDTH
         line = next(self._lines, None)
         if line is None:
-            raise ExportRefused(Finding.TRUNCATED, "the export ends in its tiles", index=first)
+            raise LogRefused(Finding.TRUNCATED, "the export ends in its tiles", index=first)
         members = _parse(line, index=first)
         expected = {"type": "tile", "level": 0, "index": number, "hashes": members.get("hashes")}
         if orjson.dumps(members, option=orjson.OPT_SORT_KEYS) != orjson.dumps(
             expected, option=orjson.OPT_SORT_KEYS
         ):
-            raise ExportRefused(Finding.BAD_TILE, f"tile {number} is not here", index=first)
+            raise LogRefused(Finding.BAD_TILE, f"tile {number} is not here", index=first)
         hashes = _decode(members["hashes"], first)
         if len(hashes) != width * HASH_BYTES:
-            raise ExportRefused(Finding.BAD_TILE, f"tile {number} is cut", index=first)
-        return split_hashes(hashes)
+            raise LogRefused(Finding.BAD_TILE, f"tile {number} is cut", index=first)
+        return hashes
 
     def row(self, position: int) -> Row | None:
         """The next entry line, expected at this index of the log; None at the end."""
@@ -86,7 +86,7 @@ class ExportReader:
         for line in self._lines:
             try:
                 yield _parse_row(line, position)
-            except ExportRefused:
+            except LogRefused:
                 continue
 
 
@@ -117,7 +117,7 @@ def _parse_section(section: object, position: int) -> tuple[bytes, bytes]:
 def _parse(line: bytes, *, index: int | None) -> dict[str, Any]:
     """A line as a JSON object. Refused unless it is written in the one canonical way."""
     if not line.endswith(b"\n"):
-        raise ExportRefused(Finding.TRUNCATED, "a line is cut off", index=index)
+        raise LogRefused(Finding.TRUNCATED, "a line is cut off", index=index)
     try:
         members = orjson.loads(line)
         canonical = orjson.dumps(members, option=orjson.OPT_SORT_KEYS) + b"\n"
@@ -142,5 +142,5 @@ def _expect(value: Any, kind: type, index: int | None) -> Any:  # noqa: ANN401 -
     return value
 
 
-def _malformed(detail: str, *, index: int | None) -> ExportRefused:
-    return ExportRefused(Finding.MALFORMED_LINE, detail, index=index)
+def _malformed(detail: str, *, index: int | None) -> LogRefused:
+    return LogRefused(Finding.MALFORMED_LINE, detail, index=index)

@@ -6,8 +6,8 @@ from app.access_log import tiles
 from app.access_log.checkpoints import SignedCheckpoint
 from app.access_log.opened_entry import LOOKUP, rows_query
 from app.access_log.proof import InclusionProof
-from app.access_log.tile_paths import LEVELS, Place
-from app.access_log.tiles import TILE_HEIGHT, LogDamaged
+from app.access_log.tile_paths import LEVELS, TILE_HEIGHT, Place
+from app.access_log.tiles import LogDamaged
 
 LENGTH_BYTES = 2
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from app.access_log.entry import format_instant
+from app.access_log.instants import format_instant
 from app.access_log.note import NoteRefused, Verifier, decode_base64, open_note, sign_note
 from app.crypto.log_signing import LogSigningKey
 

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from app.access_log.tiles import TILE_HEIGHT, TILE_WIDTH
+TILE_HEIGHT = 8
+TILE_WIDTH = 1 << TILE_HEIGHT
 
 # 63 levels hold any log; here they end where an index no longer fits the database.
 LEVELS = 6

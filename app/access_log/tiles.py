@@ -10,11 +10,9 @@ from sqlalchemy import Connection, insert, select
 from app.access_log import merkle
 from app.access_log.merkle import HASH_BYTES, Frontier, Range
 from app.access_log.tables import AccessLogLookup, AccessLogTile
+from app.access_log.tile_paths import TILE_HEIGHT, TILE_WIDTH
 from app.database import table_of
 from app.problems import ThroughcareError
-
-TILE_HEIGHT = 8
-TILE_WIDTH = 1 << TILE_HEIGHT
 
 LOOKUP = table_of(AccessLogLookup)
 TILE = table_of(AccessLogTile)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from app.access_log import canonical_json
-from app.access_log.entry import format_instant
+from app.access_log.instants import format_instant
 from app.activation.loading import Terms, load, prove
 from app.activation.register import Standing
 from app.activation.statement import Kind, Statement

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select
 
 from app.access_log.canonical_json import JsonObject
-from app.access_log.entry import format_instant
+from app.access_log.instants import format_instant
 from app.activation import officers
 from app.activation.evidence import Evidence, NotBorneOut
 from app.activation.officers import Officer

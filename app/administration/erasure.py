@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, or_, select
 
-from app.access_log.erasure import erase_subject
+from app.access_log.erasure import ERASED_ENTRIES, erase_subject
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.recording import record_change, refuse_fact
 from app.administration.registry import OPERATOR
@@ -197,7 +197,7 @@ def erase(connection: Connection, house: House, person_id: str, *, at: datetime)
     destroyed = {
         **_delete_rows(connection, person_id),
         "access_log_keys": erased.keys,
-        "access_log_entries": erased.entries,
+        "access_log_entries": len(erased.entries),
     }
     certificate = _certificate(house, asked, destroyed, at=at)
     requests.store_certificate(
@@ -213,6 +213,7 @@ def erase(connection: Connection, house: House, person_id: str, *, at: datetime)
             "ground": asked.ground,
             "officers": sorted([asked.requested_by, asked.approved_by]),
             "destroyed": destroyed,
+            ERASED_ENTRIES: list(erased.entries),
         },
     )
     record(connection, house, OPERATOR, act, at=at)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from app.access_log.entry import format_instant
+from app.access_log.instants import format_instant
 from app.activation import register
 from app.activation.evidence import Evidence, NotBorneOut
 from app.activation.register import APPROVAL

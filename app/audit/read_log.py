@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.access_log import checkpoints, ledger, query
+from app.access_log import checkpoints, erasure, ledger, query
 from app.access_log.export import export
 from app.access_log.opened_entry import OpenedEntry
 from app.access_log.query import EntryFilter
@@ -62,6 +62,8 @@ def whole_log(connection: Connection, house: House) -> bytes:
     signed = checkpoints.latest(connection)
     if signed is None:
         raise Conflict("the log has no signed checkpoint yet")
+    if erasure.is_unsigned(connection, signed.checkpoint.size):
+        raise Conflict("no checkpoint covers the latest erasure yet; ask again in a second")
     return b"".join(export(connection, signed, keys=house.log_keys()))
 
 

@@ -1,18 +1,27 @@
-"""Commands around the access log: export, verification without the server, and witnesses."""
+"""Commands around the access log: export, verification, witnesses, recovery."""
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
+from app.access_log.cosignature import Witness
+from app.access_log.findings import Finding, Promises, Report, Watch
 from app.access_log.note import Verifier
+from app.access_log.tile_verifier import verify_published
 from app.access_log.verifier import verify_export
-from app.cli import witness
-from app.cli.output import Json, screen, show
+from app.access_log.vouching import Evidence
+from app.cli import witness as witnesses
+from app.cli.log_evidence import read_checkpoints, read_receipts
+from app.cli.output import Json, errors, screen, show
+from app.problems import InvalidInput
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
+from app.receiver.published_log import PublishedLog
 
 access_log = typer.Typer(
     help="The access log: export, verify and witness it.", no_args_is_help=True
@@ -21,7 +30,7 @@ access_log = typer.Typer(
 
 def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
-    witness.add_to(access_log)
+    witnesses.add_to(access_log)
     cli.add_typer(access_log, name="access-log")
 
 
@@ -31,43 +40,139 @@ NOT_AS_AGREED = 2
 LARGEST_EXPORT = 2 * 1024**3
 
 
-@access_log.command()
+STATUSES = "Exit status: 0 sound, 1 it could not be verified, 2 wrong usage, " + ", ".join(
+    f"{int(finding)} {finding.name.lower()}" for finding in Finding
+)
+# In a report for people; a script reads all of them with --json.
+MOST_NAMED = 20
+
+
+@access_log.command(epilog=STATUSES)
 def verify(
-    export: Annotated[Path, typer.Argument(help="An export of the log.")],
+    log: Annotated[str, typer.Argument(help="An export of the log, or the service's address.")],
     *,
     key: Annotated[list[str], typer.Option(help="The log's key (vkey) from the agreement.")],
     checkpoint: Annotated[
-        list[Path] | None, typer.Option(help="A checkpoint that was saved before; repeatable.")
+        list[Path] | None,
+        typer.Option(help="A checkpoint that was saved, a folder, or a receiver's store."),
+    ] = None,
+    receipt: Annotated[
+        list[Path] | None,
+        typer.Option(help="A receipt that came with a disclosure, a folder, or a store."),
+    ] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option(help="A witness's key (vkey) from the agreement.")
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option(min=1, help="How many witnesses must have signed; else all.")
+    ] = None,
+    configuration: Annotated[
+        Path | None, typer.Option("--as", help="At an address: an auditor, who reads leaves too.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Verify an export. The exit status tells the kind of finding; 0 is a sound log."""
-    with export.open("rb") as lines:
-        report = verify_export(
-            lines,
-            verifiers=[Verifier.from_vkey(text) for text in key],
-            saved_checkpoints=[path.read_bytes().decode() for path in checkpoint or ()],
+    """Verify a log, from an export or from its address, without the server's word for anything.
+
+    Options that name evidence can be given more than once.
+    """
+    witnesses = [Witness.from_vkey(text) for text in witness or ()]
+    if quorum is not None and quorum > len(witnesses):
+        raise InvalidInput("expected as many witnesses as the quorum, at least")
+    evidence = Evidence(
+        verifiers=[Verifier.from_vkey(text) for text in key],
+        saved_checkpoints=read_checkpoints(checkpoint or ()),
+        receipts=read_receipts(receipt or ()),
+        at=datetime.now(UTC),
+        witnesses=witnesses,
+        quorum=len(witnesses) if quorum is None else quorum,
+    )
+    with Progress(
+        console=errors, transient=True, disable=as_json or not errors.is_terminal
+    ) as progress:
+        bar = progress.add_task("verifying", total=None)
+        report = _verify(
+            log,
+            evidence,
+            configuration,
+            lambda done, total: progress.update(bar, completed=done, total=total),
         )
+    _show(report, as_json=as_json)
+    raise typer.Exit(report.exit_code)
+
+
+def _verify(log: str, evidence: Evidence, configuration: Path | None, watch: Watch) -> Report:
+    if not log.startswith(("https://", "http://")):
+        if configuration is not None:
+            raise InvalidInput("an export is verified without a configuration")
+        with Path(log).open("rb") as lines:
+            return verify_export(lines, evidence, watch=watch)
+    auditor = None if configuration is None else AgencyConfiguration.from_file(configuration)
+    with PublishedLog(log, auditor=auditor) as published:
+        return verify_published(
+            published.fetch, evidence, with_entries=auditor is not None, watch=watch
+        )
+
+
+def _show(report: Report, *, as_json: bool) -> None:
     finding = None if report.finding is None else report.finding.name.lower()
     if as_json:
-        result = {"finding": finding, "index": report.index, "detail": report.detail}
-        lost = sum(one.lost for one in report.successions)
-        counts = {"size": report.size, "erased": report.erased, "lost": lost}
-        print(json.dumps({**result, **counts}))  # noqa: T201 - the result
+        result = {
+            "finding": finding,
+            "index": report.index,
+            "last": report.last,
+            "detail": report.detail,
+            "size": report.size,
+            "erased": report.erased,
+            "erasures": [
+                {"erased_by": by, "entries": list(entries)}
+                for by, entries in report.erasures.items()
+            ],
+            "receipts": {
+                "kept": report.promises.kept,
+                "not_yet_due": report.promises.not_yet_due,
+                "lost": report.promises.lost,
+            },
+            "lost": sum(one.lost for one in report.successions),
+            "witnessed": report.witnessed,
+        }
+        print(json.dumps(result))  # noqa: T201 - the result
     elif finding is None:
-        screen.print(
-            f"sound: {report.size} entries of {report.origin}", style="green", markup=False
-        )
-        for one in report.successions:
-            screen.print(
-                f"{one.origin} from entry {one.kept} on, after {one.previous.origin}: "
-                f"{one.lost} entries of that are declared lost",
-                markup=False,
-            )
+        _show_sound(report)
     else:
-        place = "" if report.index is None else f" at entry {report.index}"
-        screen.print(f"{finding}{place}: {report.detail}", style="red", markup=False)
-    raise typer.Exit(report.exit_code)
+        screen.print(f"{finding}{_place(report)}: {report.detail}", style="red", markup=False)
+
+
+def _show_sound(report: Report) -> None:
+    screen.print(f"sound: {report.size} entries of {report.origin}", style="green", markup=False)
+    for by, entries in report.erasures.items():
+        named = ", ".join(map(str, entries[:MOST_NAMED]))
+        more = len(entries) - MOST_NAMED
+        screen.print(
+            f"  erased by entry {by}: {named}{f' and {more} more' if more > 0 else ''}",
+            markup=False,
+        )
+    for one in report.successions:
+        screen.print(
+            f"  {one.origin} from entry {one.kept} on, after {one.previous.origin}: "
+            f"{one.lost} entries of that are declared lost",
+            markup=False,
+        )
+    promises = report.promises
+    if promises != Promises():
+        screen.print(
+            f"  receipts: {promises.kept} kept, {promises.not_yet_due} not yet due, "
+            f"{promises.lost} of an earlier name for entries that are lost"
+        )
+    if report.witnessed is not None:
+        screen.print(f"  cosigned by enough witnesses: the first {report.witnessed} entries")
+
+
+def _place(report: Report) -> str:
+    if report.index is None:
+        return ""
+    if report.last is None or report.last == report.index:
+        return f" at entry {report.index}"
+    return f" between entries {report.index} and {report.last}"
 
 
 @access_log.command()

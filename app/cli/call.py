@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.promises import kept_receipts, report_promises
 from app.problems import InvalidInput
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
@@ -34,7 +35,11 @@ def call(
         bool, typer.Option("--include", help="Print the answer's headers beside it, ETag for one.")
     ] = False,
 ) -> None:
-    """Call the interface as an agency, and print the answer."""
+    """Call the interface as an agency, and print the answer.
+
+    The receipts of answers are kept. The exit status is 3 when the log does not hold what an
+    earlier one promised.
+    """
     if method.upper() not in METHODS:
         raise InvalidInput(f"expected a method of: {', '.join(METHODS)}")
     if not path.startswith("/"):
@@ -43,11 +48,13 @@ def call(
     content = None if body is None else _body(body)
     if content is not None:
         headers.setdefault("Content-Type", "application/json")
-    with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:
+    agency = AgencyConfiguration.from_file(configuration)
+    with kept_receipts(agency) as store, AgencyClient(agency, receipts=store) as client:
         answer = client.request(method.upper(), path, content=content, headers=headers)
-    if include:
-        sys.stderr.writelines(f"{name}: {value}\n" for name, value in answer.headers.items())
-    sys.stdout.write(_shown(answer.content))
+        if include:
+            sys.stderr.writelines(f"{name}: {value}\n" for name, value in answer.headers.items())
+        sys.stdout.write(_shown(answer.content))
+        report_promises(client, store)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from app.access_log import checkpoints, witnesses
 from app.access_log.cosignature import cosignatures
-from app.access_log.entry import format_instant
+from app.access_log.instants import format_instant
 from app.access_log.witnesses import QUORUM, NamedWitness, Standing, Witnesses
 from app.crypto.key_ring import KeyRing
 from app.main import NO_TABLES, NotReady, agreed_witnesses, make_clock, reading

@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 from app.cli.call import call
 from app.cli.output import Json, errors, screen, show
+from app.cli.promises import report_broken
 from app.imports.mapping import Mapping
 from app.imports.outcomes import ROWS_REFUSED, Converted, RowError
 from app.imports.rows import convert
@@ -24,6 +25,8 @@ from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import UnexpectedAnswer
 from app.receiver.program import run
 from throughcare_receiver.notification import VERIFICATION
+from throughcare_receiver.promises import BrokenPromise
+from throughcare_receiver.receiver import utc_now
 from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.statements import Acknowledgement
 
@@ -107,9 +110,10 @@ def receive(
     wait: Annotated[float, typer.Option(help="With --list: seconds to wait for the first.")] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Receive notifications for an agency: verify, open, store, acknowledge.
+    """Receive notifications for an agency: verify, open, store, acknowledge, check receipts.
 
-    With --list the exit status is 2 when nothing was received.
+    With --list the exit status is 2 when nothing was received, and 3 when the log does not hold
+    what a receipt promised.
     """
     known = AgencyConfiguration.from_file(configuration)
     if only_list:
@@ -133,14 +137,26 @@ def _list_received(configuration: AgencyConfiguration, *, wait: float, as_json: 
     with SqliteStore.open(configuration.store) as store:
         while not (found := _notices(store)) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
-    if as_json:
-        show({"notifications": found}, as_json=True)
-    else:
-        for one in found:
-            screen.print("  ".join(f"{name} {value}" for name, value in one.items()), markup=False)
-        screen.print(f"{len(found)} notifications, each verified before it was stored")
+        if as_json:
+            show({"notifications": found}, as_json=True)
+        else:
+            for one in found:
+                line = "  ".join(f"{name} {value}" for name, value in one.items())
+                screen.print(line, markup=False)
+            screen.print(f"{len(found)} notifications, each verified before it was stored")
+        report_broken(_broken_promises(configuration, store))
     if not found:
         raise typer.Exit(NOTHING)
+
+
+def _broken_promises(
+    configuration: AgencyConfiguration, store: SqliteStore
+) -> tuple[BrokenPromise, ...]:
+    """What the log owes by now and does not prove; it is asked only where something is due."""
+    if not store.due_receipts(at=utc_now()):
+        return ()
+    with AgencyClient(configuration) as client:
+        return client.broken_promises(store)
 
 
 def _notices(store: SqliteStore) -> list[dict[str, str | None]]:

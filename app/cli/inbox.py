@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.output import Json, screen
+from app.cli.promises import report_promises
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.inbox import Inbox
@@ -36,7 +37,10 @@ def inbox(
     ] = Acknowledgement.ACCEPTED,
     as_json: Json = False,
 ) -> None:
-    """Poll: verify, open, store, print and acknowledge what waits. The first time, subscribe."""
+    """Poll: verify, open, store, print and acknowledge what waits. The first time, subscribe.
+
+    The exit status is 3 when the log does not hold what a receipt promised.
+    """
     agency = AgencyConfiguration.from_file(configuration)
     key = agency.load_decryption_key()
     with SqliteStore.open(agency.store) as store, AgencyClient(agency) as client:
@@ -46,6 +50,7 @@ def inbox(
         for notification in reader.collect(polled):
             if notification.event_type != VERIFICATION:
                 _show(notification, as_json=as_json)
+        report_promises(client, store)
 
 
 def _show(notification: Notification, *, as_json: bool) -> None:

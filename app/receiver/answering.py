@@ -1,4 +1,4 @@
-"""Telling the service about what is in the store, until it has taken it.
+"""Telling the service what is in the store until it has taken it, and checking its receipts.
 
 One thread. What waits is read from the store, so a restart forgets nothing. When the service
 cannot be reached everything waits; when it refuses one answer only that one does. It is asked
@@ -63,7 +63,7 @@ class Endpoint:
 
 
 class AnsweringWorker:
-    """Subscribes once, and answers every notification in the store."""
+    """Subscribes once, answers every notification in the store, checks receipts that are due."""
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class AnsweringWorker:
         self._refused: defaultdict[str, Backoff] = defaultdict(Backoff)
         self._wanted = threading.Event()
         self._stopping = threading.Event()
+        self._told: set[bytes] = set()
         self._thread = threading.Thread(target=self._run, name="answering", daemon=True)
 
     def start(self) -> None:
@@ -119,7 +120,9 @@ class AnsweringWorker:
                 self._outage.failed()
                 pause = self._outage.remaining()
             if not self._stopping.is_set():
-                self._wanted.wait(pause)
+                # Receipts fall due by themselves: nothing wakes us for them.
+                longest = LONGEST_WAIT_SECONDS
+                self._wanted.wait(longest if pause is None else min(pause, longest))
 
     def _pass(self) -> float | None:
         """Do what can be done now; seconds until there may be more, None when nothing waits."""
@@ -127,12 +130,20 @@ class AnsweringWorker:
             return pause
         try:
             waits = [self._attempt(name, action) for name, action in self._actions()]
+            self._hold_to_promises()
         except ServiceError as error:
             LOGGER.warning("the service cannot be asked now: %s", error)
             self._outage.failed()
             return self._outage.remaining()
         self._outage = Backoff()
         return min((wait for wait in waits if wait is not None), default=None)
+
+    def _hold_to_promises(self) -> None:
+        """Say, once while this program runs, of each disclosure that is not on record."""
+        for broken in self._client.broken_promises(self._store):
+            if broken.receipt.leaf_hash not in self._told:
+                self._told.add(broken.receipt.leaf_hash)
+                LOGGER.error("DISCLOSED BUT NOT ON RECORD: %s", broken)
 
     def _actions(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """What there is to do, each with a name for the log; ends early when we are to stop."""

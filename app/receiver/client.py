@@ -4,7 +4,8 @@ Every call carries an access token; one that the service no longer takes is rene
 methods raise `ServiceError`: unreachable, refused, or not the agreed answer.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,14 +19,22 @@ from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connectio
 from app.receiver.tokens import TokenSource
 from throughcare_receiver.errors import UnsafeKey
 from throughcare_receiver.keys import KeySet
+from throughcare_receiver.note import LogKey
+from throughcare_receiver.promises import BrokenPromise, check_promises
 from throughcare_receiver.receipt import check_receipt
 from throughcare_receiver.receiver import Clock, utc_now
 from throughcare_receiver.statements import Acknowledgement, acknowledgement, verification_response
+from throughcare_receiver.store import NotificationStore
 
 RECEIPT: Final = "disclosure-receipt"
 """The header with the log's word that the disclosure in the body is on record."""
 
+_ABOUT_A_PERSON: Final = re.compile(r"/v1/inmate-files/[^/]+(/explanation)?$")
+"""Where the service discloses: each answer has a receipt."""
+
 _UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
+_PROOF_BYTES: Final = 64 * 1024  # 63 hashes, and a checkpoint with the signatures of witnesses
 _KEY_SET_BYTES: Final = 64 * 1024  # 32 keys of some 200 bytes, with room
 
 
@@ -40,8 +49,19 @@ class Subscription:
 class AgencyClient:
     """Talks to the service. Safe to use from several threads; to be closed at the end."""
 
-    def __init__(self, configuration: AgencyConfiguration, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        configuration: AgencyConfiguration,
+        *,
+        clock: Clock = utc_now,
+        receipts: NotificationStore | None = None,
+    ) -> None:
         """Load the signing key; nothing is sent yet.
+
+        Args:
+            configuration: of the agency.
+            clock: the present time.
+            receipts: where those of answers are kept, so that the log can be held to them.
 
         Raises:
             ConfigurationError: the key cannot be used.
@@ -50,6 +70,7 @@ class AgencyClient:
         self._client_id = configuration.client_id
         self._clock = clock
         self._log = configuration.log
+        self._receipts = receipts
         self._key = configuration.load_signing_key()
         self._connections = open_connections()
         self._tokens = TokenSource(configuration, self._key, self._connections, clock=clock)
@@ -121,20 +142,27 @@ class AgencyClient:
             self._tokens.credentials(token, method=request.method, address=str(request.url))
         )
         answer = exchange(self._connections, request, max_bytes=max_bytes)
-        if self._log and RECEIPT in answer.headers:
-            held = answer.headers[RECEIPT]
-            check_receipt(held, body=answer.content, log=self._log, at=self._clock())
+        if self._log:
+            self._check_receipt(self._log, request, answer)
         return answer
+
+    def _check_receipt(self, log: Sequence[LogKey], request: httpx.Request, answer: Answer) -> None:
+        """Nothing about a person is used that comes without the log's receipt."""
+        held = answer.headers.get(RECEIPT)
+        if held is None:
+            if request.method == "GET" and _ABOUT_A_PERSON.search(request.url.path):
+                raise UnexpectedAnswer("the file came without a receipt of the log")
+            return
+        receipt = check_receipt(held, body=answer.content, log=log, at=self._clock())
+        if self._receipts is not None:
+            self._receipts.keep_receipt(receipt)
 
     def read_file(self, reference: str) -> dict[str, Any]:
         """What this agency may see of an inmate file for its purpose.
 
         Where the log's key is known, an answer without its receipt is refused.
         """
-        answer = self.request("GET", f"/v1/inmate-files/{_escaped(reference)}")
-        if self._log and RECEIPT not in answer.headers:
-            raise UnexpectedAnswer("the file came without a receipt of the log")
-        return answer.json()
+        return self.request("GET", f"/v1/inmate-files/{_escaped(reference)}").json()
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The cases of this agency, page by page; each has a `reference`."""
@@ -184,6 +212,27 @@ class AgencyClient:
         )
         path = f"/v1/subscriptions/{_escaped(subscription_id)}/verification"
         self.request("POST", path, json={"response": statement})
+
+    def broken_promises(self, store: NotificationStore) -> tuple[BrokenPromise, ...]:
+        """What the log owes by now and cannot prove; nothing where no log is known."""
+        if not self._log:
+            return ()
+        return check_promises(store, log=self._log, proof_of=self._proof_of, at=self._clock())
+
+    def _proof_of(self, entry_id: str) -> str | None:
+        """The proof that an entry is in the log. No token is needed for it."""
+        address = f"{self._issuer}/log/proof/{_escaped(entry_id)}"
+        try:
+            answer = exchange(
+                self._connections,
+                self._connections.build_request("GET", address),
+                max_bytes=_PROOF_BYTES,
+            )
+        except ServiceRefused as refusal:
+            if refusal.status != _NOT_FOUND:
+                raise
+            return None
+        return answer.content.decode("utf-8", "replace")
 
     def sender_keys(self) -> KeySet:
         """The public keys that the service signs with. No token is needed for them."""

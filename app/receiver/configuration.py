@@ -100,7 +100,7 @@ class AgencyConfiguration:
         listed = _texts("log_key", values.get("log_key", []))
         texts = {name: _text(name, values[name]) for name in values.keys() - {"log_key"}}
         for name in _ADDRESSES & texts.keys():
-            _check_address(name, texts[name])
+            check_address(name, texts[name])
         paths = {name: folder / texts.pop(name) for name in _PATHS}
         _log_of(listed)
         return cls(**texts, **paths, log_key=listed)  # type: ignore[arg-type]  # every field is text or path, by _PATHS
@@ -155,8 +155,12 @@ def _text(name: str, value: object) -> str:
     return value
 
 
-def _check_address(name: str, text: str) -> None:
-    """Hold an address to https; http only on this machine, where nobody else can listen."""
+def check_address(name: str, text: str) -> None:
+    """Hold an address to https; http only on this machine, where nobody else can listen.
+
+    Raises:
+        ConfigurationError: naming the setting, and what was expected.
+    """
     try:
         parts = urlsplit(text)
         plain = parts.scheme == "http" and parts.hostname in _LOOPBACK

@@ -12,6 +12,7 @@ from app.access_log import export, ledger
 from app.access_log.checkpoint import Checkpoint, sign_checkpoint
 from app.access_log.checkpoints import SignedCheckpoint
 from app.access_log.entry import Actor, Entry, Grounds, Subject
+from app.access_log.erasure import ERASED_ENTRIES
 from app.access_log.merkle import root
 from app.access_log.note import Verifier
 from app.access_log.opened_entry import ERASED, OpenedEntry
@@ -24,6 +25,7 @@ from tests.keys import RING
 MakeEntry = Callable[..., Entry]
 Record = Callable[..., ledger.AppendedEntry]
 MakeExport = Callable[..., list[bytes]]
+ERASED_ENTRY, ERASURE = 2, 4
 
 
 @pytest.fixture(scope="session")
@@ -108,16 +110,24 @@ def make_export(
 ) -> MakeExport:
     """The lines of an export of `size` entries, without a database.
 
-    Entry 1 is about nobody, entry 2 about a person who was erased.
+    Entry 1 is about nobody, entry 2 about a person who was erased (unless that was not
+    `carried_out`), and entry 4 is the erasure's.
     """
 
     def make(
-        size: int, *, leaf_origin: str = origin, first_leaf: bytes | None = None
+        size: int,
+        *,
+        leaf_origin: str = origin,
+        first_leaf: bytes | None = None,
+        carried_out: bool = True,
     ) -> list[bytes]:
-        sealed = [
-            seal(number, person=None if number == 1 else "person-1", origin=leaf_origin)
-            for number in range(size)
-        ]
+        sealed: list[SealedEntry] = []
+        for number in range(size):
+            changes: dict[str, object] = {"person": None if number == 1 else "person-1"}
+            if number == ERASURE:
+                fields = {ERASED_ENTRIES: [sealed[ERASED_ENTRY].id]}
+                changes = {"person": None, "operation": Operation.ERASURE, "fields": fields}
+            sealed.append(seal(number, origin=leaf_origin, **changes))
         if first_leaf is not None:
             sealed[0] = replace(sealed[0], leaf=first_leaf)
         hashes = [entry.leaf_hash for entry in sealed]
@@ -127,7 +137,7 @@ def make_export(
             for start in range(0, size, 256)
         ]
         rows = [
-            export.entry_line(opened(entry, index, erased=index == 2))
+            export.entry_line(opened(entry, index, erased=carried_out and index == ERASED_ENTRY))
             for index, entry in enumerate(sealed)
         ]
         return [export.header_line(signed), *tiles, *rows]

@@ -3,7 +3,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from app.access_log.entry import Actor, Entry, Grounds, format_instant
+from app.access_log.entry import Actor, Entry, Grounds
+from app.access_log.instants import format_instant
 from app.access_log.vocabulary import Channel, Operation, Outcome
 
 

@@ -8,15 +8,17 @@ from sqlalchemy import Connection, delete, select, text, update
 
 from app.access_log import checkpoints, ledger
 from app.access_log.checkpoints import CHECKPOINT, SignedCheckpoint
+from app.access_log.erasure import ERASED_ENTRIES, erase_subject, is_unsigned
 from app.access_log.export import export
 from app.access_log.findings import Finding, Report
 from app.access_log.ledger import ENTRY, HEAD, LOOKUP, AppendedEntry
 from app.access_log.merkle import Frontier
 from app.access_log.note import Verifier
-from app.access_log.person_keys import PERSON_KEY
 from app.access_log.sealing import LogKeys
 from app.access_log.tiles import TILE
 from app.access_log.verifier import verify_export
+from app.access_log.vocabulary import Operation
+from app.access_log.vouching import Evidence
 from app.crypto.log_signing import LogSigningKey
 
 Record = Callable[..., AppendedEntry]
@@ -45,7 +47,7 @@ def verify(
 
     def verify(checkpoint: SignedCheckpoint = signed, *saved: str) -> Report:
         lines = export(connection, checkpoint, keys=log_keys)
-        return verify_export(lines, verifiers=[verifier], saved_checkpoints=saved)
+        return verify_export(lines, Evidence(verifiers=[verifier], saved_checkpoints=saved))
 
     return verify
 
@@ -179,20 +181,43 @@ def test_ciphertexts_that_changed_places_are_found(verify: Verify, connection: C
     assert (verify().finding, verify().index) == (Finding.DAMAGED_SECTION, 6)
 
 
-def test_an_erasure_is_counted_and_everything_still_verifies(
-    verify: Verify, connection: Connection, log_keys: LogKeys
+def of_person(
+    connection: Connection, log_keys: LogKeys, person: str
+) -> tuple[str, tuple[int, ...]]:
+    """The fingerprint of a person, and the places of the entries about it."""
+    subject = log_keys.subject_index(person)
+    query = select(LOOKUP.c.log_index).where(LOOKUP.c.subject_index == subject)
+    return subject, tuple(connection.scalars(query.order_by(LOOKUP.c.log_index)))
+
+
+def test_everything_verifies_after_erasures_and_each_gap_is_explained_by_its_own(
+    verify: Verify,
+    connection: Connection,
+    record: Record,
+    log_keys: LogKeys,
+    log_key: LogSigningKey,
+    origin: str,
+    at: datetime,
 ) -> None:
-    index = log_keys.subject_index("person-1")
-    of_person = select(LOOKUP.c.entry_id).where(LOOKUP.c.subject_index == index)
-    erased = len(connection.scalars(of_person).all())
-    connection.execute(update(ENTRY).where(ENTRY.c.entry_id.in_(of_person)).values(personal=None))
-    connection.execute(delete(PERSON_KEY).where(PERSON_KEY.c.subject_index == index))
-    connection.execute(
-        update(LOOKUP).where(LOOKUP.c.subject_index == index).values(subject_index=None)
-    )
-    report = verify()
-    assert (report.finding, report.erased) == (None, erased)
-    assert erased > 0
+    explained = {}
+    for number, person in enumerate(("person-1", "person-2"), start=SIZE):
+        subject, places = of_person(connection, log_keys, person)
+        entries = list(erase_subject(connection, subject).entries)
+        fields = {ERASED_ENTRIES: entries}
+        record(connection, number, person=None, operation=Operation.ERASURE, fields=fields)
+        explained[number] = places
+        assert is_unsigned(connection, SIZE)
+    # What is not yet signed does not explain anything.
+    first = min(min(places) for places in explained.values())
+    assert (verify().finding, verify().index) == (Finding.UNEXPLAINED, first)
+    ledger.integrate(connection)
+    checkpoints.publish(connection, key=log_key, origin=origin, at=at)
+    newest = checkpoints.latest(connection)
+    assert is_unsigned(connection, SIZE)
+    assert not is_unsigned(connection, SIZE + 2)
+    report = verify(newest)
+    assert (report.finding, report.erasures) == (None, explained)
+    assert report.erased == sum(len(places) for places in explained.values()) > 2
 
 
 def test_a_log_that_was_cut_and_signed_anew_is_found_by_who_kept_a_checkpoint(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -12,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.access_log.checkpoint import Checkpoint, sign_checkpoint
-from app.access_log.findings import Finding, Report
+from app.access_log.export_reader import ExportReader
+from app.access_log.findings import Finding, LogRefused, Report
 from app.access_log.merkle import root, split_hashes
 from app.access_log.note import Verifier, sign_note
+from app.access_log.row_checks import RowChecker
 from app.access_log.verifier import verify_export
+from app.access_log.vouching import Evidence
 from app.crypto.log_signing import LogSigningKey
+from tests.access_log.conftest import ERASED_ENTRY
 from tests.effort import EFFORT, examples
 
 MakeExport = Callable[..., list[bytes]]
@@ -41,7 +46,7 @@ def found(verifier: Verifier) -> Callable[..., tuple[Finding | None, int | None]
     """What verification finds, and where."""
 
     def verify(lines: list[bytes], *saved: str) -> tuple[Finding | None, int | None]:
-        report = verify_export(lines, verifiers=[verifier], saved_checkpoints=saved)
+        report = verify_export(lines, Evidence(verifiers=[verifier], saved_checkpoints=saved))
         assert (report.exit_code == 0) == (report.finding is None)
         return report.finding, report.index
 
@@ -73,8 +78,8 @@ def without(lines: list[bytes], at: int) -> list[bytes]:
 
 
 def test_a_sound_export_verifies(lines: list[bytes], verifier: Verifier, origin: str) -> None:
-    report = verify_export(lines, verifiers=[verifier])
-    assert report == Report(origin=origin, size=SIZE, erased=1)
+    report = verify_export(lines, Evidence(verifiers=[verifier]))
+    assert report == Report(origin=origin, size=SIZE, erasures={4: (2,)})
     assert report.exit_code == 0
 
 
@@ -86,18 +91,30 @@ def test_a_log_of_several_tiles_verifies(long_lines: list[bytes], found: Found) 
     assert found(long_lines) == (None, None)
 
 
+def test_whoever_watches_is_told_how_far_it_is(long_lines: list[bytes], verifier: Verifier) -> None:
+    seen: list[tuple[int, int]] = []
+    evidence = Evidence(verifiers=[verifier])
+    verify_export(long_lines, evidence, watch=lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 600), (256, 600), (512, 600)]
+
+
 def test_every_kind_has_an_exit_code_of_its_own() -> None:
     codes = [Report(finding=finding).exit_code for finding in Finding]
     assert len(set(codes)) == len(Finding)
     assert all(code > 2 for code in codes)
 
 
-def test_the_verifier_needs_neither_database_nor_writer() -> None:
-    forbidden = "sqlalchemy app.database app.access_log.sealing app.access_log.ledger"
+def test_the_verifier_shares_only_tree_arithmetic_and_the_format_of_notes_with_the_writer() -> None:
+    notes = {"note", "checkpoint", "cosignature", "receipt"}
+    own = {"export_reader", "findings", "leaf_hashes", "row_checks", "vouching"}
+    verifiers = {"verifier", "tile_verifier"}
+    allowed = {"merkle", "tile_paths", "instants"} | notes | own | verifiers
     program = (
-        "import sys, app.access_log.verifier;"
-        f"found = set({forbidden!r}.split()) & set(sys.modules);"
-        "assert not found, found"
+        "import sys, app.access_log.verifier, app.access_log.tile_verifier;"
+        "loaded = {name for name in sys.modules if name.startswith('app.access_log.')};"
+        f"more = loaded - {{'app.access_log.' + name for name in {allowed!r}}};"
+        "more |= {'sqlalchemy', 'httpx', 'app.database'} & set(sys.modules);"
+        "assert not more, more"
     )
     subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - our own program
 
@@ -204,6 +221,33 @@ def test_a_section_that_was_taken_away_is_named(
 
     changed = replaced(lines, FIRST_ROW + 3, edit)  # type: ignore[arg-type]  # a row's own form
     assert found(changed) == (Finding.MISSING_SECTION, 3)
+
+
+def test_what_was_taken_away_without_an_erasure_that_says_so_is_unexplained(
+    lines: list[bytes], found: Found
+) -> None:
+    def take_away(row: dict[str, dict[str, object]]) -> None:
+        for name in row["sections"].keys() - {"circumstances", "actor", "grounds"}:
+            del row["sections"][name]
+        row["missing"] = {"personal": "erased"}
+
+    changed = replaced(lines, FIRST_ROW + 3, take_away)  # type: ignore[arg-type]  # a row's own form
+    assert found(changed) == (Finding.UNEXPLAINED, 3)
+
+
+def test_one_erasure_does_not_explain_two_entries_of_one_id(lines: list[bytes]) -> None:
+    row = ExportReader([lines[FIRST_ROW + ERASED_ENTRY]]).row(ERASED_ENTRY)
+    assert row is not None
+    rows = RowChecker()
+    rows.check(row, row.index)
+    with pytest.raises(LogRefused, match="same id"):
+        rows.check(replace(row, index=3), 3)
+
+
+def test_an_erasure_that_was_not_carried_out_is_found(
+    make_export: MakeExport, found: Found
+) -> None:
+    assert found(make_export(SIZE, carried_out=False)) == (Finding.NOT_ERASED, SIZE - 1)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +400,7 @@ def test_a_checkpoint_of_another_origin_is_named(
     text = "other.example/log\n" + text_of(lines).partition("\n")[2]
     note = sign_note(text, name="other.example/log", key=log_key)
     both = [verifier, Verifier.of("other.example/log", log_key)]
-    report = verify_export(renoted(lines, note), verifiers=both)
+    report = verify_export(renoted(lines, note), Evidence(verifiers=both))
     assert report.finding is Finding.OTHER_ORIGIN
 
 
@@ -366,7 +410,7 @@ def test_a_checkpoint_that_only_a_witness_signed_is_named(
     witness = LogSigningKey.from_seed(bytes(32))
     note = sign_note(text_of(lines), name="witness.example", key=witness)
     both = [verifier, Verifier.of("witness.example", witness)]
-    report = verify_export(renoted(lines, note), verifiers=both)
+    report = verify_export(renoted(lines, note), Evidence(verifiers=both))
     assert report.finding is Finding.OTHER_ORIGIN
 
 
@@ -395,7 +439,7 @@ def test_a_log_that_was_rewritten_as_a_whole_is_named(
     lines: list[bytes], make_export: MakeExport, found: Found
 ) -> None:
     rewritten = make_export(SIZE)
-    assert found([lines[0], *rewritten[1:]]) == (Finding.ROOT_MISMATCH, None)
+    assert found([lines[0], *rewritten[1:]]) == (Finding.ROOT_MISMATCH, 0)
 
 
 def test_a_header_of_another_size_is_named(
@@ -450,7 +494,7 @@ def test_a_saved_checkpoint_must_itself_be_rightly_signed(
     assert found(lines, checkpoint_of(lines).replace("\n5\n", "\n4\n")) == refused
     other = sign_checkpoint(Checkpoint("other.example", 1, bytes(32)), log_key)
     both = [verifier, Verifier.of("other.example", log_key)]
-    report = verify_export(lines, verifiers=both, saved_checkpoints=[other])
+    report = verify_export(lines, Evidence(verifiers=both, saved_checkpoints=[other]))
     assert report.finding is Finding.SAVED_CHECKPOINT_REFUSED
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine
 from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import Checkpoint, sign_checkpoint
 from app.access_log.checkpoints import LogRenamed, SignedCheckpoint
-from app.access_log.erasure import erase_subject
+from app.access_log.erasure import ERASED_ENTRIES, erase_subject
 from app.access_log.export import export
 from app.access_log.findings import Report
 from app.access_log.ledger import AppendedEntry
@@ -23,6 +23,7 @@ from app.access_log.query import EntryFilter, entries
 from app.access_log.succession import Reason
 from app.access_log.verifier import verify_export
 from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.access_log.vouching import Evidence
 from app.administration import log_recovery
 from app.administration.log_recovery import Diagnosis
 from app.administration.registry import OPERATOR
@@ -86,9 +87,8 @@ def verified(database: Database, house: House, *saved: str, names: tuple[str, ..
         return list(export(connection, signed, keys=house.log_keys()))
 
     verifiers = [Verifier.of(name, house.ring.log_signing) for name in names]
-    return verify_export(
-        database.read_blocking(lines), verifiers=verifiers, saved_checkpoints=saved
-    )
+    evidence = Evidence(verifiers=verifiers, saved_checkpoints=saved)
+    return verify_export(database.read_blocking(lines), evidence)
 
 
 def test_what_is_here_is_found_proved_and_erased_under_the_new_name_as_before(
@@ -115,9 +115,20 @@ def test_what_is_here_is_found_proved_and_erased_under_the_new_name_as_before(
         assert verify_proof(proof, leaf_hash(entry.leaf), [log]).size == 4
     subject = house.log_keys().subject_index("person-1")
     erased = database.run_blocking(lambda c: erase_subject(c, subject))
-    assert erased.entries == 3
+    assert len(erased.entries) == 3
+    act = Act(
+        operation=Operation.ERASURE,
+        channel=Channel.ADMINISTRATION,
+        outcome=Outcome.RECORDED,
+        fields={ERASED_ENTRIES: list(erased.entries)},
+    )
+    database.run_blocking(lambda c: record(c, renamed, OPERATOR, act, at=AT))
+    database.run_blocking(ledger.integrate)
+    database.run_blocking(
+        lambda c: checkpoints.publish(c, key=renamed.ring.log_signing, origin=NEW, at=AT)
+    )
     report = verified(database, renamed, names=(NEW, house.log_origin))
-    assert (report.finding, report.size, report.erased) == (None, 4, 3)
+    assert (report.finding, report.size, report.erased) == (None, 5, 3)
 
 
 def test_a_log_may_go_on_under_a_new_name_more_than_once(

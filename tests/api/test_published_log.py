@@ -6,16 +6,26 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
+from sqlalchemy import Connection
 
 from app.access_log import merkle
 from app.access_log.checkpoint import Checkpoint, open_checkpoint
+from app.access_log.findings import Finding, Promises
 from app.access_log.note import Verifier
 from app.access_log.proof import InclusionProof, verify_proof
 from app.access_log.receipt import HEADER, from_header, open_receipt
 from app.access_log.tile_paths import Place, format_place
+from app.access_log.tile_verifier import verify_published
+from app.access_log.vouching import Evidence
+from app.administration.registry import OPERATOR
+from app.disclosure.disclose import Disclosure, disclose
+from app.house import Refusal
 from app.main import log_verifier
+from app.receiver.published_log import PublishedLog
 from tests.api.exchange import (
     Exchange,
     Speaker,
@@ -28,7 +38,9 @@ from tests.world import World, ring
 from throughcare_receiver.errors import ReceiptRefused
 from throughcare_receiver.inclusion import check_inclusion
 from throughcare_receiver.note import LogKey
-from throughcare_receiver.receipt import Disclosed, check_entry, check_receipt
+from throughcare_receiver.promises import check_promises
+from throughcare_receiver.receipt import Disclosed, Receipt, check_entry, check_receipt
+from throughcare_receiver.store import MemoryStore
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +220,72 @@ def test_nobody_sees_what_the_log_says_of_another_s_disclosure(
 def test_an_entry_that_is_not_there_has_no_proof(world: World) -> None:
     assert world.raw("GET", f"/log/proof/{'0' * 32}").status_code == 404
     assert world.raw("GET", "/log/proof/none").status_code == 422
+
+
+class LetGo(Exception):
+    """Rolls a disclosure back once it was made."""
+
+
+def served_and_let_go(exchange: Exchange, read: tuple[Speaker, str], purpose: str) -> Disclosure:
+    """What a dishonest service answers: body and receipt as always, and no entry in its log."""
+    world, (welfare, reference) = exchange.world, read
+    caller = replace(
+        OPERATOR,
+        agency_id=welfare.id,
+        client_id=f"{welfare.id}-1",
+        role=welfare.role,
+        purpose=purpose,
+        legal_basis=f"illustrative:{welfare.role}",
+    )
+    served: list[Disclosure | Refusal] = []
+
+    def door(connection: Connection) -> None:
+        served.append(
+            disclose(connection, world.service.house, caller, reference, at=world.clock())
+        )
+        raise LetGo
+
+    with pytest.raises(LetGo):
+        world.service.database.run_blocking(door)
+    [disclosure] = served
+    assert isinstance(disclosure, Disclosure)
+    return disclosure
+
+
+def test_what_was_disclosed_and_left_out_of_the_log_is_caught_when_it_is_due(
+    world: World, exchange: Exchange, log: Verifier, read: tuple[Speaker, str]
+) -> None:
+    welfare, reference = read
+    key, now = [LogKey.from_vkey(log.to_vkey())], world.clock()
+    honest = welfare.get(reference)
+    dropped = served_and_let_go(exchange, read, honest.json()["purpose"])
+    store = MemoryStore()
+    # Nothing is wrong with either of them: body, receipt and signature fit.
+    kept = check_receipt(honest.headers[HEADER], body=honest.content, log=key, at=now)
+    owed = check_receipt(dropped.receipt, body=dropped.body, log=key, at=now)
+    for receipt in (kept, owed):
+        store.keep_receipt(receipt)
+    proof_file(world, kept.entry_id)
+
+    def proof_of(entry_id: str) -> str | None:
+        answer = world.raw("GET", f"/log/proof/{entry_id}")
+        return answer.text if answer.status_code == 200 else None
+
+    def broken(at: datetime) -> list[Receipt]:
+        found = check_promises(store, log=key, proof_of=proof_of, at=at)
+        return [one.receipt for one in found]
+
+    due = max(kept.due_at, owed.due_at)
+    assert broken(now) == []
+    assert broken(due) == broken(due) == [owed]
+    with PublishedLog(world.settings.issuer) as published:
+
+        def found(*receipts: Receipt, at: datetime = due) -> tuple[Finding | None, Promises]:
+            notes = [receipt.note for receipt in receipts]
+            evidence = Evidence(verifiers=[log], receipts=notes, at=at)
+            report = verify_published(published.fetch, evidence, with_entries=False)
+            return report.finding, report.promises
+
+        assert found(kept) == (None, Promises(kept=1))
+        assert found(kept, owed, at=now) == (None, Promises(kept=1, not_yet_due=1))
+        assert found(kept, owed)[0] is Finding.BROKEN_PROMISE

@@ -17,6 +17,7 @@ from app.access_log.findings import Finding, Report
 from app.access_log.tables import AccessLogEntry
 from app.access_log.verifier import verify_export
 from app.access_log.vocabulary import Operation, Outcome
+from app.access_log.vouching import Evidence
 from app.audit.read_log import whole_log
 from app.database import table_of
 from app.main import log_verifier
@@ -259,7 +260,7 @@ def settled_export(exchange: Exchange, auditor: Speaker) -> bytes:
 def verified(exchange: Exchange, exported: bytes, *saved: str) -> Report:
     verifiers = [log_verifier(exchange.world.settings, ring(exchange.world))]
     return verify_export(
-        exported.splitlines(keepends=True), verifiers=verifiers, saved_checkpoints=saved
+        exported.splitlines(keepends=True), Evidence(verifiers=verifiers, saved_checkpoints=saved)
     )
 
 

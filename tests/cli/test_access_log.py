@@ -3,19 +3,26 @@
 import json
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.access_log.cosignature import Witness
 from app.access_log.findings import Finding
 from app.access_log.note import Verifier
+from app.access_log.receipt import Receipt as LogReceipt
+from app.access_log.receipt import sign_receipt, to_header
+from app.cli.promises import NOT_ON_RECORD
 from app.crypto.key_ring import KeyRing
 from app.crypto.log_signing import LogSigningKey
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from tests.cli.command_line import Done, Installation
 from tests.cli.conftest import Invoke
+from throughcare_receiver.receipt import Receipt
+from throughcare_receiver.sqlite_store import FILE_NAME, SqliteStore
 
 OTHER_KEY = LogSigningKey.from_seed(bytes(32))
 
@@ -115,6 +122,7 @@ def test_a_sound_log_ends_with_success(export: Path, key: str, invoke: Invoke) -
     done = invoke("access-log", "verify", str(export), "--key", key)
     assert done.code == 0, done.said
     assert done.out.startswith("sound: ")
+    assert done.err == ""  # the bar is for a terminal
     as_json = invoke("access-log", "verify", str(export), "--key", key, "--json")
     assert as_json.code == 0
     assert as_json.json["finding"] is None
@@ -223,3 +231,119 @@ def test_nobody_but_an_auditor_gets_an_export(
     assert "403" in done.err
     assert "Traceback" not in done.err
     assert not file.exists()
+
+
+# At an address, with receipts and saved checkpoints
+
+
+def test_a_running_log_is_verified_at_its_address(
+    service: Installation, key: str, invoke: Invoke
+) -> None:
+    issuer, auditor = service.settings.issuer, service.folder / "auditor-1" / "agency.toml"
+    verify = ("access-log", "verify", issuer, "--key", key, "--json")
+    saved = ("--checkpoint", str(service.folder / "checkpoint"))
+    assert invoke(*verify).code == 0
+    done = invoke(*verify, "--as", str(auditor), *saved)
+    assert done.code == 0, done.said
+    assert done.json["size"] > 0
+    prison = service.folder / "prison-1" / "agency.toml"
+    refused = invoke(*verify, "--as", str(prison))
+    assert (refused.code, "403" in refused.err) == (1, True)
+    elsewhere = invoke("access-log", "verify", "http://exchange.example", "--key", key)
+    assert (elsewhere.code, "https" in elsewhere.err) == (1, True)
+
+
+@pytest.fixture
+def reader(service: Installation, key: str) -> Path:
+    """The prison's client, which knows the key of the log."""
+    original = service.folder / "prison-1" / "agency.toml"
+    file = original.with_name("with-log.toml")
+    file.write_text(f'{original.read_text()}log_key = "{key}"\n')
+    return file
+
+
+def test_what_a_call_received_is_held_to_the_log(
+    service: Installation, export: Path, reader: Path, key: str, at_service: Invoke
+) -> None:
+    done = at_service("call", "GET", "/v1/inmate-files/A-1", "--as", str(reader))
+    assert done.code == 0, done.said
+    receipts = ("--receipt", str(service.folder / "prison-1" / "store"), "--json")
+    before = at_service("access-log", "verify", str(export), "--key", key, *receipts)
+    assert (before.code, before.json["receipts"]) == (0, {"kept": 0, "not_yet_due": 1})
+    issuer = service.settings.issuer
+    while True:
+        now = at_service("access-log", "verify", issuer, "--key", key, *receipts)
+        assert now.code == 0, now.said
+        if now.json["receipts"] == {"kept": 1, "not_yet_due": 0}:
+            break
+    told = at_service("access-log", "verify", issuer, "--key", key, *receipts[:2])
+    assert "receipts: 1 kept" in told.out
+
+
+def test_checkpoints_are_taken_from_a_folder_and_from_a_receiver_s_store(
+    service: Installation, export: Path, key: str, tmp_path: Path, at_service: Invoke
+) -> None:
+    newest = (service.folder / "checkpoint").read_text()
+    for name in ("older", "newer"):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / "folder" / name).write_text(newest)
+    with SqliteStore.open(tmp_path / "store") as store:
+        store.keep_checkpoint(newest)
+        store.keep_checkpoint(newest)
+        assert store.checkpoints() == (newest,)
+    larger = int(newest.split("\n")[1]) > lines_of(export)[0]["size"]
+    for place in ("folder", "store"):
+        saved = ("--checkpoint", str(tmp_path / place))
+        at_address = (service.settings.issuer, "--key", key, *saved)
+        assert at_service("access-log", "verify", *at_address).code == 0
+        done = at_service("access-log", "verify", str(export), "--key", key, *saved)
+        assert done.code == (Finding.BEHIND_SAVED_CHECKPOINT if larger else 0)
+
+
+def test_what_was_disclosed_and_is_not_on_record_is_told_loudly(
+    service: Installation, export: Path, reader: Path, key: str, at_service: Invoke
+) -> None:
+    signing, origin = KeyRing.load(service.folder / "keys").log_signing, service.settings.log_origin
+    promise = LogReceipt(
+        origin=origin,
+        entry_id="0" * 32,
+        leaf_hash=bytes(32),
+        body_sha256=bytes(32),
+        expected_by=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    note = sign_receipt(promise, signing)
+    folder = reader.parent / "store"
+    with SqliteStore.open(folder) as store:
+        store.keep_receipt(
+            Receipt(
+                entry_id=promise.entry_id,
+                leaf_hash=promise.leaf_hash,
+                due_at=promise.expected_by,
+                note=note,
+            )
+        )
+    called = at_service("call", "GET", "/v1/cases", "--as", str(reader))
+    listed = at_service("receive", "--list", "--as", str(reader))
+    assert "cases" in called.json
+    for done in (called, listed):
+        assert done.code == NOT_ON_RECORD
+        assert f"DISCLOSED BUT NOT ON RECORD: entry {promise.entry_id}" in done.err
+    header = folder / "header"
+    header.write_text(to_header(note) + "\n")
+    for evidence in (folder, folder / FILE_NAME, header):
+        arguments = (str(export), "--key", key, "--receipt", str(evidence))
+        done = at_service("access-log", "verify", *arguments)
+        assert done.code == Finding.BROKEN_PROMISE, evidence
+
+
+def test_a_quorum_of_witnesses_is_asked_for(export: Path, key: str, invoke: Invoke) -> None:
+    witness = ("--witness", Witness.of("witness.example", OTHER_KEY).to_vkey())
+    verify = ("access-log", "verify", str(export), "--key", key)
+    assert invoke(*verify, *witness).code == Finding.NOT_COSIGNED
+    assert invoke(*verify, *witness, "--quorum", "2").code == 1
+
+
+def test_the_statuses_stand_in_the_help(invoke: Invoke) -> None:
+    said = invoke("access-log", "verify", "--help").out
+    for finding in Finding:
+        assert f"{int(finding)} {finding.name.lower()}" in " ".join(said.split())

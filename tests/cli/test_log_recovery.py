@@ -16,6 +16,7 @@ from app.access_log.findings import Finding, Report
 from app.access_log.note import Verifier
 from app.access_log.sealing import LogKeys
 from app.access_log.verifier import verify_export
+from app.access_log.vouching import Evidence
 from app.crypto.key_ring import KeyRing
 from app.house import House
 from app.main import make_clock, make_house, opened
@@ -73,7 +74,7 @@ def exported(installation: Installation) -> list[bytes]:
 
 def verified(installation: Installation, *notes: str, keys: list[Verifier]) -> Report:
     """The whole log, verified with these saved checkpoints."""
-    return verify_export(exported(installation), verifiers=keys, saved_checkpoints=notes)
+    return verify_export(exported(installation), Evidence(verifiers=keys, saved_checkpoints=notes))
 
 
 def restore_an_older_copy(installation: Installation) -> tuple[str, str]:

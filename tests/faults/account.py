@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from app.access_log import query
 from app.access_log.query import EntryFilter
 from app.access_log.verifier import verify_export
+from app.access_log.vouching import Evidence
 from app.audit.read_log import whole_log
 from app.cases import references
 from app.house import House
@@ -164,8 +165,10 @@ def check_log(scene: Scene, house: House, export: bytes) -> None:
     """The log is one log, and goes on from every checkpoint that was ever saved."""
     report = verify_export(
         export.splitlines(keepends=True),
-        verifiers=[log_verifier(scene.installation.settings, house.ring)],
-        saved_checkpoints=[*scene.notes, scene.installation.checkpoint],
+        Evidence(
+            verifiers=[log_verifier(scene.installation.settings, house.ring)],
+            saved_checkpoints=[*scene.notes, scene.installation.checkpoint],
+        ),
     )
     assert report.finding is None, report.detail
     assert report.size == signed_size(scene.installation.checkpoint)

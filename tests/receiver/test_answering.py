@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.access_log.note import Verifier
+from app.crypto.log_signing import LogSigningKey
 from app.receiver import answering
 from app.receiver.answering import AnsweringWorker, Backoff, Endpoint
 from app.receiver.client import AgencyClient
@@ -15,6 +17,7 @@ from app.receiver.configuration import AgencyConfiguration
 from tests.receiver.service_stand_in import ServiceStandIn, served, wait_until
 from throughcare_receiver.keys import DecryptionKey
 from throughcare_receiver.notification import Notification, Sequence
+from throughcare_receiver.receipt import Receipt
 from throughcare_receiver.receiver import utc_now
 from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.statements import Acknowledgement
@@ -228,3 +231,19 @@ def test_stopping_leaves_what_waits(
         wait_until(lambda: len(service.refusals["/v1/notifications"]) < 10_000)
     with SqliteStore.open(tmp_path / "store") as after:
         assert after.waiting() == ("n-1",)
+
+
+def test_a_disclosure_that_is_not_on_record_is_told_loudly_and_once(
+    store: SqliteStore, configuration: AgencyConfiguration, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = LogSigningKey.from_seed(bytes(32))
+    strict = replace(configuration, log_key=(Verifier.of("log.example", key).to_vkey(),))
+    store.keep_receipt(Receipt(entry_id="entry-1", leaf_hash=bytes(32), due_at=AT, note="signed"))
+    with AgencyClient(strict) as client:
+        worker = AnsweringWorker(store, client, kind=Acknowledgement.ACCEPTED, clock=utc_now)
+        worker.start()
+        wait_until(lambda: "DISCLOSED BUT NOT ON RECORD: entry entry-1" in caplog.text)
+        for _ in range(3):
+            worker.wake()
+        worker.stop()
+    assert caplog.text.count("NOT ON RECORD") == 1

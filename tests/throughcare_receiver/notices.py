@@ -24,7 +24,9 @@ VERIFICATION = replace(
     event_type="verification",
     event={"subscription_id": "sub-1", "nonce": "nonce-1"},
 )
-RECEIPT = Receipt(entry_id="entry-1", leaf_hash=bytes(32), due_at=AT + timedelta(minutes=5))
+RECEIPT = Receipt(
+    entry_id="entry-1", leaf_hash=bytes(32), due_at=AT + timedelta(minutes=5), note="as signed"
+)
 
 
 def notice(subscriber: int, person: int, *, about: str = "ref-1") -> Notification:

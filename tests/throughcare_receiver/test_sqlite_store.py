@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE_NAME)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreError, match="version 99, expected 2"):
+    with pytest.raises(StoreError, match="version 99, expected 3"):
         SqliteStore.open(tmp_path)
 
 
@@ -121,3 +122,17 @@ def test_kill_9_loses_nothing_that_was_stored(tmp_path: Path) -> None:
         stored = {received.notification.jti for received in store.received()}
         assert stored >= set(said)
         assert set(store.waiting()) == stored
+
+
+def test_a_store_of_version_2_is_taken_over_with_its_receipts(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.executescript(
+            "CREATE TABLE receipt (leaf_hash BLOB PRIMARY KEY, entry_id TEXT NOT NULL,"
+            " due_at TEXT NOT NULL, is_included INTEGER NOT NULL DEFAULT 0) STRICT;"
+            "INSERT INTO receipt VALUES (x'00', 'entry-1', '2026-01-01T00:00:00.000000+00:00', 0);"
+            "PRAGMA user_version = 2"
+        )
+    for _ in range(2):
+        with SqliteStore.open(tmp_path) as store:
+            assert [one.entry_id for one in store.due_receipts(at=AT)] == ["entry-1"]
+            assert store.receipts() == ()

@@ -1,0 +1,225 @@
+"""What vouches for a log from outside: saved checkpoints, cosignatures, receipts. Pure.
+
+The log's own checkpoint says only that its entries are those that its key signed last. Whoever
+holds that key can sign another history; what was saved elsewhere before holds it to the old one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from operator import attrgetter
+
+from app.access_log.checkpoint import Checkpoint, CheckpointRefused, open_checkpoint
+from app.access_log.cosignature import QuorumMissing, Witness, require_quorum
+from app.access_log.findings import Finding, LogRefused, Promises
+from app.access_log.leaf_hashes import LeafHashes
+from app.access_log.merkle import Frontier
+from app.access_log.note import NoteRefused, Verifier
+from app.access_log.receipt import Receipt, open_receipt
+from app.access_log.succession import Names
+
+EVERYTHING_IS_DUE = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a log is held to.
+
+    Attributes:
+        verifiers: the log's key, from the agreement.
+        saved_checkpoints: notes that were kept elsewhere; the log must extend each of them.
+        receipts: notes that came with disclosures; the log must hold the entry of each that is
+            due.
+        at: now; with its time zone.
+        witnesses: whose cosignatures count.
+        quorum: how many of them must have cosigned one checkpoint.
+    """
+
+    verifiers: Sequence[Verifier]
+    saved_checkpoints: Sequence[str] = ()
+    receipts: Sequence[str] = ()
+    at: datetime = EVERYTHING_IS_DUE
+    witnesses: Sequence[Witness] = ()
+    quorum: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """The evidence, opened: everything in it is rightly signed.
+
+    `saved` are of the log's name, `predecessors` of others: its earlier names, if it had any.
+    """
+
+    checkpoint: Checkpoint
+    saved: tuple[Checkpoint, ...]
+    predecessors: tuple[Checkpoint, ...]
+    receipts: tuple[Receipt, ...]
+    at: datetime
+    witnessed: int | None
+
+
+def open_evidence(note: str, evidence: Evidence) -> Vouched:
+    """Open a log's own checkpoint, and all that is held against it. Raises LogRefused."""
+    checkpoint = _open_own(note, evidence.verifiers)
+    saved = [_open_saved(one, evidence) for one in evidence.saved_checkpoints]
+    receipts = [_open_receipt(one, evidence) for one in evidence.receipts]
+    notes = [(checkpoint, note), *zip(saved, evidence.saved_checkpoints, strict=True)]
+    return Vouched(
+        checkpoint=checkpoint,
+        saved=tuple(one for one in saved if one.origin == checkpoint.origin),
+        predecessors=tuple(one for one in saved if one.origin != checkpoint.origin),
+        receipts=tuple(receipts),
+        at=evidence.at,
+        witnessed=_count_witnesses(notes, evidence),
+    )
+
+
+def find_disagreement(hashes: LeafHashes, vouched: Vouched) -> LogRefused | None:
+    """The first checkpoint that does not vouch for these leaf hashes, as a finding; or None.
+
+    What is wrong lies behind the last checkpoint that does.
+    """
+    frontier, disagreeing = Frontier(), None
+    own = vouched.checkpoint
+    before = 0  # the size of the last good checkpoint below the present one
+    # Of one size the log's own comes first: another one then contradicts what it signed.
+    for checkpoint in sorted((own, *vouched.saved), key=attrgetter("size")):
+        if checkpoint.size > len(hashes):
+            disagreeing = disagreeing or _behind(checkpoint, hashes)
+            continue
+        before = frontier.size if frontier.size < checkpoint.size else before
+        grown = frontier.extend(hashes.part(frontier.size, checkpoint.size))
+        if grown.root == checkpoint.root:
+            frontier = grown
+        elif checkpoint is own:
+            return _not_signed(disagreeing, first=before, stop=own.size)
+        else:
+            disagreeing = disagreeing or _forked(checkpoint, first=before)
+    return disagreeing
+
+
+def check_predecessors(hashes: LeafHashes, vouched: Vouched, names: Names) -> None:
+    """Hold the log to checkpoints of its earlier names: what is here, and what is declared lost.
+
+    Raises LogRefused.
+    """
+    here = []
+    for checkpoint in vouched.predecessors:
+        ended = names.after(checkpoint.origin)
+        if ended is None:
+            raise LogRefused(
+                Finding.SAVED_CHECKPOINT_REFUSED, "a saved checkpoint is of another log"
+            )
+        if checkpoint.size <= ended.kept:
+            here.append(checkpoint)
+        elif checkpoint.origin != ended.previous.origin or checkpoint.size > ended.previous.size:
+            raise LogRefused(
+                Finding.BEHIND_SAVED_CHECKPOINT,
+                f"a saved checkpoint vouches for {checkpoint.size} entries, and fewer are here "
+                "or declared lost",
+                index=ended.kept,
+                last=checkpoint.size - 1,
+            )
+        elif checkpoint.size == ended.previous.size and checkpoint != ended.previous:
+            raise LogRefused(
+                Finding.FORKED, "a saved checkpoint contradicts the one declared", index=ended.kept
+            )
+    disagreement = find_disagreement(hashes, replace(vouched, saved=tuple(here))) if here else None
+    if disagreement is not None:
+        raise disagreement
+
+
+def check_promises(hashes: LeafHashes, vouched: Vouched, names: Names) -> Promises:
+    """Hold the log to its receipts. Raises LogRefused for one that is due and not kept."""
+    for receipt in vouched.receipts:
+        if receipt.origin != vouched.checkpoint.origin and names.after(receipt.origin) is None:
+            raise LogRefused(Finding.RECEIPT_REFUSED, "a receipt is of another log")
+    owed = {receipt.leaf_hash: receipt for receipt in vouched.receipts}
+    missing = set(owed)
+    if missing:
+        missing.difference_update(hashes)
+    lost = {leaf for leaf in missing if owed[leaf].origin != vouched.checkpoint.origin}
+    missing -= lost
+    due = [owed[leaf] for leaf in missing if owed[leaf].expected_by <= vouched.at]
+    if due:
+        first = min(due, key=attrgetter("expected_by", "entry_id"))
+        raise LogRefused(
+            Finding.BROKEN_PROMISE,
+            f"entry {first.entry_id} was promised by {first.expected_by.isoformat()} and is not "
+            f"in the log of {len(hashes)} entries (broken receipts: {len(due)})",
+        )
+    return Promises(
+        kept=len(owed) - len(missing) - len(lost), not_yet_due=len(missing), lost=len(lost)
+    )
+
+
+def _open_own(note: str, verifiers: Sequence[Verifier]) -> Checkpoint:
+    try:
+        return open_checkpoint(note, verifiers)
+    except CheckpointRefused as error:
+        raise LogRefused(Finding.OTHER_ORIGIN, error.detail) from None
+    except NoteRefused as error:
+        raise LogRefused(Finding.BAD_SIGNATURE, error.detail) from None
+
+
+def _open_saved(note: str, evidence: Evidence) -> Checkpoint:
+    try:
+        return open_checkpoint(note, evidence.verifiers)
+    except NoteRefused as error:
+        raise LogRefused(Finding.SAVED_CHECKPOINT_REFUSED, error.detail) from None
+
+
+def _open_receipt(note: str, evidence: Evidence) -> Receipt:
+    try:
+        return open_receipt(note, evidence.verifiers)
+    except NoteRefused as error:
+        raise LogRefused(Finding.RECEIPT_REFUSED, error.detail) from None
+
+
+def _count_witnesses(notes: Sequence[tuple[Checkpoint, str]], evidence: Evidence) -> int | None:
+    """The size of the largest checkpoint with a quorum; None where no witness is named."""
+    if not evidence.witnesses:
+        return None
+    sizes = [checkpoint.size for checkpoint, note in notes if _is_cosigned(note, evidence)]
+    if not sizes:
+        raise LogRefused(
+            Finding.NOT_COSIGNED,
+            f"of {len(notes)} checkpoints none is cosigned by {evidence.quorum} witnesses",
+        )
+    return max(sizes)
+
+
+def _is_cosigned(note: str, evidence: Evidence) -> bool:
+    try:
+        require_quorum(note, evidence.witnesses, quorum=evidence.quorum)
+    except QuorumMissing:
+        return False
+    except NoteRefused as error:
+        raise LogRefused(Finding.BAD_SIGNATURE, error.detail) from None
+    return True
+
+
+def _behind(checkpoint: Checkpoint, hashes: LeafHashes) -> LogRefused:
+    return LogRefused(
+        Finding.BEHIND_SAVED_CHECKPOINT,
+        f"a saved checkpoint vouches for {checkpoint.size} entries",
+        index=len(hashes),
+        last=checkpoint.size - 1,
+    )
+
+
+def _forked(checkpoint: Checkpoint, *, first: int) -> LogRefused:
+    return LogRefused(
+        Finding.FORKED,
+        f"a saved checkpoint vouches for {checkpoint.size} other entries",
+        index=first,
+        last=checkpoint.size - 1,
+    )
+
+
+def _not_signed(disagreeing: LogRefused | None, *, first: int, stop: int) -> LogRefused:
+    """The hashes miss the log's own root; a saved checkpoint may narrow where."""
+    last = stop - 1 if disagreeing is None else disagreeing.last
+    return LogRefused(
+        Finding.ROOT_MISMATCH, "the entries are not those that were signed", index=first, last=last
+    )

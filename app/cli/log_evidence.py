@@ -1,0 +1,49 @@
+"""What a log is held to, as it lies on a disk: saved checkpoints, and receipts.
+
+A path is a file, a folder of files, or the store of a receiving agency (`throughcare receive`).
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from app.access_log.receipt import TITLE, from_header
+from throughcare_receiver.sqlite_store import FILE_NAME, SqliteStore
+
+
+def read_checkpoints(paths: Sequence[Path]) -> list[str]:
+    """The notes of saved checkpoints: one in each file, or those of a store."""
+    notes: list[str] = []
+    for path in paths:
+        if _is_store(path):
+            with SqliteStore.open(_folder(path)) as store:
+                notes += store.checkpoints()
+        else:
+            notes += (text for text in _texts(path))
+    return notes
+
+
+def read_receipts(paths: Sequence[Path]) -> list[str]:
+    """The notes of receipts. A file holds one note, or values of the header, a line for each."""
+    notes: list[str] = []
+    for path in paths:
+        if _is_store(path):
+            with SqliteStore.open(_folder(path)) as store:
+                notes += store.receipts()
+        else:
+            for text in _texts(path):
+                notes += [text] if text.startswith(TITLE) else map(from_header, text.split())
+    return notes
+
+
+def _is_store(path: Path) -> bool:
+    return path.name == FILE_NAME or (path / FILE_NAME).exists()
+
+
+def _folder(path: Path) -> Path:
+    return path.parent if path.name == FILE_NAME else path
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """The text of a file, or of every file in a folder; bytes as they are, for notes are signed."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return (file.read_bytes().decode() for file in files)
