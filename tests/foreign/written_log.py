@@ -2,6 +2,8 @@
 
 vkey                    the log's key
 checkpoint              newest signed checkpoint (C2SP tlog-checkpoint)
+witness/vkey            a witness's key
+witness/checkpoint      the checkpoint with its cosignature (tlog-cosignature)
 tile/...                hashes and leaves (tlog-tiles)
 proof/<index>           that an entry stands in the log (tlog-proof)
 saved/<size>            an older checkpoint
