@@ -68,7 +68,8 @@ class Settings:
     log_origin: str = "throughcare.example/access-log"
     # The witnesses of the agreement between the agencies, by commas: key (vkey), space, address.
     witnesses: tuple[str, ...] = ()
-    # How many of them must cosign a checkpoint. One that fewer signed is published, and flagged.
+    # How many of them must cosign a checkpoint: more than half, or each half could be shown a
+    # history of its own. A checkpoint that fewer signed is published, and flagged.
     witness_quorum: int = 1
     # Where `serve` listens.
     host: str = "127.0.0.1"

@@ -107,10 +107,10 @@ class Cosigner:
         self, request: AddCheckpoint, offered: Checkpoint, held: Checkpoint, held_note: str | None
     ) -> None:
         """Keep what was refused, if it says anything about the log."""
-        # A larger one with a proof from elsewhere: whoever asks does not know yet what is held.
-        unknowing = offered.size > held.size != request.old_size
+        # Whoever does not know yet what is held brings a proof from elsewhere.
+        is_elsewhere = offered.size > held.size and request.old_size != held.size
         kind = contradiction(held, offered, request.proof)
-        if held_note is None or unknowing or kind is None:
+        if held_note is None or is_elsewhere or kind is None:
             return
         evidence = Evidence(
             held=held_note,

@@ -197,7 +197,7 @@ def away(running: Running) -> NamedWitness:
 def test_what_is_published_bears_the_lines_of_the_witnesses(
     scene: Scene, pair: tuple[Running, Running]
 ) -> None:
-    for entries in (1, 5, 300):
+    for entries in (1, 5, 30):
         scene.grow(entries)
         scene.ask()
         found = require_quorum(scene.note, scene.witnessing.witnesses.keys, quorum=2)
