@@ -16,7 +16,7 @@ from app.cli.installation import migrate
 from app.cli.output import errors, show
 from app.crypto.key_ring import KeyRing
 from app.database import Database
-from app.main import LOG_ADVICE, NotReady, make_clock, make_house, opened
+from app.main import LOG_ADVICE, NotReady, make_clock, make_house, opened, reading
 from app.settings import Settings
 
 
@@ -32,9 +32,11 @@ def recover(origin: str, *, lost_key: Verifier | None, sure: bool, as_json: bool
     settings = Settings.from_environment({**os.environ, "THROUGHCARE_LOG_ORIGIN": origin})
     note = checkpoints.read_checkpoint_file(settings.checkpoint_file)
     with opened(settings) as database:
-        fresh = database.read_blocking(lambda c: log_recovery.is_done(c, origin, note))
+        with reading(settings, checkpoints.CHECKPOINT) as connection:
+            fresh = log_recovery.is_done(connection, origin, note)
+            if fresh is None:
+                diagnosis = _diagnose(connection, settings, note, lost_key)
         if fresh is None:
-            diagnosis = _diagnose(database, settings, note, lost_key)
             if not sure:
                 _ask(origin, diagnosis)
             fresh = _go_on(database, settings, diagnosis, lost_key)
@@ -51,20 +53,17 @@ def recover(origin: str, *, lost_key: Verifier | None, sure: bool, as_json: bool
 
 
 def _diagnose(
-    database: Database, settings: Settings, note: str | None, lost_key: Verifier | None
+    connection: Connection, settings: Settings, note: str | None, lost_key: Verifier | None
 ) -> Diagnosis:
-    def work(connection: Connection) -> Diagnosis:
-        # Before a key is replaced as well.
-        log_recovery.check_alone(connection)
-        log_recovery.check_new(connection, settings.log_origin, note)
-        last = checkpoints.latest(connection)
-        # Only a signature under this name counts.
-        name = (note or ("" if last is None else last.note)).partition("\n")[0]
-        verifiers = [lost_key] if lost_key else _known(settings, name)
-        return log_recovery.diagnose(connection, note, verifiers, key_replaced=bool(lost_key))
-
+    # Before a key is replaced as well.
+    log_recovery.check_alone(connection)
+    log_recovery.check_new(connection, settings.log_origin, note)
+    last = checkpoints.latest(connection)
+    # Only a signature under this name counts.
+    name = (note or ("" if last is None else last.note)).partition("\n")[0]
+    verifiers = [lost_key] if lost_key else _known(settings, name)
     try:
-        return database.read_blocking(work)
+        return log_recovery.diagnose(connection, note, verifiers, key_replaced=bool(lost_key))
     except LogForked as error:
         raise NotReady(f"{error}. {LOG_ADVICE[LogForked]} (docs/runbook.md)") from error
     except NoteRefused as error:

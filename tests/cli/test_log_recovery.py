@@ -218,3 +218,22 @@ def test_a_checkpoint_beyond_what_was_declared_lost_is_found(
     keys = [log_key(installation), log_key(installation, NEW)]
     assert verified(installation, declared, keys=keys).finding is None
     assert verified(installation, beyond, keys=keys).finding is Finding.BEHIND_SAVED_CHECKPOINT
+
+
+@pytest.mark.parametrize("note", ["two words\n", "\n", "nothing"])
+def test_a_file_that_is_no_checkpoint_is_no_ground_for_a_new_name(
+    installation: Installation, recover: Recover, note: str
+) -> None:
+    installation.settings.checkpoint_file.write_text(note)
+    refused = recover()
+    assert refused.code == 1
+    assert "put the right file in its place" in refused.err
+
+
+def test_where_there_is_no_log_there_is_nothing_to_go_on_with(
+    installation: Installation, recover: Recover
+) -> None:
+    (installation.folder / "throughcare.db").unlink()
+    refused = recover()
+    assert refused.code == 1
+    assert "throughcare init" in refused.err

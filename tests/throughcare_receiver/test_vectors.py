@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -185,12 +185,13 @@ def test_a_proof_of_inclusion_is_judged_as_the_vectors_judge_it(case: Case) -> N
     assert found.root == base64.b64decode(expected["root"])
 
 
-def judged(case: Case) -> Receipt:
+def judged(case: Case, names: Sequence[LogKey] = LOG) -> Receipt:
+    """The receipt of a case, and its entry held to it; `names` are those that the log had."""
     given = published("receipts")["disclosed"]
     disclosed = Disclosed(**{**given, "body": base64.b64decode(given["body"])})
     receipt = check_receipt(case["receipt"], body=disclosed.body, log=LOG, at=NOW)
     if "entry" in case:
-        check_entry(case["entry"].encode(), receipt=receipt, disclosed=disclosed, log=LOG)
+        check_entry(case["entry"].encode(), receipt=receipt, disclosed=disclosed, log=names)
     return receipt
 
 
@@ -206,6 +207,12 @@ def test_a_receipt_is_judged_as_the_vectors_judge_it(case: Case) -> None:
         "leaf_hash": found.leaf_hash.hex(),
         "due_at": int(found.due_at.timestamp()),
     }
+
+
+def test_an_entry_bears_a_name_that_the_log_had_before() -> None:
+    """The log went on under a new name; the receipts of before are held to entries of before."""
+    [case] = [one for one in cases("receipts") if one["name"] == "entry-of-another-log"]
+    assert judged(case, [*LOG, LOG[0].named("other.example/log")]).entry_id
 
 
 def test_the_vectors_are_what_their_script_makes_but_for_the_keys() -> None:
