@@ -22,7 +22,6 @@ from typing import Any, Self
 
 import orjson
 
-from app.access_log.canonical_json import JsonObject
 from app.access_log.checkpoint import Checkpoint
 from app.access_log.note import NoteRefused, decode_base64
 
@@ -68,7 +67,7 @@ class Succession:
         except (ValueError, KeyError, TypeError, NoteRefused):
             return None
 
-    def to_json(self, *, note: str, reasons: Sequence[Reason], key: str) -> JsonObject:
+    def to_json(self, *, note: str, reasons: Sequence[Reason], key: str) -> dict[str, Any]:
         """What `read` reads, with the evidence of it."""
         return {
             "fact": FACT,

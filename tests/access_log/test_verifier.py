@@ -105,7 +105,7 @@ def test_every_kind_has_an_exit_code_of_its_own() -> None:
 
 
 def test_the_verifier_shares_only_tree_arithmetic_and_the_format_of_notes_with_the_writer() -> None:
-    notes = {"note", "checkpoint", "cosignature", "receipt"}
+    notes = {"note", "checkpoint", "cosignature", "receipt", "succession"}
     own = {"export_reader", "findings", "leaf_hashes", "row_checks", "vouching"}
     verifiers = {"verifier", "tile_verifier"}
     allowed = {"merkle", "tile_paths", "instants"} | notes | own | verifiers

@@ -1,6 +1,6 @@
 """A log under a new name: what is here stays, for queries, proofs and erasure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,13 +13,14 @@ from app.access_log.checkpoint import Checkpoint, sign_checkpoint
 from app.access_log.checkpoints import LogRenamed, SignedCheckpoint
 from app.access_log.erasure import ERASED_ENTRIES, erase_subject
 from app.access_log.export import export
-from app.access_log.findings import Report
+from app.access_log.findings import Finding, Promises, Report
 from app.access_log.ledger import AppendedEntry
 from app.access_log.merkle import leaf_hash
 from app.access_log.note import Verifier
 from app.access_log.proof import verify_proof
 from app.access_log.published import proof_of
 from app.access_log.query import EntryFilter, entries
+from app.access_log.receipt import Receipt, sign_receipt
 from app.access_log.succession import Reason
 from app.access_log.verifier import verify_export
 from app.access_log.vocabulary import Channel, Operation, Outcome
@@ -78,7 +79,13 @@ def go_on(database: Database, house: House, size: int, origin: str) -> House:
     return renamed
 
 
-def verified(database: Database, house: House, *saved: str, names: tuple[str, ...]) -> Report:
+def verified(
+    database: Database,
+    house: House,
+    *saved: str,
+    names: tuple[str, ...],
+    receipts: Sequence[str] = (),
+) -> Report:
     """The whole log, held to its newest checkpoint and to these."""
 
     def lines(connection: Connection) -> list[bytes]:
@@ -87,7 +94,7 @@ def verified(database: Database, house: House, *saved: str, names: tuple[str, ..
         return list(export(connection, signed, keys=house.log_keys()))
 
     verifiers = [Verifier.of(name, house.ring.log_signing) for name in names]
-    evidence = Evidence(verifiers=verifiers, saved_checkpoints=saved)
+    evidence = Evidence(verifiers=verifiers, saved_checkpoints=saved, receipts=receipts)
     return verify_export(database.read_blocking(lines), evidence)
 
 
@@ -129,6 +136,35 @@ def test_what_is_here_is_found_proved_and_erased_under_the_new_name_as_before(
     )
     report = verified(database, renamed, names=(NEW, house.log_origin))
     assert (report.finding, report.size, report.erased) == (None, 5, 3)
+
+
+def test_receipts_of_the_old_name_are_kept_or_lost_with_the_database(
+    database: Database, house: House, kept: list[AppendedEntry]
+) -> None:
+    def promised(leaf: bytes, origin: str) -> str:
+        receipt = Receipt(
+            origin=origin,
+            entry_id=bytes(16).hex(),
+            leaf_hash=leaf,
+            body_sha256=bytes(32),
+            expected_by=AT,
+        )
+        return sign_receipt(receipt, house.ring.log_signing)
+
+    names = (NEW, house.log_origin)
+    renamed = go_on(database, house, 10, NEW)
+    receipts = [promised(leaf_hash(one.leaf), house.log_origin) for one in kept]
+    gone = promised(bytes(32), house.log_origin)
+    report = verified(database, renamed, names=names, receipts=[*receipts, gone])
+    assert (report.finding, report.promises) == (None, Promises(kept=3, lost=1))
+    # What the new name promised is no loss of the old one's.
+    broken = promised(bytes(32), NEW)
+    report = verified(database, renamed, names=names, receipts=[broken])
+    assert report.finding is Finding.BROKEN_PROMISE
+    other = promised(bytes(32), "exchange.example/other")
+    known = (*names, "exchange.example/other")
+    report = verified(database, renamed, names=known, receipts=[other])
+    assert report.finding is Finding.RECEIPT_REFUSED
 
 
 def test_a_log_may_go_on_under_a_new_name_more_than_once(
