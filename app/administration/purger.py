@@ -1,4 +1,4 @@
-"""Forgets what its time alone refuses: used assertions and proofs, tokens that were taken back."""
+"""Forgets what has had its time: used assertions and proofs, tokens taken back, exports."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.access_log import kept_exports
 from app.agencies import replay
 from app.database import Database
 
@@ -28,6 +29,7 @@ class Purger:
         while not stop.is_set():
             try:
                 await self.database.run(lambda c: replay.purge(c, at=self.clock()))
+                await self.database.run(lambda c: kept_exports.purge(c, at=self.clock()))
             except Exception:
                 # Whatever it was: without a purger the tables grow, and nobody notices.
                 log.exception("what has expired could not be purged")

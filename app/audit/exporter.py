@@ -1,0 +1,213 @@
+"""Writes exports: reads the log portion by portion and stores each as a sealed part.
+
+A portion is read on a snapshot of its own, away from the writer, and stored in a transaction of
+its own. Whatever breaks off leaves an export that is begun anew: by the next process that finds
+it, once nobody has come back to it for a while.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from sqlalchemy import Connection, Row
+
+from app.access_log import checkpoints, export, kept_exports
+from app.access_log.checkpoints import SignedCheckpoint
+from app.access_log.export_csv import csv_head, csv_rows
+from app.access_log.export_fhir import fhir_rows
+from app.access_log.export_json import json_head, json_rows
+from app.access_log.export_rows import ExportedEntry, read_portion
+from app.access_log.kept_exports import NoLongerWritten, Part
+from app.access_log.opened_entry import EntryOpener
+from app.access_log.query import EntryFilter
+from app.access_log.sealing import LogKeys
+from app.access_log.tiles import TILE_WIDTH, LogDamaged
+from app.database import Database
+from app.house import House
+
+log = logging.getLogger("throughcare.exporter")
+
+# The whole log, to be verified without the server; the others hold entries with their proofs.
+WHOLE_LOG: Final = "log"
+# Tiles of hashes that make one part of the whole log: most of a megabyte.
+TILES = 64
+
+
+class Source(Protocol):
+    """Where the parts of an export come from: each is found by a number, `start` first."""
+
+    @property
+    def start(self) -> int:
+        """The number of the first."""
+        ...
+
+    def read(self, connection: Connection, place: int) -> tuple["Read", int | None]:
+        """What stands there, and the number of the next; None at the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A portion as bytes: of how many rows, how many entries, opened under whose keys."""
+
+    content: bytes
+    looked_at: int
+    entries: int
+    opened_with: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exporter:
+    """What writing exports needs."""
+
+    database: Database
+    house: Callable[[], House]
+    clock: Callable[[], datetime]
+    # Seconds between two looks for an export that waits.
+    interval: float = 1.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what waits, one export after the other, until asked to stop."""
+        while not stop.is_set():
+            if not await self._try(stop):
+                try:
+                    await asyncio.wait_for(stop.wait(), self.interval)
+                except TimeoutError:
+                    continue
+
+    async def _try(self, stop: asyncio.Event) -> bool:
+        """Whether there was an export to write."""
+        try:
+            waiting = await self.database.read(
+                lambda c: kept_exports.next_to_write(c, at=self.clock())
+            )
+            if waiting is not None:
+                await asyncio.to_thread(self.write, waiting, stop.is_set)
+        except Exception:
+            # Whatever it was: without an exporter every export would wait for ever, unnoticed.
+            log.exception("an export could not be written")
+            return False
+        return waiting is not None
+
+    def write(self, export_id: str, broken_off: Callable[[], bool] = lambda: False) -> None:
+        """Write an export from its beginning, if nobody else does. It blocks until it is done."""
+        row = self.database.run_blocking(
+            lambda c: kept_exports.claim(c, export_id, at=self.clock())
+        )
+        if row is None:
+            return
+        try:
+            self._write(row, broken_off)
+        except LogDamaged:
+            log.error("an export needs hashes of the log that are lost")  # noqa: TRY400 - no trace
+            self.database.run_blocking(lambda c: kept_exports.fail(c, export_id))
+        except NoLongerWritten:
+            log.info("an export was given up: it was deleted, or somebody was erased")
+
+    def _write(self, row: Row[Any], broken_off: Callable[[], bool]) -> None:
+        keys = self.house().log_keys()
+        source = self.database.read_blocking(lambda c: _source(c, row, keys))
+        digest, length, number, done = hashlib.sha256(), 0, 0, 0
+        place: int | None = source.start
+        while place is not None:
+            if broken_off():
+                return
+            read, following = self._read(source, place)
+            part = Part(
+                number=number,
+                begins_at=done,
+                content=read.content,
+                looked_at=read.looked_at,
+                entries=read.entries,
+                opened_with=read.opened_with,
+            )
+            if not self._store(row.export_id, part, keys):
+                continue
+            digest.update(read.content)
+            length, number, done = length + len(read.content), number + 1, done + read.looked_at
+            place = following
+        sha256 = digest.hexdigest()
+        self.database.run_blocking(
+            lambda c: kept_exports.finish(c, row.export_id, length=length, sha256=sha256)
+        )
+
+    def _read(self, source: Source, place: int) -> tuple[Read, int | None]:
+        return self.database.read_blocking(lambda c: source.read(c, place))
+
+    def _store(self, export_id: str, part: Part, keys: LogKeys) -> bool:
+        return self.database.run_blocking(
+            lambda c: kept_exports.add_part(
+                c, export_id, part, keys=keys, random=self.house().random, at=self.clock()
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """Entries that match, in one of the formats; found by the index to go on after."""
+
+    format: str
+    filters: EntryFilter
+    signed: SignedCheckpoint
+    keys: LogKeys
+    start: int = -1
+
+    def read(self, connection: Connection, place: int) -> tuple[Read, int | None]:
+        """The next entries, behind the head of the format if they are the first."""
+        opener = EntryOpener(connection, self.keys)
+        portion = read_portion(connection, self.filters, self.signed, after=place, opener=opener)
+        head = self._head() if place == self.start else b""
+        content = head + self._rows(portion.entries)
+        read = Read(content, portion.looked_at, len(portion.entries), opener.opened_with)
+        return read, portion.next
+
+    def _head(self) -> bytes:
+        if self.format == "fhir":
+            return b""
+        return csv_head() if self.format == "csv" else json_head(self.signed)
+
+    def _rows(self, exported: tuple[ExportedEntry, ...]) -> bytes:
+        if self.format == "fhir":
+            return fhir_rows(exported, origin=self.signed.checkpoint.origin)
+        return csv_rows(exported) if self.format == "csv" else json_rows(exported)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeLog:
+    """The lines of `export.export`: first the tiles, so many at once, then the entries of each."""
+
+    signed: SignedCheckpoint
+    keys: LogKeys
+    start: int = 0
+
+    def read(self, connection: Connection, place: int) -> tuple[Read, int | None]:
+        """The lines that stand there."""
+        size = self.signed.checkpoint.size
+        tiles = range(0, size, TILE_WIDTH)
+        groups = -(-len(tiles) // TILES)
+        following = place + 1 if place + 1 < groups + len(tiles) else None
+        if place < groups or size == 0:
+            head = [export.header_line(self.signed)] if place == 0 else []
+            group = tiles[place * TILES : (place + 1) * TILES]
+            lines = [export.stored_tile_line(connection, start, size=size) for start in group]
+            return Read(b"".join(head + lines), 0, 0, []), following
+        opener = EntryOpener(connection, self.keys)
+        start = tiles[place - groups]
+        entries = list(export.entry_lines(connection, start, size=size, opener=opener))
+        looked_at = min(TILE_WIDTH, size - start)
+        return Read(b"".join(entries), looked_at, len(entries), opener.opened_with), following
+
+
+def _source(connection: Connection, row: Row[Any], keys: LogKeys) -> Source:
+    signed = checkpoints.of_size(connection, row.tree_size)
+    if signed is None:
+        raise LogDamaged("a checkpoint of the log is lost")
+    if row.format == WHOLE_LOG:
+        return WholeLog(signed=signed, keys=keys)
+    filters = EntryFilter.from_stated(json.loads(row.filters))
+    return Entries(format=row.format, filters=filters, signed=signed, keys=keys)
