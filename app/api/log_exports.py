@@ -50,8 +50,8 @@ ExportId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As Locati
 async def create_export(request: Request) -> Response:
     """A finished export (201), or one that is still written (202). An entry itself."""
     service = service_of(request)
-    asked = await read_model(request, NewExport, limit=service.settings.body_limit)
     await require_auditor(request)
+    asked = await read_model(request, NewExport, limit=service.settings.body_limit)
     measured = await _measure(service, asked.format, filters_of(service, asked.filters))
     kept = await _keep(request, measured)
     if measured.total <= service.settings.export_rows_at_once:

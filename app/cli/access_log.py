@@ -1,7 +1,6 @@
 """Commands around the access log: export, checkpoint, and verification without the server."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,20 +8,16 @@ import typer
 
 from app.access_log.note import Verifier
 from app.access_log.verifier import verify_export
-from app.cli.output import Json, screen, show
-from app.receiver.client import AgencyClient
-from app.receiver.configuration import AgencyConfiguration
+from app.cli.log_export import export
+from app.cli.output import Json, screen
 
 access_log = typer.Typer(help="The access log: export it, verify it.", no_args_is_help=True)
 
 
 def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
+    access_log.command("export")(export)
     cli.add_typer(access_log, name="access-log")
-
-
-# An export of a large log; the client holds it in memory before it is written.
-LARGEST_EXPORT = 2 * 1024**3
 
 
 @access_log.command()
@@ -54,25 +49,3 @@ def verify(
         place = "" if report.index is None else f" at entry {report.index}"
         screen.print(f"{finding}{place}: {report.detail}", style="red", markup=False)
     raise typer.Exit(report.exit_code)
-
-
-@access_log.command()
-def export(
-    file: Annotated[Path, typer.Argument(help="File to write.")],
-    *,
-    configuration: Annotated[Path, typer.Option("--as", help="Configuration of an auditor.")],
-    as_json: Json = False,
-) -> None:
-    """As an auditor: fetch the whole log up to its newest checkpoint."""
-    with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:
-        answer = client.request("GET", "/v1/access-log/exports", max_bytes=LARGEST_EXPORT)
-    _write_privately(file, answer.content)
-    show({"file": str(file), "bytes": len(answer.content)}, as_json=as_json)
-
-
-def _write_privately(file: Path, content: bytes) -> None:
-    """Write what says who asked about whom: for nobody but its owner."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        os.fchmod(descriptor, 0o600)
-        opened.write(content)

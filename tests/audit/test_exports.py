@@ -233,7 +233,7 @@ def test_a_client_has_a_few_exports_and_what_is_deleted_is_gone(
 
 
 def test_an_export_expires(
-    exchange: Exchange, auditor: Speaker, prison: Speaker, made: Callable[..., dict[str, Any]]
+    exchange: Exchange, prison: Speaker, made: Callable[..., dict[str, Any]]
 ) -> None:
     made(agency=prison.id)
     at = exchange.world.clock() + kept_exports.KEPT_FOR

@@ -273,6 +273,7 @@ def test_an_export_verifies_and_is_on_record(
     assert last.sections["payload"] == {
         "length": len(exported),
         "sha256": hashlib.sha256(exported).hexdigest(),
+        "rows": json.loads(exported.splitlines()[0])["size"],
     }
     report = verified(exchange, exported, saved)
     assert report.finding is None
