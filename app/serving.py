@@ -83,7 +83,8 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
     settings, in_force = service.settings, service.in_force
     database, clock = service.database, service.clock
     purger = Purger(database=database, clock=clock)
-    exporter = Exporter(database=database, house=lambda: service.house, clock=clock)
+    house = service.house
+    exporter = Exporter(database=database, keys=house.log_keys(), random=house.random, clock=clock)
     jobs = {
         "InForce": in_force.watch(stop),
         "Purger": purger.run(stop),
@@ -91,7 +92,7 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
     }
     if settings.embed_workers:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
-        jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)
+        jobs["Sequencer"] = make_sequencer(settings, house, database, clock).run(stop)
     return jobs
 
 

@@ -145,7 +145,13 @@ async def _keep(request: Request, measured: Measured) -> Row[Any]:
 
 
 async def _write(service: Service, export_id: str) -> None:
-    exporter = Exporter(database=service.database, house=lambda: service.house, clock=service.clock)
+    house = service.house
+    exporter = Exporter(
+        database=service.database,
+        keys=house.log_keys(),
+        random=house.random,
+        clock=service.clock,
+    )
     await asyncio.to_thread(exporter.write, export_id)
 
 

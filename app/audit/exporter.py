@@ -27,8 +27,8 @@ from app.access_log.opened_entry import EntryOpener
 from app.access_log.query import EntryFilter
 from app.access_log.sealing import LogKeys
 from app.access_log.tiles import TILE_WIDTH, LogDamaged
+from app.crypto.key_ring import RandomBytes
 from app.database import Database
-from app.house import House
 
 log = logging.getLogger("throughcare.exporter")
 
@@ -66,7 +66,8 @@ class Exporter:
     """What writing exports needs."""
 
     database: Database
-    house: Callable[[], House]
+    keys: LogKeys
+    random: RandomBytes
     clock: Callable[[], datetime]
     # Seconds between two looks for an export that waits.
     interval: float = 1.0
@@ -110,8 +111,7 @@ class Exporter:
             log.info("an export was given up: it was deleted, or somebody was erased")
 
     def _write(self, row: Row[Any], broken_off: Callable[[], bool]) -> None:
-        keys = self.house().log_keys()
-        source = self.database.read_blocking(lambda c: _source(c, row, keys))
+        source = self.database.read_blocking(lambda c: _source(c, row, self.keys))
         digest, length, number, done = hashlib.sha256(), 0, 0, 0
         place: int | None = source.start
         while place is not None:
@@ -126,7 +126,7 @@ class Exporter:
                 entries=read.entries,
                 opened_with=read.opened_with,
             )
-            if not self._store(row.export_id, part, keys):
+            if not self._store(row.export_id, part):
                 continue
             digest.update(read.content)
             length, number, done = length + len(read.content), number + 1, done + read.looked_at
@@ -139,10 +139,10 @@ class Exporter:
     def _read(self, source: Source, place: int) -> tuple[Read, int | None]:
         return self.database.read_blocking(lambda c: source.read(c, place))
 
-    def _store(self, export_id: str, part: Part, keys: LogKeys) -> bool:
+    def _store(self, export_id: str, part: Part) -> bool:
         return self.database.run_blocking(
             lambda c: kept_exports.add_part(
-                c, export_id, part, keys=keys, random=self.house().random, at=self.clock()
+                c, export_id, part, keys=self.keys, random=self.random, at=self.clock()
             )
         )
 
