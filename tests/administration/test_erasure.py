@@ -102,6 +102,11 @@ def test_two_officers_erase_a_person_wholly(
     person_id = person_id_of(exchange, prison, person)
     subject = exchange.world.service.house.log_keys().subject_index(person_id)
     assert exchange.entries(subject_index=subject)
+    auditor = exchange.agency("oversight_auditor")
+    exported = {"format": "jsonl", "filters": {"person": person_id}}
+    way = "/v1/access-log/exports"
+    export = f"{way}/{auditor.post(way, exported).json()['export_id']}"
+    assert auditor.call("GET", f"{export}/content").status_code == 200
     assert sum(rows_about(exchange, person_id).values()) > 20
     assert ask(prison, person).json()["status"] == "requested"
     answer = approve(second, person)
@@ -109,6 +114,8 @@ def test_two_officers_erase_a_person_wholly(
     assert answer.json()["status"] == "erased"
     assert set(rows_about(exchange, person_id).values()) == {0}
     assert exchange.entries(subject_index=subject) == []
+    assert auditor.call("GET", export).json()["state"] == "dropped"
+    is_problem(auditor.call("GET", f"{export}/content"), 409, "conflict")
     for agency, reference in ((prison, person), (welfare, own)):
         gone = agency.get(reference)
         is_problem(gone, 404, "not-found")
