@@ -45,8 +45,8 @@ COLUMNS = (
     "leaf",
     "proof",
 )
-# With these a spreadsheet begins a formula; tab and carriage return it passes over first.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+# With these a spreadsheet begins a formula; tabs and ends of lines it passes over first.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def csv_head() -> bytes:
