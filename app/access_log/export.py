@@ -81,7 +81,8 @@ def export(connection: Connection, signed: SignedCheckpoint, *, keys: LogKeys) -
         yield stored_tile_line(connection, start, size=signed.checkpoint.size)
     opener = EntryOpener(connection, keys)
     for start in starts:
-        yield from entry_lines(connection, start, size=signed.checkpoint.size, opener=opener)
+        stop = min(start + TILE_WIDTH, signed.checkpoint.size)
+        yield from entry_lines(connection, start, stop, opener=opener)
 
 
 def stored_tile_line(connection: Connection, start: int, *, size: int) -> bytes:
@@ -91,10 +92,9 @@ def stored_tile_line(connection: Connection, start: int, *, size: int) -> bytes:
 
 
 def entry_lines(
-    connection: Connection, start: int, *, size: int, opener: EntryOpener
+    connection: Connection, start: int, stop: int, *, opener: EntryOpener
 ) -> Iterator[bytes]:
-    """The entries of the tile that begins at `start`."""
-    stop = min(start + TILE_WIDTH, size)
+    """The entries [start, stop)."""
     part = rows_query().where(LOOKUP.c.log_index >= start, LOOKUP.c.log_index < stop)
     for row in connection.execute(part).mappings().all():
         if row["leaf"] is not None:

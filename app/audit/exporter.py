@@ -21,7 +21,7 @@ from app.access_log.checkpoints import SignedCheckpoint
 from app.access_log.export_csv import csv_head, csv_rows
 from app.access_log.export_fhir import fhir_rows
 from app.access_log.export_json import json_head, json_rows
-from app.access_log.export_rows import ExportedEntry, read_portion
+from app.access_log.export_rows import PORTION, ExportedEntry, read_portion
 from app.access_log.kept_exports import NoLongerWritten, Part
 from app.access_log.opened_entry import EntryOpener
 from app.access_log.query import EntryFilter
@@ -34,7 +34,7 @@ log = logging.getLogger("throughcare.exporter")
 
 # The whole log, to be verified without the server; the others hold entries with their proofs.
 WHOLE_LOG: Final = "log"
-# Tiles of hashes that make one part of the whole log: most of a megabyte.
+# Tiles of hashes that make one part of the whole log: as large as one of entries.
 TILES = 64
 
 
@@ -179,7 +179,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeLog:
-    """The lines of `export.export`: first the tiles, so many at once, then the entries of each."""
+    """The lines of `export.export`: tiles first, then entries, so many at once."""
 
     signed: SignedCheckpoint
     keys: LogKeys
@@ -188,19 +188,19 @@ class WholeLog:
     def read(self, connection: Connection, place: int) -> tuple[Read, int | None]:
         """The lines that stand there."""
         size = self.signed.checkpoint.size
-        tiles = range(0, size, TILE_WIDTH)
+        tiles, portions = range(0, size, TILE_WIDTH), range(0, size, PORTION)
         groups = -(-len(tiles) // TILES)
-        following = place + 1 if place + 1 < groups + len(tiles) else None
+        following = place + 1 if place + 1 < groups + len(portions) else None
         if place < groups or size == 0:
             head = [export.header_line(self.signed)] if place == 0 else []
             group = tiles[place * TILES : (place + 1) * TILES]
             lines = [export.stored_tile_line(connection, start, size=size) for start in group]
             return Read(b"".join(head + lines), 0, 0, []), following
         opener = EntryOpener(connection, self.keys)
-        start = tiles[place - groups]
-        entries = list(export.entry_lines(connection, start, size=size, opener=opener))
-        looked_at = min(TILE_WIDTH, size - start)
-        return Read(b"".join(entries), looked_at, len(entries), opener.opened_with), following
+        start = portions[place - groups]
+        stop = min(start + PORTION, size)
+        lines = list(export.entry_lines(connection, start, stop, opener=opener))
+        return Read(b"".join(lines), stop - start, len(lines), opener.opened_with), following
 
 
 def _source(connection: Connection, row: Row[Any], keys: LogKeys) -> Source:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select
 from app.access_log import checkpoints, kept_exports, ledger
 from app.access_log.erasure import erase_subject
 from app.access_log.export import export
+from app.access_log.export_rows import PORTION
 from app.access_log.kept_exports import (
     EXPORT,
     LEASE,
@@ -32,7 +33,7 @@ from tests.access_log.inclusion import proven
 
 Record = Callable[..., ledger.AppendedEntry]
 # More than a portion holds; few enough for a test of anything else.
-LONG, SIZE = 260, 6
+LONG, SIZE = 70, 6
 
 
 @pytest.fixture
@@ -146,9 +147,9 @@ def test_what_was_broken_off_is_begun_anew_by_whoever_finds_it_later(
     export_id = keep(exporter, "csv", size=size)
     rounds = count()
     exporter.write(export_id, lambda: next(rounds) > 0)
-    assert stored(log, export_id) == (State.RUNNING, 256, 256, 1)
+    assert stored(log, export_id) == (State.RUNNING, PORTION, PORTION, 1)
     exporter.write(export_id)  # somebody may still be at it
-    assert stored(log, export_id) == (State.RUNNING, 256, 256, 1)
+    assert stored(log, export_id) == (State.RUNNING, PORTION, PORTION, 1)
     later = Exporter(
         database=log, keys=exporter.keys, random=exporter.random, clock=lambda: clock() + LEASE
     )
