@@ -2,6 +2,10 @@
 
 Nothing of an export is stored in clear: each has a key of its own, wrapped like the persons'
 keys, and each part is sealed under it. An erasure takes all of that away, of every export.
+
+Whoever writes an export does it under a new name of its content, by which it knows whether the
+export is still its own. An export that ends lets go of that name and of its key at once, however
+large it is; the parts, which nobody can open any more, are deleted a few at a time.
 """
 
 from collections.abc import Sequence
@@ -10,10 +14,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, tuple_, update
 
 from app.access_log import person_keys
-from app.access_log.sealing import LogKeys
+from app.access_log.sealing import ID_BYTES, LogKeys
 from app.access_log.tables import AccessLogExport, AccessLogExportPart
 from app.crypto import at_rest
 from app.crypto.errors import DecryptionFailed
@@ -30,6 +34,17 @@ KEPT_FOR: Final = timedelta(hours=24)
 MOST_KEPT: Final = 5
 # Far longer than a part takes: whoever writes an export and does not come back has died.
 LEASE: Final = timedelta(minutes=1)
+# At once, in one transaction: each has a megabyte at most.
+DELETED_AT_ONCE: Final = 16
+
+_NO_CONTENT: Final[dict[str, Any]] = {
+    "content_id": None,
+    "wrapped_key": None,
+    "key_encryption_key_id": None,
+    "length": None,
+    "sha256": None,
+    "lease_until": None,
+}
 
 
 class NoLongerWritten(ThroughcareError):
@@ -62,13 +77,9 @@ class NewExport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What was written of an export in one go, and under whose keys it was opened.
-
-    `begins_at` is how many rows were looked at before.
-    """
+    """What was written of an export in one go, and under whose keys it was opened."""
 
     number: int
-    begins_at: int
     content: bytes
     looked_at: int
     entries: int
@@ -117,23 +128,27 @@ def next_to_write(connection: Connection, *, at: datetime) -> str | None:
     return connection.scalar(query)
 
 
-def claim(connection: Connection, export_id: str, *, at: datetime) -> Row[Any] | None:
+def claim(
+    connection: Connection, export_id: str, *, random: RandomBytes, at: datetime
+) -> Row[Any] | None:
     """Take an export to write it, from its beginning; None where somebody else has it."""
-    claimed = connection.execute(
+    return connection.execute(
         update(EXPORT)
         .where(EXPORT.c.export_id == export_id, _is_free(at))
-        .values(state=State.RUNNING.value, lease_until=at + LEASE, done=0, entries=0)
+        .values(
+            state=State.RUNNING.value,
+            content_id=random(ID_BYTES).hex(),
+            lease_until=at + LEASE,
+            done=0,
+            entries=0,
+        )
         .returning(*EXPORT.c)
     ).first()
-    if claimed is not None:
-        # What somebody wrote who died over it.
-        connection.execute(delete(PART).where(PART.c.export_id == export_id))
-    return claimed
 
 
 def add_part(
     connection: Connection,
-    export_id: str,
+    content_id: str,
     part: Part,
     *,
     keys: LogKeys,
@@ -150,12 +165,7 @@ def add_part(
         return False
     row = connection.execute(
         update(EXPORT)
-        .where(
-            EXPORT.c.export_id == export_id,
-            EXPORT.c.state == State.RUNNING.value,
-            # Somebody else has begun it anew, where it is elsewhere by now.
-            EXPORT.c.done == part.begins_at,
-        )
+        .where(EXPORT.c.content_id == content_id)
         .values(
             done=EXPORT.c.done + part.looked_at,
             entries=EXPORT.c.entries + part.entries,
@@ -166,90 +176,87 @@ def add_part(
     if row is None:
         raise NoLongerWritten("the export was dropped, deleted or taken over")
     if part.content:
-        sealed = at_rest.seal(
-            _key_of(row, keys),
-            part.content,
-            _part_context(export_id, part.number),
-            nonce=random(at_rest.NONCE_BYTES),
-        )
-        values = {"export_id": export_id, "number": part.number, "sealed": sealed}
+        context = _part_context(content_id, part.number)
+        nonce = random(at_rest.NONCE_BYTES)
+        sealed = at_rest.seal(_key_of(row, keys), part.content, context, nonce=nonce)
+        values = {"content_id": content_id, "number": part.number, "sealed": sealed}
         connection.execute(insert(PART), values)
     return True
 
 
-def finish(connection: Connection, export_id: str, *, length: int, sha256: str) -> None:
+def finish(connection: Connection, content_id: str, *, length: int, sha256: str) -> None:
     """All parts are there."""
-    values = {"state": State.FINISHED.value, "length": length, "sha256": sha256}
-    _end(connection, export_id, **values)
+    connection.execute(
+        update(EXPORT)
+        .where(EXPORT.c.content_id == content_id)
+        .values(state=State.FINISHED.value, length=length, sha256=sha256, lease_until=None)
+    )
 
 
 def fail(connection: Connection, export_id: str) -> None:
     """It cannot be written."""
-    connection.execute(delete(PART).where(PART.c.export_id == export_id))
-    _end(connection, export_id, state=State.FAILED.value)
+    connection.execute(
+        update(EXPORT)
+        .where(EXPORT.c.export_id == export_id, EXPORT.c.state == State.RUNNING.value)
+        .values(state=State.FAILED.value, **_NO_CONTENT)
+    )
 
 
-def part_numbers(connection: Connection, export_id: str) -> list[int]:
+def part_numbers(connection: Connection, content_id: str) -> list[int]:
     """The numbers of the parts, in their order."""
-    query = select(PART.c.number).where(PART.c.export_id == export_id).order_by(PART.c.number)
-    return list(connection.scalars(query))
+    query = select(PART.c.number).where(PART.c.content_id == content_id)
+    return list(connection.scalars(query.order_by(PART.c.number)))
 
 
-def open_part(connection: Connection, export_id: str, number: int, *, keys: LogKeys) -> bytes:
+def open_part(connection: Connection, content_id: str, number: int, *, keys: LogKeys) -> bytes:
     """The content of a part. Raises DecryptionFailed where it is gone, or altered."""
     row = connection.execute(
         select(EXPORT, PART.c.sealed)
-        .join_from(EXPORT, PART, PART.c.export_id == EXPORT.c.export_id)
-        .where(PART.c.export_id == export_id, PART.c.number == number)
+        .join_from(EXPORT, PART, PART.c.content_id == EXPORT.c.content_id)
+        .where(PART.c.content_id == content_id, PART.c.number == number)
     ).first()
     if row is None:
         raise DecryptionFailed("the part is gone")
-    return at_rest.unseal(_key_of(row, keys), row.sealed, _part_context(export_id, number))
+    return at_rest.unseal(_key_of(row, keys), row.sealed, _part_context(content_id, number))
 
 
 def forget(connection: Connection, export_id: str) -> None:
     """Take an export away, whatever its state."""
-    # Whoever stores a part of it holds it: that part is to be found then.
-    connection.execute(select(EXPORT).where(EXPORT.c.export_id == export_id).with_for_update())
-    for table in (PART, EXPORT):
-        connection.execute(delete(table).where(table.c.export_id == export_id))
+    connection.execute(delete(EXPORT).where(EXPORT.c.export_id == export_id))
 
 
 def purge(connection: Connection, *, at: datetime) -> None:
     """Take away what has expired."""
-    for export_id in connection.scalars(
-        select(EXPORT.c.export_id).where(EXPORT.c.expires_at <= at)
-    ).all():
-        forget(connection, export_id)
+    connection.execute(delete(EXPORT).where(EXPORT.c.expires_at <= at))
 
 
 def drop_all(connection: Connection) -> int:
-    """Take away what every export holds, after the keys of an erased person; how many held any."""
-    dropped = connection.execute(
+    """Take away what every export holds, after the keys of an erased person; of how many."""
+    return connection.execute(
         update(EXPORT)
-        .where(EXPORT.c.wrapped_key.is_not(None))
-        .values(
-            state=State.DROPPED.value,
-            filters="{}",
-            wrapped_key=None,
-            key_encryption_key_id=None,
-            length=None,
-            sha256=None,
-        )
+        .where(EXPORT.c.state != State.DROPPED.value)
+        .values(state=State.DROPPED.value, filters="{}", **_NO_CONTENT)
     ).rowcount
-    connection.execute(delete(PART))
-    return dropped
+
+
+def parts_of_none(connection: Connection) -> list[tuple[str, int]]:
+    """Some parts that no export names any more."""
+    named = select(EXPORT.c.export_id).where(EXPORT.c.content_id == PART.c.content_id).exists()
+    found = connection.execute(
+        select(PART.c.content_id, PART.c.number).where(~named).limit(DELETED_AT_ONCE)
+    )
+    return [(row.content_id, row.number) for row in found]
+
+
+def delete_parts(connection: Connection, parts: Sequence[tuple[str, int]]) -> None:
+    """Delete what `parts_of_none` found."""
+    place = tuple_(PART.c.content_id, PART.c.number)
+    connection.execute(delete(PART).where(place.in_(parts)))
 
 
 def key_context(export_id: str) -> bytes:
     """What the key of an export belongs to."""
     return f"access log export key/{export_id}".encode()
-
-
-def _end(connection: Connection, export_id: str, **values: object) -> None:
-    running = EXPORT.c.state == State.RUNNING.value
-    mine = and_(EXPORT.c.export_id == export_id, running)
-    connection.execute(update(EXPORT).where(mine).values(lease_until=None, **values))
 
 
 def _of_client(client_id: str, at: datetime) -> tuple[Any, ...]:
@@ -269,5 +276,5 @@ def _key_of(row: Row[Any], keys: LogKeys) -> bytes:
     )
 
 
-def _part_context(export_id: str, number: int) -> bytes:
-    return f"access log export/{export_id}/{number}".encode()
+def _part_context(content_id: str, number: int) -> bytes:
+    return f"access log export/{content_id}/{number}".encode()

@@ -118,7 +118,7 @@ class AccessLogPersonKey(SQLModel, table=True):
 class AccessLogExport(SQLModel, table=True):
     """An export that an auditor's client asked for, until it expires.
 
-    INVARIANT: an erasure takes away parts, key and filters of every export.
+    INVARIANT: an erasure takes away key, content and filters of every export.
     """
 
     __tablename__ = "access_log_export"
@@ -137,6 +137,8 @@ class AccessLogExport(SQLModel, table=True):
     # Of the content, once it is finished.
     length: int | None = Field(default=None, sa_type=BigInteger)
     sha256: str | None = None
+    # The name of its parts, another one each time that it is begun.
+    content_id: str | None = None
     # The key of the parts.
     wrapped_key: bytes | None = None
     key_encryption_key_id: str | None = Field(default=None, foreign_key="key_encryption_key.key_id")
@@ -147,9 +149,12 @@ class AccessLogExport(SQLModel, table=True):
 
 
 class AccessLogExportPart(SQLModel, table=True):
-    """A part of an export's content, sealed under the key of that export."""
+    """A part of an export's content, sealed under the key of that export.
+
+    One that no export names any more is deleted by and by: without the key it says nothing.
+    """
 
     __tablename__ = "access_log_export_part"
-    export_id: str = Field(primary_key=True, foreign_key="access_log_export.export_id")
+    content_id: str = Field(primary_key=True)
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     sealed: bytes

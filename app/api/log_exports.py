@@ -194,20 +194,22 @@ async def _content(request: Request, export_id: str, *, forget: bool = False) ->
 
     row = await perform(request, door)
     return StreamingResponse(
-        _parts(service, export_id, forget=forget),
+        _parts(service, row, forget=forget),
         media_type=MEDIA_TYPES[row.format],
         headers={"Content-Length": str(row.length)},
     )
 
 
-async def _parts(service: Service, export_id: str, *, forget: bool) -> AsyncIterator[bytes]:
+async def _parts(service: Service, row: Row[Any], *, forget: bool) -> AsyncIterator[bytes]:
     """The parts; where one is gone the answer breaks off, and its length says so."""
     keys = service.house.log_keys()
     database = service.database
     try:
-        for number in await database.read(lambda c: kept_exports.part_numbers(c, export_id)):
-            opened = partial(kept_exports.open_part, export_id=export_id, number=number, keys=keys)
+        for number in await database.read(lambda c: kept_exports.part_numbers(c, row.content_id)):
+            opened = partial(
+                kept_exports.open_part, content_id=row.content_id, number=number, keys=keys
+            )
             yield await database.read(opened)
     finally:
         if forget:
-            await database.run(lambda c: kept_exports.forget(c, export_id))
+            await database.run(lambda c: kept_exports.forget(c, row.export_id))

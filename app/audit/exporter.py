@@ -98,7 +98,7 @@ class Exporter:
     def write(self, export_id: str, broken_off: Callable[[], bool] = lambda: False) -> None:
         """Write an export from its beginning, if nobody else does. It blocks until it is done."""
         row = self.database.run_blocking(
-            lambda c: kept_exports.claim(c, export_id, at=self.clock())
+            lambda c: kept_exports.claim(c, export_id, random=self.random, at=self.clock())
         )
         if row is None:
             return
@@ -112,7 +112,7 @@ class Exporter:
 
     def _write(self, row: Row[Any], broken_off: Callable[[], bool]) -> None:
         source = self.database.read_blocking(lambda c: _source(c, row, self.keys))
-        digest, length, number, done = hashlib.sha256(), 0, 0, 0
+        digest, length, number = hashlib.sha256(), 0, 0
         place: int | None = source.start
         while place is not None:
             if broken_off():
@@ -120,29 +120,28 @@ class Exporter:
             read, following = self._read(source, place)
             part = Part(
                 number=number,
-                begins_at=done,
                 content=read.content,
                 looked_at=read.looked_at,
                 entries=read.entries,
                 opened_with=read.opened_with,
             )
-            if not self._store(row.export_id, part):
+            if not self._store(row.content_id, part):
                 continue
             digest.update(read.content)
-            length, number, done = length + len(read.content), number + 1, done + read.looked_at
+            length, number = length + len(read.content), number + 1
             place = following
         sha256 = digest.hexdigest()
         self.database.run_blocking(
-            lambda c: kept_exports.finish(c, row.export_id, length=length, sha256=sha256)
+            lambda c: kept_exports.finish(c, row.content_id, length=length, sha256=sha256)
         )
 
     def _read(self, source: Source, place: int) -> tuple[Read, int | None]:
         return self.database.read_blocking(lambda c: source.read(c, place))
 
-    def _store(self, export_id: str, part: Part) -> bool:
+    def _store(self, content_id: str, part: Part) -> bool:
         return self.database.run_blocking(
             lambda c: kept_exports.add_part(
-                c, export_id, part, keys=self.keys, random=self.random, at=self.clock()
+                c, content_id, part, keys=self.keys, random=self.random, at=self.clock()
             )
         )
 

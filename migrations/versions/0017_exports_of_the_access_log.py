@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("entries", sa.BigInteger(), nullable=False),
         sa.Column("length", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.String(), nullable=True),
+        sa.Column("content_id", sa.String(), nullable=True),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=True),
         sa.Column("key_encryption_key_id", sa.String(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -39,11 +40,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "access_log_export_part",
-        sa.Column("export_id", sa.String(), nullable=False),
+        sa.Column("content_id", sa.String(), nullable=False),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("export_id", "number"),
-        sa.ForeignKeyConstraint(["export_id"], ["access_log_export.export_id"]),
+        sa.PrimaryKeyConstraint("content_id", "number"),
     )
 
 

@@ -1,5 +1,6 @@
 """Exports as they are kept and written: begun anew after a death, and nothing after an erasure."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from app.access_log.kept_exports import (
     State,
 )
 from app.access_log.sealing import LogKeys
+from app.administration.purger import Purger
 from app.audit.exporter import Exporter
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
@@ -96,13 +98,29 @@ def keep(
 
 def content(exporter: Exporter, export_id: str) -> bytes:
     def read(connection: Connection) -> bytes:
-        numbers = kept_exports.part_numbers(connection, export_id)
+        content_id = content_id_of(connection, export_id) or ""
+        numbers = kept_exports.part_numbers(connection, content_id)
         return b"".join(
-            kept_exports.open_part(connection, export_id, number, keys=exporter.keys)
+            kept_exports.open_part(connection, content_id, number, keys=exporter.keys)
             for number in numbers
         )
 
     return exporter.database.read_blocking(read)
+
+
+def content_id_of(connection: Connection, export_id: str) -> str | None:
+    query = select(EXPORT.c.content_id).where(EXPORT.c.export_id == export_id)
+    found: str | None = connection.scalars(query).one()
+    return found
+
+
+def claimed(exporter: Exporter, export_id: str) -> str:
+    """The name of the content of an export that is being written now."""
+    row = exporter.database.run_blocking(
+        lambda c: kept_exports.claim(c, export_id, random=exporter.random, at=exporter.clock())
+    )
+    assert row is not None
+    return str(row.content_id)
 
 
 def stored(database: Database, export_id: str) -> tuple[str, int, int, int]:
@@ -110,16 +128,15 @@ def stored(database: Database, export_id: str) -> tuple[str, int, int, int]:
 
     def read(connection: Connection) -> tuple[str, int, int, int]:
         row = connection.execute(select(EXPORT).where(EXPORT.c.export_id == export_id)).one()
-        parts = select(func.count()).where(PART.c.export_id == export_id)
+        parts = select(func.count()).where(PART.c.content_id == row.content_id)
         return row.state, row.done, row.entries, connection.scalar(parts) or 0
 
     return database.read_blocking(read)
 
 
-def part(opened_with: list[tuple[str, int]], *, number: int = 0, begins_at: int = 0) -> Part:
+def part(opened_with: list[tuple[str, int]]) -> Part:
     return Part(
-        number=number,
-        begins_at=begins_at,
+        number=0,
         content=b"of somebody",
         looked_at=1,
         entries=1,
@@ -159,42 +176,73 @@ def test_what_was_broken_off_is_begun_anew_by_whoever_finds_it_later(
     assert content(exporter, export_id).count(b"\r\n") == 1 + size
 
 
-def test_of_two_who_write_an_export_one_stops(log: Database, exporter: Exporter) -> None:
-    export_id = keep(exporter)
-    at, keys, random = exporter.clock(), exporter.keys, exporter.random
-    log.run_blocking(lambda c: kept_exports.claim(c, export_id, at=at))
+def test_who_lost_an_export_to_another_writes_nothing_more(
+    log: Database, exporter: Exporter
+) -> None:
+    export_id, at = keep(exporter), exporter.clock()
+    first = claimed(exporter, export_id)
+    second = log.run_blocking(
+        lambda c: kept_exports.claim(c, export_id, random=exporter.random, at=at + LEASE)
+    )
+    assert second is not None
 
-    def add(connection: Connection) -> bool:
+    def add(connection: Connection, content_id: str) -> bool:
         return kept_exports.add_part(
-            connection, export_id, part([]), keys=keys, random=random, at=at
+            connection, content_id, part([]), keys=exporter.keys, random=exporter.random, at=at
         )
 
-    assert log.run_blocking(add)
     with pytest.raises(NoLongerWritten):
-        log.run_blocking(add)
+        log.run_blocking(partial(add, content_id=first))
+    assert log.run_blocking(partial(add, content_id=second.content_id))
+
+
+def test_parts_that_no_export_names_are_deleted_a_few_at_a_time(
+    log: Database, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_exports, "DELETED_AT_ONCE", 1)
+    gone, kept = keep(exporter), keep(exporter)
+    for export_id in (gone, kept):
+        exporter.write(export_id)
+    log.run_blocking(lambda c: kept_exports.forget(c, gone))
+    assert count_parts(log) == 4
+    asyncio.run(Purger(database=log, clock=exporter.clock).round())
+    assert (count_parts(log), stored(log, kept)[3]) == (2, 2)
+    expired = exporter.clock() + kept_exports.KEPT_FOR
+    asyncio.run(Purger(database=log, clock=lambda: expired).round())
+    assert count_parts(log) == 0
+    assert log.read_blocking(lambda c: c.execute(select(EXPORT)).all()) == []
+
+
+def count_parts(database: Database) -> int:
+    query = select(func.count()).select_from(PART)
+    return database.read_blocking(lambda c: c.scalar(query)) or 0
 
 
 def test_an_erasure_takes_the_content_of_every_export_away(
     log: Database, exporter: Exporter, log_keys: LogKeys
 ) -> None:
     finished, waiting = keep(exporter), keep(exporter, filters='{"subject_index": "of-person-1"}')
+    failed = keep(exporter, filters='{"subject_index": "of-person-1"}')
+    claimed(exporter, failed)
+    log.run_blocking(lambda c: kept_exports.fail(c, failed))
     exporter.write(finished)
     assert content(exporter, finished)
+    content_id = log.read_blocking(lambda c: content_id_of(c, finished)) or ""
 
     def erase(connection: Connection) -> int:
         erase_subject(connection, log_keys.subject_index("person-1"))
         return kept_exports.drop_all(connection)
 
-    assert log.run_blocking(erase) == 2
-    for export_id in (finished, waiting):
+    assert log.run_blocking(erase) == 3
+    for export_id in (finished, waiting, failed):
         assert stored(log, export_id)[0] == State.DROPPED
         assert content(exporter, export_id) == b""
     rows = log.read_blocking(lambda c: c.execute(select(EXPORT)).all())
-    assert [(row.wrapped_key, row.filters, row.sha256) for row in rows] == [(None, "{}", None)] * 2
+    assert [(row.wrapped_key, row.filters, row.sha256) for row in rows] == [(None, "{}", None)] * 3
     exporter.write(waiting)  # it is not written any more
     assert stored(log, waiting)[0] == State.DROPPED
     with pytest.raises(DecryptionFailed):
-        log.read_blocking(lambda c: kept_exports.open_part(c, finished, 0, keys=log_keys))
+        log.read_blocking(lambda c: kept_exports.open_part(c, content_id, 0, keys=log_keys))
 
 
 def test_what_was_opened_before_an_erasure_is_not_stored_after_it(
@@ -205,15 +253,13 @@ def test_what_was_opened_before_an_erasure_is_not_stored_after_it(
     opened_with = [(subject, exporter.clock().year)]
     log.run_blocking(lambda c: erase_subject(c, subject))
     export_id = keep(exporter)
-    at, random = exporter.clock(), exporter.random
-    log.run_blocking(lambda c: kept_exports.claim(c, export_id, at=at))
+    at, random, content_id = exporter.clock(), exporter.random, claimed(exporter, export_id)
     assert not log.run_blocking(
         lambda c: kept_exports.add_part(
-            c, export_id, part(opened_with), keys=log_keys, random=random, at=at
+            c, content_id, part(opened_with), keys=log_keys, random=random, at=at
         )
     )
-    assert stored(log, export_id)[3] == 0
-    log.run_blocking(lambda c: kept_exports.forget(c, export_id))
+    assert count_parts(log) == 0
 
 
 def test_an_erasure_waits_for_a_part_that_is_being_stored_and_takes_it(
@@ -221,13 +267,13 @@ def test_an_erasure_waits_for_a_part_that_is_being_stored_and_takes_it(
 ) -> None:
     subject, at = log_keys.subject_index("person-1"), exporter.clock()
     export_id = keep(exporter)
-    log.run_blocking(lambda c: kept_exports.claim(c, export_id, at=at))
+    content_id = claimed(exporter, export_id)
     opened = part([(subject, at.year)])
     storing, erasing = threading.Event(), threading.Event()
 
     def store(connection: Connection) -> bool:
         done = kept_exports.add_part(
-            connection, export_id, opened, keys=log_keys, random=exporter.random, at=at
+            connection, content_id, opened, keys=log_keys, random=exporter.random, at=at
         )
         storing.set()
         erasing.wait(0.2)
@@ -243,7 +289,12 @@ def test_an_erasure_waits_for_a_part_that_is_being_stored_and_takes_it(
     erases = log.submit(erase)
     assert stores.result()
     erases.result()
+    # The part is there, and nothing that opens it.
     assert stored(log, export_id)[0::3] == (State.DROPPED, 0)
+    with pytest.raises(DecryptionFailed):
+        log.read_blocking(lambda c: kept_exports.open_part(c, content_id, 0, keys=log_keys))
+    asyncio.run(Purger(database=log, clock=exporter.clock).round())
+    assert count_parts(log) == 0
 
 
 def test_rows_of_a_person_who_was_erased_prove_themselves_as_before(

@@ -13,8 +13,7 @@ import pytest
 from fhir.resources.R4B.auditevent import AuditEvent
 from sqlalchemy import select
 
-from app.access_log import kept_exports
-from app.access_log.kept_exports import EXPORT, MOST_KEPT, PART, State
+from app.access_log.kept_exports import MOST_KEPT, PART, State
 from app.access_log.vocabulary import Operation
 from app.policy.roles import ROLE_PURPOSES
 from tests.access_log.inclusion import proven
@@ -217,7 +216,7 @@ def test_an_export_of_somebody_else_is_none(
 
 
 def test_a_client_has_a_few_exports_and_what_is_deleted_is_gone(
-    exchange: Exchange, auditor: Speaker, prison: Speaker, made: Callable[..., dict[str, Any]]
+    auditor: Speaker, prison: Speaker, made: Callable[..., dict[str, Any]]
 ) -> None:
     kept = [made(agency=prison.id, operation="collection") for _ in range(MOST_KEPT)]
     body = {"format": "jsonl", "filters": {"agency": prison.id}}
@@ -226,20 +225,7 @@ def test_a_client_has_a_few_exports_and_what_is_deleted_is_gone(
     assert auditor.call("DELETE", path).status_code == 204
     is_problem(auditor.call("GET", path), 404, "not-found")
     is_problem(auditor.call("DELETE", path), 404, "not-found")
-    database = exchange.world.service.database
-    left = database.read_blocking(lambda c: c.scalars(select(PART.c.export_id)).all())
-    assert kept[0]["export_id"] not in left
     made(agency=prison.id)
-
-
-def test_an_export_expires(
-    exchange: Exchange, prison: Speaker, made: Callable[..., dict[str, Any]]
-) -> None:
-    made(agency=prison.id)
-    at = exchange.world.clock() + kept_exports.KEPT_FOR
-    database = exchange.world.service.database
-    database.run_blocking(lambda c: kept_exports.purge(c, at=at))
-    assert database.read_blocking(lambda c: c.execute(select(EXPORT)).all()) == []
 
 
 def test_nothing_of_an_export_stands_in_the_database_in_clear(
