@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B.auditevent import AuditEvent
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from app.access_log.kept_exports import MOST_KEPT, PART, State
+from app.access_log import kept_exports
+from app.access_log.kept_exports import MOST_KEPT, PART, NewExport, Part, State
+from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Operation
+from app.audit import exports
 from app.policy.roles import ROLE_PURPOSES
 from tests.access_log.inclusion import proven
 from tests.api.exchange import (
@@ -159,6 +162,39 @@ def test_a_large_export_is_a_job_that_tells_how_far_it_is(
     assert document["done"] == document["entries"] == document["total"]
     rows = rows_of_json(content_of(auditor, document), document)
     assert [proven(*row) for row in rows] == list(range(document["tree_size"]))
+
+
+def test_what_a_process_left_half_written_is_taken_up_again(
+    exchange: Exchange, auditor: Speaker
+) -> None:
+    service, at = exchange.world.service, exchange.world.clock()
+    house, long_ago = service.house, at - kept_exports.LEASE
+
+    def left(connection: Connection) -> str:
+        measured = exports.measure(connection, "csv", EntryFilter())
+        new = NewExport(
+            export_id=house.new_id(),
+            client_id=f"{auditor.id}-1",
+            format="csv",
+            filters="{}",
+            tree_size=measured.tree_size,
+            total=measured.total,
+        )
+        keys, random = house.log_keys(), house.random
+        kept_exports.keep(connection, new, keys=keys, random=random, at=at)
+        row = kept_exports.claim(connection, new.export_id, random=random, at=long_ago)
+        assert row is not None
+        half = Part(number=0, content=b"half", looked_at=3, entries=3, opened_with=[])
+        content_id = row.content_id
+        kept_exports.add_part(connection, content_id, half, keys=keys, random=random, at=long_ago)
+        return new.export_id
+
+    path = f"{EXPORTS}/{service.database.run_blocking(left)}"
+    while (document := auditor.call("GET", path).json())["state"] != State.FINISHED:
+        time.sleep(0.05)
+    assert document["done"] == document["entries"] == document["total"]
+    assert len(rows_of_csv(content_of(auditor, document), document)) == document["total"]
+    assert auditor.call("DELETE", path).status_code == 204
 
 
 def test_who_received_a_field_is_found_among_all_entries(
