@@ -24,7 +24,7 @@ from app.audit import exports
 from app.audit.exporter import WHOLE_LOG, Exporter
 from app.audit.exports import Measured
 from app.house import House, Refusal
-from app.problems import Conflict
+from app.problems import Conflict, ThroughcareError
 
 router = APIRouter(tags=["access log"])
 
@@ -53,9 +53,10 @@ async def create_export(request: Request) -> Response:
     await require_auditor(request)
     asked = await read_model(request, NewExport, limit=service.settings.body_limit)
     measured = await _measure(service, asked.format, filters_of(service, asked.filters))
-    kept = await _keep(request, measured)
-    if measured.total <= service.settings.export_rows_at_once:
-        writing = asyncio.create_task(_write(service, kept.export_id))
+    at_once = measured.total <= service.settings.export_rows_at_once
+    kept = await _keep(request, measured, at_once=at_once)
+    if at_once:
+        writing = asyncio.create_task(_write(service, kept))
         await asyncio.wait({writing}, timeout=AT_ONCE_SECONDS)
         kept = await _status(request, kept.export_id)
     answer = await _shown(service, kept, 201 if kept.state == State.FINISHED else 202)
@@ -79,9 +80,13 @@ async def export_log(request: Request) -> Response:
     measured = await _measure(service, WHOLE_LOG, EntryFilter())
     if measured.total > service.settings.export_rows_at_once:
         raise Conflict("the log is too long for one answer: ask for an export of it")
-    kept = await _keep(request, measured)
-    await _write(service, kept.export_id)
-    return await _content(request, kept.export_id, forget=True)
+    kept = await _keep(request, measured, at_once=True)
+    await _write(service, kept)
+    try:
+        return await _content(request, kept.export_id, forget=True)
+    except ThroughcareError:
+        await service.database.run(lambda c: kept_exports.forget(c, kept.export_id))
+        raise
 
 
 @router.get(
@@ -135,16 +140,16 @@ async def _measure(service: Service, export_format: str, filters: EntryFilter) -
     return await service.database.read(lambda c: exports.measure(c, export_format, filters))
 
 
-async def _keep(request: Request, measured: Measured) -> Row[Any]:
+async def _keep(request: Request, measured: Measured, *, at_once: bool) -> Row[Any]:
     def door(
         connection: Connection, house: House, caller: Caller, at: datetime
     ) -> Row[Any] | Refusal:
-        return exports.ask(connection, house, caller, measured, at=at)
+        return exports.ask(connection, house, caller, measured, at_once=at_once, at=at)
 
     return await perform(request, door)
 
 
-async def _write(service: Service, export_id: str) -> None:
+async def _write(service: Service, claimed: Row[Any]) -> None:
     house = service.house
     exporter = Exporter(
         database=service.database,
@@ -152,7 +157,7 @@ async def _write(service: Service, export_id: str) -> None:
         random=house.random,
         clock=service.clock,
     )
-    await asyncio.to_thread(exporter.write, export_id)
+    await exporter.attempt(claimed)
 
 
 async def _status(request: Request, export_id: str) -> Row[Any]:

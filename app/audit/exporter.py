@@ -87,26 +87,35 @@ class Exporter:
             waiting = await self.database.read(
                 lambda c: kept_exports.next_to_write(c, at=self.clock())
             )
-            if waiting is not None:
-                await asyncio.to_thread(self.write, waiting, stop.is_set)
+            if waiting is None:
+                return False
+            row = await self.database.run(
+                lambda c: kept_exports.claim(c, waiting, random=self.random, at=self.clock())
+            )
         except Exception:
             # Whatever it was: without an exporter every export would wait for ever, unnoticed.
+            log.exception("exports that wait could not be looked for")
+            return False
+        return row is None or await self.attempt(row, stop.is_set)
+
+    async def attempt(
+        self, claimed: Row[Any], broken_off: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Write an export; False where that failed, and is to be tried again after its lease."""
+        try:
+            await asyncio.to_thread(self.write, claimed, broken_off)
+        except Exception:
             log.exception("an export could not be written")
             return False
-        return waiting is not None
+        return True
 
-    def write(self, export_id: str, broken_off: Callable[[], bool] = lambda: False) -> None:
-        """Write an export from its beginning, if nobody else does. It blocks until it is done."""
-        row = self.database.run_blocking(
-            lambda c: kept_exports.claim(c, export_id, random=self.random, at=self.clock())
-        )
-        if row is None:
-            return
+    def write(self, claimed: Row[Any], broken_off: Callable[[], bool] = lambda: False) -> None:
+        """Write an export from its beginning. It blocks until it is done, or is broken off."""
         try:
-            self._write(row, broken_off)
+            self._write(claimed, broken_off)
         except LogDamaged:
             log.error("an export needs hashes of the log that are lost")  # noqa: TRY400 - no trace
-            self.database.run_blocking(lambda c: kept_exports.fail(c, export_id))
+            self.database.run_blocking(lambda c: kept_exports.fail(c, claimed.export_id))
         except NoLongerWritten:
             log.info("an export was given up: it was deleted, or somebody was erased")
 

@@ -42,9 +42,18 @@ def measure(connection: Connection, export_format: str, filters: EntryFilter) ->
 
 
 def ask(
-    connection: Connection, house: House, caller: Caller, measured: Measured, *, at: datetime
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    measured: Measured,
+    *,
+    at_once: bool,
+    at: datetime,
 ) -> Row[Any] | Refusal:
-    """Keep what an auditor asks for, to be written; Conflict where it has too many already."""
+    """Keep what an auditor asks for; Conflict where it has too many already.
+
+    `at_once`: it is claimed for whoever asks here, who then writes it.
+    """
     export_id, stated = house.new_id(), measured.filters.stated()
     refusal = permit_and_record(
         connection,
@@ -65,6 +74,8 @@ def ask(
         total=measured.total,
     )
     kept_exports.keep(connection, new, keys=house.log_keys(), random=house.random, at=at)
+    if at_once:
+        kept_exports.claim(connection, export_id, random=house.random, at=at)
     return _own(connection, caller, export_id, at=at)
 
 

@@ -123,6 +123,17 @@ def claimed(exporter: Exporter, export_id: str) -> str:
     return str(row.content_id)
 
 
+def write(
+    exporter: Exporter, export_id: str, broken_off: Callable[[], bool] = lambda: False
+) -> None:
+    """Write an export, if nobody else does."""
+    row = exporter.database.run_blocking(
+        lambda c: kept_exports.claim(c, export_id, random=exporter.random, at=exporter.clock())
+    )
+    if row is not None:
+        exporter.write(row, broken_off)
+
+
 def stored(database: Database, export_id: str) -> tuple[str, int, int, int]:
     """State, rows looked at, entries, parts."""
 
@@ -149,7 +160,7 @@ def test_the_whole_log_is_written_as_it_is_read_at_once(
     log: Database, exporter: Exporter, log_keys: LogKeys, size: int
 ) -> None:
     export_id = keep(exporter, size=size)
-    exporter.write(export_id)
+    write(exporter, export_id)
     signed = log.read_blocking(checkpoints.latest)
     assert signed is not None
     at_once = log.read_blocking(lambda c: b"".join(export(c, signed, keys=log_keys)))
@@ -163,15 +174,15 @@ def test_what_was_broken_off_is_begun_anew_by_whoever_finds_it_later(
 ) -> None:
     export_id = keep(exporter, "csv", size=size)
     rounds = count()
-    exporter.write(export_id, lambda: next(rounds) > 0)
+    write(exporter, export_id, lambda: next(rounds) > 0)
     assert stored(log, export_id) == (State.RUNNING, PORTION, PORTION, 1)
-    exporter.write(export_id)  # somebody may still be at it
+    write(exporter, export_id)  # somebody may still be at it
     assert stored(log, export_id) == (State.RUNNING, PORTION, PORTION, 1)
     later = Exporter(
         database=log, keys=exporter.keys, random=exporter.random, clock=lambda: clock() + LEASE
     )
     assert log.read_blocking(lambda c: kept_exports.next_to_write(c, at=later.clock())) == export_id
-    later.write(export_id)
+    write(later, export_id)
     assert stored(log, export_id) == (State.FINISHED, size, size, 2)
     assert content(exporter, export_id).count(b"\r\n") == 1 + size
 
@@ -202,7 +213,7 @@ def test_parts_that_no_export_names_are_deleted_a_few_at_a_time(
     monkeypatch.setattr(kept_exports, "DELETED_AT_ONCE", 1)
     gone, kept = keep(exporter), keep(exporter)
     for export_id in (gone, kept):
-        exporter.write(export_id)
+        write(exporter, export_id)
     log.run_blocking(lambda c: kept_exports.forget(c, gone))
     assert count_parts(log) == 4
     asyncio.run(Purger(database=log, clock=exporter.clock).round())
@@ -225,7 +236,7 @@ def test_an_erasure_takes_the_content_of_every_export_away(
     failed = keep(exporter, filters='{"subject_index": "of-person-1"}')
     claimed(exporter, failed)
     log.run_blocking(lambda c: kept_exports.fail(c, failed))
-    exporter.write(finished)
+    write(exporter, finished)
     assert content(exporter, finished)
     content_id = log.read_blocking(lambda c: content_id_of(c, finished)) or ""
 
@@ -239,7 +250,7 @@ def test_an_erasure_takes_the_content_of_every_export_away(
         assert content(exporter, export_id) == b""
     rows = log.read_blocking(lambda c: c.execute(select(EXPORT)).all())
     assert [(row.wrapped_key, row.filters, row.sha256) for row in rows] == [(None, "{}", None)] * 3
-    exporter.write(waiting)  # it is not written any more
+    write(exporter, waiting)  # it is not written any more
     assert stored(log, waiting)[0] == State.DROPPED
     with pytest.raises(DecryptionFailed):
         log.read_blocking(lambda c: kept_exports.open_part(c, content_id, 0, keys=log_keys))
@@ -302,7 +313,7 @@ def test_rows_of_a_person_who_was_erased_prove_themselves_as_before(
 ) -> None:
     log.run_blocking(lambda c: erase_subject(c, log_keys.subject_index("person-1")))
     export_id = keep(exporter, "jsonl", '{"officer_id": "officer-5"}')
-    exporter.write(export_id)
+    write(exporter, export_id)
     [_, line] = content(exporter, export_id).splitlines()
     row = orjson.loads(line)
     assert proven(row["leaf"].encode(), row["proof"]) == SIZE - 1
@@ -317,7 +328,7 @@ def test_where_hashes_are_lost_an_export_fails_and_says_so(
         lambda c: c.execute(ledger.LOOKUP.delete().where(ledger.LOOKUP.c.log_index == 4))
     )
     export_id = keep(exporter, "fhir")
-    exporter.write(export_id)
+    write(exporter, export_id)
     assert stored(log, export_id)[0::3] == (State.FAILED, 0)
 
 
