@@ -11,6 +11,7 @@ from app.agencies.provider_keys import ProviderKeys, fetch
 from app.api.application import make_application
 from app.api.limits import Patience, RateLimit
 from app.api.service import Service
+from app.audit.exporter import Exporter
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.database import Database
@@ -82,10 +83,16 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
     settings, in_force = service.settings, service.in_force
     database, clock = service.database, service.clock
     purger = Purger(database=database, clock=clock)
-    jobs = {"InForce": in_force.watch(stop), "Purger": purger.run(stop)}
+    house = service.house
+    exporter = Exporter(database=database, keys=house.log_keys(), random=house.random, clock=clock)
+    jobs = {
+        "InForce": in_force.watch(stop),
+        "Purger": purger.run(stop),
+        "Exporter": exporter.run(stop),
+    }
     if settings.embed_workers:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
-        jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)
+        jobs["Sequencer"] = make_sequencer(settings, house, database, clock).run(stop)
         jobs |= witnessing(settings, in_force, clock, stop)
     return jobs
 

@@ -113,6 +113,8 @@ class Settings:
     heartbeat_seconds: float = 3_600.0
     # Seconds for which a poll of the inbox waits for something, at most; proxies cut longer ones.
     inbox_wait_seconds: float = 25.0
+    # Rows of an export of the access log that are written at once; more become a job.
+    export_rows_at_once: int = 10_000
     # Days after a release for which a file is kept. National law decides; support ends at 180.
     retention_days: int = 365
     # A file with an RFC 3339 time that stands for now. For rehearsals and tests only.

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.access_log.export_csv import COLUMNS
+from app.access_log.export_fhir import TYPES
 from app.access_log.findings import Finding
 
 ROOT = Path(__file__).parent.parent
@@ -30,8 +32,24 @@ def test_every_test_of_the_table_of_what_is_tried_is_there() -> None:
     assert missing == []
 
 
+def test_the_table_of_operations_is_that_of_the_export() -> None:
+    text = (ROOT / "docs" / "audit-records.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| `(\w+)`, (\w) \|", text, re.MULTILINE)
+    assert {name: (lifecycle, action) for name, lifecycle, action in rows} == dict(TYPES)
+    assert "Columns of CSV: " + ", ".join(f"`{name}`" for name in COLUMNS) == re.sub(
+        r" \([^)]*\)", "", text[text.index("Columns of CSV") : text.index(". A cell that")]
+    )
+
+
 @pytest.mark.parametrize(
-    "document", ["README.md", "SECURITY.md", "docs/access-log.md", "docs/threat-model.md"]
+    "document",
+    [
+        "README.md",
+        "SECURITY.md",
+        "docs/access-log.md",
+        "docs/audit-records.md",
+        "docs/threat-model.md",
+    ],
 )
 def test_every_link_of_a_document_leads_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")

@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "snapshot_limit": ("500000", 500_000),
     "requests_per_minute": ("60", 60),
     "requests_at_once": ("5", 5),
+    "export_rows_at_once": ("500", 500),
     "body_seconds": ("2.5", 2.5),
     "allow_illustrative": ("true", True),
     "require_proven_officers": ("true", True),

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from app.access_log import tiles
 from app.access_log.checkpoint import (
@@ -100,11 +101,12 @@ def names(connection: Connection) -> frozenset[str]:
 
 def latest(connection: Connection) -> SignedCheckpoint | None:
     """The newest checkpoint, or None before the first."""
-    query = select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1)
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    return SignedCheckpoint(Checkpoint(row.origin, row.size, row.root), row.note)
+    return _read(connection, select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1))
+
+
+def of_size(connection: Connection, size: int) -> SignedCheckpoint | None:
+    """The checkpoint of this size, or None where none was signed."""
+    return _read(connection, select(CHECKPOINT).where(CHECKPOINT.c.size == size))
 
 
 def last_signed_at(connection: Connection) -> datetime | None:
@@ -165,6 +167,13 @@ def read_checkpoint_file(path: Path) -> str | None:
         return path.read_bytes().decode()
     except FileNotFoundError:
         return None
+
+
+def _read(connection: Connection, query: Select[Any]) -> SignedCheckpoint | None:
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    return SignedCheckpoint(Checkpoint(row.origin, row.size, row.root), row.note)
 
 
 def check_extends(connection: Connection, checkpoint: Checkpoint) -> None:

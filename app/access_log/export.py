@@ -31,16 +31,19 @@ VERSION = 1
 
 def header_line(signed: SignedCheckpoint) -> bytes:
     """The first line: which log, how large, and the note that vouches for it."""
-    return _line(
-        {
-            "type": "header",
-            "format": FORMAT,
-            "version": VERSION,
-            "origin": signed.checkpoint.origin,
-            "size": signed.checkpoint.size,
-            "checkpoint": signed.note,
-        }
-    )
+    return _line(header_members(signed))
+
+
+def header_members(signed: SignedCheckpoint) -> canonical_json.JsonObject:
+    """The members of the first line."""
+    return {
+        "type": "header",
+        "format": FORMAT,
+        "version": VERSION,
+        "origin": signed.checkpoint.origin,
+        "size": signed.checkpoint.size,
+        "checkpoint": signed.note,
+    }
 
 
 def tile_line(index: int, hashes: Sequence[bytes]) -> bytes:
@@ -51,16 +54,19 @@ def tile_line(index: int, hashes: Sequence[bytes]) -> bytes:
 
 def entry_line(entry: OpenedEntry) -> bytes:
     """An entry with the sections that open."""
-    return _line(
-        {
-            "type": "entry",
-            "index": entry.index,
-            # A leaf that is no text any more was altered; what shows of it does not verify.
-            "leaf": entry.leaf.decode(errors="replace"),
-            "sections": {name: opening.to_json() for name, opening in entry.openings.items()},
-            "missing": entry.missing,
-        }
-    )
+    return _line(entry_members(entry))
+
+
+def entry_members(entry: OpenedEntry) -> canonical_json.JsonObject:
+    """The members of an entry's line."""
+    return {
+        "type": "entry",
+        "index": entry.index,
+        # A leaf that is no text any more was altered; what shows of it does not verify.
+        "leaf": entry.leaf.decode(errors="replace"),
+        "sections": {name: opening.to_json() for name, opening in entry.openings.items()},
+        "missing": entry.missing,
+    }
 
 
 def export(connection: Connection, signed: SignedCheckpoint, *, keys: LogKeys) -> Iterator[bytes]:
@@ -73,15 +79,27 @@ def export(connection: Connection, signed: SignedCheckpoint, *, keys: LogKeys) -
     starts = range(0, signed.checkpoint.size, TILE_WIDTH)
     yield header_line(signed)
     for start in starts:
-        stop = min(start + TILE_WIDTH, signed.checkpoint.size)
-        yield tile_line(start // TILE_WIDTH, _leaf_hashes(connection, start, stop))
+        yield stored_tile_line(connection, start, size=signed.checkpoint.size)
     opener = EntryOpener(connection, keys)
     for start in starts:
         stop = min(start + TILE_WIDTH, signed.checkpoint.size)
-        part = rows_query().where(LOOKUP.c.log_index >= start, LOOKUP.c.log_index < stop)
-        for row in connection.execute(part).mappings().all():
-            if row["leaf"] is not None:
-                yield entry_line(opener.open(row))
+        yield from entry_lines(connection, start, stop, opener=opener)
+
+
+def stored_tile_line(connection: Connection, start: int, *, size: int) -> bytes:
+    """The tile that begins at `start`, as it is stored."""
+    stop = min(start + TILE_WIDTH, size)
+    return tile_line(start // TILE_WIDTH, _leaf_hashes(connection, start, stop))
+
+
+def entry_lines(
+    connection: Connection, start: int, stop: int, *, opener: EntryOpener
+) -> Iterator[bytes]:
+    """The entries [start, stop)."""
+    part = rows_query().where(LOOKUP.c.log_index >= start, LOOKUP.c.log_index < stop)
+    for row in connection.execute(part).mappings().all():
+        if row["leaf"] is not None:
+            yield entry_line(opener.open(row))
 
 
 def _leaf_hashes(connection: Connection, start: int, stop: int) -> Sequence[bytes]:

@@ -62,6 +62,11 @@ class EntryOpener:
         self._keys = keys
         self._person_keys: dict[tuple[str, int], bytes | None] = {}
 
+    @property
+    def opened_with(self) -> list[tuple[str, int]]:
+        """Whose keys of which year have opened something, as `person_keys.hold` takes them."""
+        return sorted(place for place, key in self._person_keys.items() if key is not None)
+
     def open(self, row: RowMapping, *, hidden: Collection[str] = HIDDEN) -> OpenedEntry:
         """The entry of a row. What does not open is named in `missing`, never an error.
 

@@ -1,8 +1,9 @@
 """Keys for one person and one year: what is destroyed when the person is erased."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select, tuple_
 
 from app.access_log.sealing import LogKeys
 from app.access_log.tables import AccessLogPersonKey
@@ -56,6 +57,21 @@ def find_or_create(
     if key := find(connection, subject_index, year, keys=keys):
         return key
     raise Unavailable("the key of this person was taken away at this very moment")
+
+
+def hold(connection: Connection, places: Sequence[tuple[str, int]]) -> bool:
+    """Keep these keys (subject index, year) from being erased until the transaction ends.
+
+    False where one of them is gone already. Whoever stores what they have opened asks for them
+    first, in their order: an erasure then comes before it, or finds what was stored.
+    """
+    query = (
+        select(PERSON_KEY.c.year)
+        .where(tuple_(PERSON_KEY.c.subject_index, PERSON_KEY.c.year).in_(places))
+        .order_by(PERSON_KEY.c.subject_index, PERSON_KEY.c.year)
+        .with_for_update(read=True)
+    )
+    return len(connection.execute(query).all()) == len(places)
 
 
 def unwrap(row: Row[Any], keys: LogKeys) -> bytes:

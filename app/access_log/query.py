@@ -2,16 +2,27 @@
 
 A page is found by the index of the last entry seen (keyset) and pinned to a tree size, so a
 reader who pages through a growing log sees one state of it, the one of a checkpoint.
+
+All filters but one are columns beside the leaf. Which fields were released stands sealed in the
+entry, and nowhere else: an index of up to 88 fields would cost each disclosure more than its
+entry does. So entries that match the rest are opened and looked at, a bounded number of them for
+one page, which may then be short.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Self
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
+from app.access_log.instants import format_instant
 from app.access_log.opened_entry import LOOKUP, EntryOpener, OpenedEntry, rows_query
 from app.access_log.sealing import LogKeys
-from app.access_log.vocabulary import Operation, Outcome
+from app.access_log.vocabulary import Channel, Operation, Outcome
+
+# Entries that one page opens to look for a field: a tenth of a second.
+LOOKED_AT = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +35,43 @@ class EntryFilter:
     # LogKeys.subject_index of the person.
     subject_index: str | None = None
     operation: Operation | None = None
+    channel: Channel | None = None
     purpose: str | None = None
     legal_basis: str | None = None
     outcome: Outcome | None = None
+    # Path of a field that the entry released, in whatever form.
+    field: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def stated(self) -> dict[str, str]:
+        """What is asked for, as text by name. A person stands there as the keyed index alone."""
+        values = ((one.name, getattr(self, one.name)) for one in fields(self))
+        return {
+            name: format_instant(value) if isinstance(value, datetime) else str(value)
+            for name, value in values
+            if value is not None
+        }
+
+    @classmethod
+    def from_stated(cls, stated: Mapping[str, str]) -> Self:
+        """What `stated` said."""
+        kinds: Mapping[str, Callable[[str], object]] = {
+            "operation": Operation,
+            "channel": Channel,
+            "outcome": Outcome,
+            "since": datetime.fromisoformat,
+            "until": datetime.fromisoformat,
+        }
+        return cls(**{name: kinds.get(name, str)(value) for name, value in stated.items()})  # type: ignore[arg-type]  # each of its kind
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Entries that match, and the index to go on after; None where everything was looked at."""
+
+    entries: tuple[OpenedEntry, ...]
+    next: int | None
 
 
 _EQUAL = (
@@ -37,10 +80,45 @@ _EQUAL = (
     "officer_id",
     "subject_index",
     "operation",
+    "channel",
     "purpose",
     "legal_basis",
     "outcome",
 )
+
+
+def find(
+    connection: Connection,
+    filters: EntryFilter,
+    *,
+    keys: LogKeys,
+    limit: int,
+    tree_size: int,
+    after_index: int | None = None,
+) -> Found:
+    """The next entries that match, in the order of the log, opened.
+
+    Args:
+        connection: a transaction that reads.
+        filters: what to look for.
+        keys: keys of the log.
+        limit: so many at most.
+        tree_size: the log as it was at this size; later entries do not show.
+        after_index: `next` of the page before; None for the first page.
+    """
+    most = limit if filters.field is None else max(limit, LOOKED_AT)
+    rows = matching_rows(
+        connection, filters, limit=most, tree_size=tree_size, after_index=after_index
+    )
+    opener = EntryOpener(connection, keys)
+    found: list[OpenedEntry] = []
+    for row in rows:
+        entry = opener.open(row)
+        if releases(entry, filters.field):
+            found.append(entry)
+        if len(found) == limit:
+            return Found(tuple(found), entry.index)
+    return Found(tuple(found), rows[-1]["log_index"] if len(rows) == most else None)
 
 
 def entries(
@@ -52,24 +130,42 @@ def entries(
     tree_size: int,
     after_index: int | None = None,
 ) -> list[OpenedEntry]:
-    """The next entries that match, in the order of the log, opened.
+    """The entries of `find`, for who looks for no field."""
+    page = {"limit": limit, "tree_size": tree_size, "after_index": after_index}
+    return list(find(connection, filters, keys=keys, **page).entries)  # type: ignore[arg-type]
 
-    Args:
-        connection: a transaction that reads.
-        filters: what to look for.
-        keys: keys of the log.
-        limit: so many at most.
-        tree_size: the log as it was at this size; later entries do not show.
-        after_index: the index of the last entry of the page before; None for the first page.
-    """
-    opener = EntryOpener(connection, keys)
+
+def matching_rows(
+    connection: Connection,
+    filters: EntryFilter,
+    *,
+    limit: int,
+    tree_size: int,
+    after_index: int | None,
+) -> list[RowMapping]:
+    """The next rows of `rows_query` that match in their columns; `field` is none of them."""
     query = rows_query().where(
         LOOKUP.c.log_index > (-1 if after_index is None else after_index),
         LOOKUP.c.log_index < tree_size,
         *_conditions(filters),
     )
-    rows = connection.execute(query.limit(limit)).mappings()
-    return [opener.open(row) for row in rows.all()]
+    return list(connection.execute(query.limit(limit)).mappings())
+
+
+def count_rows(connection: Connection, filters: EntryFilter, *, tree_size: int) -> int:
+    """How many rows match in their columns."""
+    matching = (LOOKUP.c.log_index < tree_size, *_conditions(filters))
+    return connection.scalar(select(func.count()).select_from(LOOKUP).where(*matching)) or 0
+
+
+def releases(entry: OpenedEntry, path: str | None) -> bool:
+    """Whether the entry, as far as it opens, released this field; True where none is asked for."""
+    if path is None:
+        return True
+    released = entry.sections.get("fields", {}).get("released")
+    return isinstance(released, Iterable) and any(
+        isinstance(one, dict) and one.get("field") == path for one in released
+    )
 
 
 def _conditions(filters: EntryFilter) -> list[ColumnElement[bool]]:

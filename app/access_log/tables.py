@@ -136,3 +136,48 @@ class AccessLogPersonKey(SQLModel, table=True):
     wrapped_key: bytes
     # None under the key of the retained sections, as all were before they could be wrapped anew.
     key_encryption_key_id: str | None = Field(default=None, foreign_key="key_encryption_key.key_id")
+
+
+class AccessLogExport(SQLModel, table=True):
+    """An export that an auditor's client asked for, until it expires.
+
+    INVARIANT: an erasure takes away key, content and filters of every export.
+    """
+
+    __tablename__ = "access_log_export"
+    export_id: str = Field(primary_key=True)
+    client_id: str = Field(index=True)
+    format: str
+    # JSON of what was asked for. A person stands there as the keyed index.
+    filters: str
+    # The log as it was: an export ends there, and every proof leads to this checkpoint.
+    tree_size: int = Field(sa_type=BigInteger)
+    state: str
+    # Rows to look at, rows looked at, and how many of them stand in the export.
+    total: int = Field(sa_type=BigInteger)
+    done: int = Field(sa_type=BigInteger)
+    entries: int = Field(sa_type=BigInteger)
+    # Of the content, once it is finished.
+    length: int | None = Field(default=None, sa_type=BigInteger)
+    sha256: str | None = None
+    # The name of its parts, another one each time that it is begun.
+    content_id: str | None = None
+    # The key of the parts.
+    wrapped_key: bytes | None = None
+    key_encryption_key_id: str | None = Field(default=None, foreign_key="key_encryption_key.key_id")
+    created_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+    # Until when whoever writes it has it for itself.
+    lease_until: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class AccessLogExportPart(SQLModel, table=True):
+    """A part of an export's content, sealed under the key of that export.
+
+    One that no export names any more is deleted by and by: without the key it says nothing.
+    """
+
+    __tablename__ = "access_log_export_part"
+    content_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    sealed: bytes

@@ -5,6 +5,9 @@ soon as the log has grown over them and never change; what stands behind the las
 read from the look-up rows (level 0) or from the roots of the tiles below.
 """
 
+from collections.abc import Callable
+from functools import lru_cache, partial
+
 from sqlalchemy import Connection, insert, select
 
 from app.access_log import merkle
@@ -16,6 +19,12 @@ from app.problems import ThroughcareError
 
 LOOKUP = table_of(AccessLogLookup)
 TILE = table_of(AccessLogTile)
+
+# From level, start and stop to those hashes of the level; they lie within one tile.
+ReadHashes = Callable[[int, int, int], tuple[bytes, ...]]
+# Of proofs in the order of the log: nodes that the next ones share, and the tiles they are of.
+KEPT_NODES = 4_096
+KEPT_TILES = 64
 
 
 class LogDamaged(ThroughcareError):
@@ -40,18 +49,47 @@ def store_full_tiles(connection: Connection, old_size: int, new_size: int, level
 
 def root_at(connection: Connection, size: int) -> bytes:
     """The root that the log had at an earlier size. Raises LogDamaged."""
-    return _subtree(connection, (0, size))
+    return _subtree(_reader(connection), (0, size))
 
 
 def inclusion_proof(connection: Connection, index: int, size: int) -> tuple[bytes, ...]:
     """The proof that the entry at `index` stands in the log of `size`. Raises LogDamaged."""
-    return tuple(_subtree(connection, part) for part in merkle.inclusion_ranges(index, size))
+    read = _reader(connection)
+    return tuple(_subtree(read, part) for part in merkle.inclusion_ranges(index, size))
+
+
+class InclusionProofs:
+    """Many proofs in the log of one size: what they share is read and hashed once."""
+
+    def __init__(self, connection: Connection, size: int) -> None:
+        self._size = size
+
+        @lru_cache(KEPT_TILES)
+        def tile(level: int, index: int) -> tuple[bytes, ...]:
+            first = index << TILE_HEIGHT
+            stop = min(first + TILE_WIDTH, size >> (TILE_HEIGHT * level))
+            return read_hashes(connection, level, first, stop)
+
+        def read(level: int, start: int, stop: int) -> tuple[bytes, ...]:
+            index, offset = divmod(start, TILE_WIDTH)
+            return tile(level, index)[offset : offset + stop - start]
+
+        @lru_cache(KEPT_NODES)
+        def node(part: Range) -> bytes:
+            return _subtree(read, part)
+
+        self._node = node
+
+    def of(self, index: int) -> tuple[bytes, ...]:
+        """The proof that the entry at `index` stands in the log. Raises LogDamaged."""
+        return tuple(self._node(part) for part in merkle.inclusion_ranges(index, self._size))
 
 
 def consistency_proof(connection: Connection, old_size: int, new_size: int) -> tuple[bytes, ...]:
     """The proof that the log of `new_size` extends the one of `old_size`. Raises LogDamaged."""
     parts = merkle.consistency_ranges(old_size, new_size)
-    return tuple(_subtree(connection, part) for part in parts)
+    read = _reader(connection)
+    return tuple(_subtree(read, part) for part in parts)
 
 
 def read_hashes(connection: Connection, level: int, start: int, stop: int) -> tuple[bytes, ...]:
@@ -87,7 +125,11 @@ def _gather(connection: Connection, level: int, start: int, stop: int) -> tuple[
     return hashes
 
 
-def _subtree(connection: Connection, part: Range) -> bytes:
+def _reader(connection: Connection) -> ReadHashes:
+    return partial(read_hashes, connection)
+
+
+def _subtree(read: ReadHashes, part: Range) -> bytes:
     """The root over leaves [start, stop), as they occur in roots and proofs.
 
     Such a part begins at a multiple of a power of two not smaller than itself. So in each level
@@ -99,7 +141,7 @@ def _subtree(connection: Connection, part: Range) -> bytes:
     while start < stop:
         first = stop & -TILE_WIDTH if stop - start >= TILE_WIDTH else start
         if first < stop:
-            hashes = read_hashes(connection, level, first, stop)
+            hashes = read(level, first, stop)
             peaks = (*Frontier().extend(hashes).peaks, *peaks)
         if first == start:
             break

@@ -25,7 +25,8 @@ from sqlalchemy import (
     update,
 )
 
-from app.access_log import person_keys
+from app.access_log import kept_exports, person_keys
+from app.access_log.kept_exports import EXPORT
 from app.access_log.person_keys import PERSON_KEY
 from app.access_log.sealing import LogKeys
 from app.access_log.vocabulary import Channel, Operation, Outcome
@@ -124,6 +125,17 @@ PLACES = (
         ),
         closed=lambda ring, row, content, nonce: ring.key_encryption.seal(
             content, facts.details_context(row.fact_id), nonce=nonce
+        ),
+    ),
+    Place(
+        name="exports",
+        column=EXPORT.c.wrapped_key,
+        rows=select(EXPORT),
+        opened=lambda ring, row: ring.key_encryption.unwrap(
+            row.key_encryption_key_id, row.wrapped_key, kept_exports.key_context(row.export_id)
+        ),
+        closed=lambda ring, row, key, nonce: ring.key_encryption.wrap(
+            key, kept_exports.key_context(row.export_id), nonce=nonce
         ),
     ),
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, or_, select
 
+from app.access_log import kept_exports
 from app.access_log.erasure import ERASED_ENTRIES, erase_subject
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.recording import record_change, refuse_fact
@@ -198,6 +199,8 @@ def erase(connection: Connection, house: House, person_id: str, *, at: datetime)
         **_delete_rows(connection, person_id),
         "access_log_keys": erased.keys,
         "access_log_entries": len(erased.entries),
+        # After the keys: see kept_exports.add_part.
+        "access_log_exports": kept_exports.drop_all(connection),
     }
     certificate = _certificate(house, asked, destroyed, at=at)
     requests.store_certificate(

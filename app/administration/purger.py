@@ -1,11 +1,13 @@
-"""Forgets what its time alone refuses: used assertions and proofs, tokens that were taken back."""
+"""Forgets what has had its time: used assertions and proofs, tokens taken back, exports."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from app.access_log import kept_exports
 from app.agencies import replay
 from app.database import Database
 
@@ -27,7 +29,7 @@ class Purger:
         """Purge again and again until asked to stop."""
         while not stop.is_set():
             try:
-                await self.database.run(lambda c: replay.purge(c, at=self.clock()))
+                await self.round()
             except Exception:
                 # Whatever it was: without a purger the tables grow, and nobody notices.
                 log.exception("what has expired could not be purged")
@@ -35,3 +37,10 @@ class Purger:
                 await asyncio.wait_for(stop.wait(), self.interval)
             except TimeoutError:
                 continue
+
+    async def round(self) -> None:
+        """Purge once. Of large exports a few parts at a time: the writer has other work."""
+        await self.database.run(lambda c: replay.purge(c, at=self.clock()))
+        await self.database.run(lambda c: kept_exports.purge(c, at=self.clock()))
+        while parts := await self.database.read(kept_exports.parts_of_none):
+            await self.database.run(partial(kept_exports.delete_parts, parts=parts))

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from app.access_log.canonical_json import JsonObject
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
-from app.cases.fact import Kind
+from app.cases.fact import ACCEPTED, Kind
 from app.house import Act, House, Refusal, record
 from app.problems import ThroughcareError
 
@@ -27,14 +27,28 @@ class Moved:
 def record_fact(
     connection: Connection, house: House, caller: Caller, moved: Moved, *, at: datetime
 ) -> None:
-    """Write the entry of a fact that took a step."""
+    """Write the entry of a fact that took a step.
+
+    Where a case begins, what two agencies know of one person is brought together from then on:
+    a combination (Directive (EU) 2016/680, Article 25(1)).
+    """
     digest = moved.evidence_sha256
     change = {
         "id": moved.fact_id,
         "status": moved.status,
         **({} if digest is None else {"evidence_sha256": digest}),
     }
-    record_change(connection, house, caller, moved.kind, change, person_id=moved.person_id, at=at)
+    joined = moved.kind is Kind.CASE_ASSIGNMENT and moved.status == ACCEPTED
+    record_change(
+        connection,
+        house,
+        caller,
+        moved.kind,
+        change,
+        person_id=moved.person_id,
+        operation=Operation.COMBINATION if joined else Operation.ALTERATION,
+        at=at,
+    )
 
 
 def record_change(
@@ -45,11 +59,12 @@ def record_change(
     change: JsonObject,
     *,
     person_id: str | None,
+    operation: Operation = Operation.ALTERATION,
     at: datetime,
 ) -> None:
     """Write the entry of a change of what decides about a person: `fact` names which."""
     act = Act(
-        operation=Operation.ALTERATION,
+        operation=operation,
         channel=Channel.ADMINISTRATION,
         outcome=Outcome.RECORDED,
         person_id=person_id,

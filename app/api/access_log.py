@@ -1,4 +1,4 @@
-"""The access log for auditors: entries, explanations, exports."""
+"""The access log for auditors: entries and explanations."""
 
 import hashlib
 from datetime import datetime
@@ -10,12 +10,11 @@ from sqlalchemy import Connection
 from app.access_log.query import EntryFilter
 from app.agencies.tokens import Caller
 from app.api.answers import JSON, json_answer
-from app.api.body import NDJSON
 from app.api.contract import problems
-from app.api.models import DecisionExplanation, LogPage, LogQuery
+from app.api.models import DecisionExplanation, LogFilters, LogPage, LogQuery
 from app.api.service import Service, perform, service_of
 from app.audit.explain_decision import explain_decision
-from app.audit.read_log import Page, Search, may_read, permit_and_record, search, whole_log
+from app.audit.read_log import Page, Search, may_read, permit_and_record, search
 from app.house import House, Refusal
 from app.problems import NotFound
 
@@ -31,8 +30,13 @@ router = APIRouter(tags=["access log"])
 async def list_entries(request: Request, query: Annotated[LogQuery, Query()]) -> Response:
     """Entries in the order of the log, pinned to one tree size. The read is an entry itself."""
     service = service_of(request)
-    asked = _search(service, query)
-    await _require_auditor(request)
+    asked = Search(
+        filters=filters_of(service, query),
+        after=query.after,
+        limit=query.limit,
+        tree_size=query.tree_size,
+    )
+    await require_auditor(request)
     page = await service.database.read(lambda c: search(c, service.house, asked))
     return json_answer(await _release(request, asked, page))
 
@@ -49,7 +53,7 @@ async def explain_entry(
 ) -> Response:
     """Which condition of which policy was met, in words and without values. An entry itself."""
     service = service_of(request)
-    await _require_auditor(request)
+    await require_auditor(request)
     body = await service.database.read(lambda c: explain_decision(c, service.house, entry_id))
     answered = {} if body is None else {"length": len(body), "sha256": _sha256(body)}
     await _record(request, {"explanation": entry_id}, answered)
@@ -58,52 +62,30 @@ async def explain_entry(
     return Response(body, media_type=JSON)
 
 
-@router.get(
-    "/v1/access-log/exports",
-    summary="The whole log up to its newest checkpoint, to be verified without the server",
-    responses={
-        200: {"content": {NDJSON: {}}, "description": "Lines of JSON"},
-        **problems(400, 401, 403, 409, 503),
-    },
-    response_class=Response,
-)
-async def export_log(request: Request) -> Response:
-    """Leaves, opened sections and hashes. The export is an entry itself."""
-    service = service_of(request)
-    await _require_auditor(request)
-    body = await service.database.read(lambda c: whole_log(c, service.house))
-    answered = {"length": len(body), "sha256": _sha256(body)}
-    await _record(request, {"export": "whole log"}, answered)
-    return Response(body, media_type=NDJSON)
-
-
 def _sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _search(service: Service, query: LogQuery) -> Search:
+def filters_of(service: Service, asked: LogFilters) -> EntryFilter:
+    """The filters as the log takes them: a person by the keyed index."""
     keys = service.house.log_keys()
-    filters = EntryFilter(
-        agency_id=query.agency,
-        client_id=query.client,
-        officer_id=query.officer,
-        subject_index=None if query.person is None else keys.subject_index(query.person),
-        operation=query.operation,
-        outcome=query.outcome,
-        purpose=query.purpose,
-        legal_basis=query.legal_basis,
-        since=query.since,
-        until=query.until,
-    )
-    return Search(
-        filters=filters,
-        after=query.after,
-        limit=query.limit,
-        tree_size=query.tree_size,
+    return EntryFilter(
+        agency_id=asked.agency,
+        client_id=asked.client,
+        officer_id=asked.officer,
+        subject_index=None if asked.person is None else keys.subject_index(asked.person),
+        operation=asked.operation,
+        channel=asked.channel,
+        outcome=asked.outcome,
+        purpose=asked.purpose,
+        legal_basis=asked.legal_basis,
+        field=asked.field,
+        since=asked.since,
+        until=asked.until,
     )
 
 
-async def _require_auditor(request: Request) -> None:
+async def require_auditor(request: Request) -> None:
     """Refuse, on record, before anything is read."""
 
     def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Refusal | None:
@@ -120,7 +102,7 @@ async def _release(request: Request, asked: Search, page: Page) -> dict[str, Any
     await _record(
         request,
         {
-            "filters": {name: str(value) for name, value in _filters(asked).items()},
+            "filters": asked.filters.stated(),
             "after": asked.after,
             "limit": asked.limit,
         },
@@ -137,17 +119,9 @@ async def _release(request: Request, asked: Search, page: Page) -> dict[str, Any
             }
             for entry in page.entries
         ],
+        "searched_to": page.searched_to,
         "next": page.next,
     }
-
-
-def _filters(asked: Search) -> dict[str, object]:
-    """The filters that were set. A person is named by the keyed index alone."""
-    filters = asked.filters
-    names = ("agency_id", "client_id", "officer_id", "subject_index", "operation", "outcome")
-    more = ("purpose", "legal_basis", "since", "until")
-    values = {name: getattr(filters, name) for name in (*names, *more)}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 async def _record(request: Request, asked: dict[str, Any], answered: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic import Field as Member
 
-from app.access_log.vocabulary import Operation, Outcome
+from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.files.formats import DATE, DATE_TIME, parse_date_time
 from app.files.models import InmateFileSections, ReleasedSections
 from app.files.rules import refuse
@@ -34,6 +34,8 @@ Moment = Annotated[
     BeforeValidator(_moment),
     Member(description=DATE_TIME.expected),
 ]
+# A field of a section, as an entry names it; one that the catalogue has no more can be asked for.
+FieldPath = Annotated[str, Member(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,40}$")]
 # An index of the log: larger numbers are none, on any database.
 Index = Annotated[int, Member(ge=0, lt=2**53)]
 # A number of a notice, as the databases keep it.
@@ -399,7 +401,7 @@ class Deliveries(Model):
     deliveries: list[DeliveryView]
 
 
-class LogQuery(BaseModel):
+class LogFilters(BaseModel):
     """What to look for in the log. A filter that does not exist is refused, not overlooked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -411,11 +413,20 @@ class LogQuery(BaseModel):
         None, description="The exchange's own id of a person, as an entry names it."
     )
     operation: Operation | None = None
+    channel: Channel | None = None
     outcome: Outcome | None = None
     purpose: Identifier | None = None
     legal_basis: Identifier | None = None
+    field: FieldPath | None = Member(
+        None, description="A field that was released, in whatever form: `section.field`."
+    )
     since: Moment | None = None
     until: Moment | None = None
+
+
+class LogQuery(LogFilters):
+    """The same, and which page of it."""
+
     after: Index | None = Member(None, description="The `next` of the page before.")
     tree_size: Index | None = Member(None, description="That of the first page.")
     limit: PageSize = 50
@@ -431,11 +442,46 @@ class LogEntry(Model):
 
 
 class LogPage(Model):
-    """A page of the log as it was at `tree_size`; `next` is the `after` of the next page."""
+    """A page of the log as it was at `tree_size`; `next` is the `after` of the next page.
+
+    Entries before `searched_to` were looked at. Who looks for a field may get a short page, or an
+    empty one, with a `next`: the fields of an entry are sealed, and so many are opened for a page.
+    """
 
     tree_size: int
     entries: list[LogEntry]
+    searched_to: int
     next: int | None
+
+
+class NewExport(Model):
+    """What is to be exported. `log` is the whole log for `verify`, and takes no filters."""
+
+    format: Literal["log", "jsonl", "csv", "fhir"]
+    filters: LogFilters = LogFilters()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.format == "log" and self.filters != LogFilters():
+            raise ValueError("expected no filters: it is the whole log")
+        return self
+
+
+class Export(Model):
+    """An export of the caller's. `checkpoint` is what every proof in it leads to."""
+
+    export_id: str
+    format: str
+    state: Literal["waiting", "running", "finished", "failed", "dropped"]
+    tree_size: int
+    checkpoint: str
+    total: int = Member(description="Rows to look at.")
+    done: int = Member(description="Rows that were looked at.")
+    entries: int = Member(description="Rows that stand in the export.")
+    length: int | None
+    sha256: str | None
+    created_at: datetime
+    expires_at: datetime
 
 
 class FeedSettings(Model):

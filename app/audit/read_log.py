@@ -30,6 +30,11 @@ class Page:
     tree_size: int
     next: int | None
 
+    @property
+    def searched_to(self) -> int:
+        """Entries before this index were looked at."""
+        return self.tree_size if self.next is None else self.next + 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
@@ -45,7 +50,7 @@ def search(connection: Connection, house: House, asked: Search) -> Page:
     """One page of the entries that match, as the log was at one size."""
     size = ledger.read_head(connection).size
     tree_size = size if asked.tree_size is None else min(asked.tree_size, size)
-    found = query.entries(
+    found = query.find(
         connection,
         asked.filters,
         keys=house.log_keys(),
@@ -53,8 +58,7 @@ def search(connection: Connection, house: House, asked: Search) -> Page:
         tree_size=tree_size,
         after_index=asked.after,
     )
-    following = found[-1].index if len(found) == asked.limit else None
-    return Page(entries=tuple(found), tree_size=tree_size, next=following)
+    return Page(entries=found.entries, tree_size=tree_size, next=found.next)
 
 
 def whole_log(connection: Connection, house: House) -> bytes:

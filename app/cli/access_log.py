@@ -1,7 +1,6 @@
 """Commands around the access log: export, verification, witnesses, recovery."""
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +16,9 @@ from app.access_log.verifier import verify_export
 from app.access_log.vouching import Evidence
 from app.cli import witness as witnesses
 from app.cli.log_evidence import read_checkpoints, read_receipts
+from app.cli.log_export import export
 from app.cli.output import Json, errors, screen, show
 from app.problems import InvalidInput
-from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.published_log import PublishedLog
 
@@ -30,16 +29,13 @@ access_log = typer.Typer(
 
 def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
+    access_log.command("export")(export)
     witnesses.add_to(access_log)
     cli.add_typer(access_log, name="access-log")
 
 
 # Exit status of a log that is published without its quorum: a script must notice.
 NOT_AS_AGREED = 2
-# An export of a large log; the client holds it in memory before it is written.
-LARGEST_EXPORT = 2 * 1024**3
-
-
 STATUSES = "Exit status: 0 sound, 1 it could not be verified, 2 wrong usage, " + ", ".join(
     f"{int(finding)} {finding.name.lower()}" for finding in Finding
 )
@@ -176,20 +172,6 @@ def _place(report: Report) -> str:
 
 
 @access_log.command()
-def export(
-    file: Annotated[Path, typer.Argument(help="File to write.")],
-    *,
-    configuration: Annotated[Path, typer.Option("--as", help="Configuration of an auditor.")],
-    as_json: Json = False,
-) -> None:
-    """As an auditor: fetch the whole log up to its newest checkpoint."""
-    with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:
-        answer = client.request("GET", "/v1/access-log/exports", max_bytes=LARGEST_EXPORT)
-    _write_privately(file, answer.content)
-    show({"file": str(file), "bytes": len(answer.content)}, as_json=as_json)
-
-
-@access_log.command()
 def recover(
     *,
     origin: Annotated[str, typer.Option(help="New name of the log, never used before.")],
@@ -229,11 +211,3 @@ def checkpoint(*, as_json: Json = False) -> None:
             screen.print("  ".join(f"{k} {v}" for k, v in one.items() if v), markup=False)
     if not as_agreed:
         raise typer.Exit(NOT_AS_AGREED)
-
-
-def _write_privately(file: Path, content: bytes) -> None:
-    """Write what says who asked about whom: for nobody but its owner."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        os.fchmod(descriptor, 0o600)
-        opened.write(content)

@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 from urllib.parse import quote
 
 import httpx
 
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ServiceRefused, UnexpectedAnswer
-from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connections
+from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connections, save
 from app.receiver.tokens import TokenSource
 from throughcare_receiver.errors import UnsafeKey
 from throughcare_receiver.keys import KeySet
@@ -130,6 +130,12 @@ class AgencyClient:
         # is no longer registered gets the same answer again.
         self._tokens.forget(token)
         return self._send(request, self._tokens.current(), max_bytes=max_bytes)
+
+    def save(self, path: str, file: BinaryIO) -> int:
+        """Write what stands at a path to a file, however long it is; its bytes."""
+        request = self._connections.build_request("GET", f"{self._issuer}{path}")
+        request.headers.update(self.credentials("GET", path))
+        return save(self._connections, request, file)
 
     def credentials(self, method: str, path: str) -> dict[str, str]:
         """The headers of one request by other means, with a token that is good for a while."""

@@ -8,9 +8,10 @@ every piece; between two pieces the time-outs of the connection hold.
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import httpx
 
@@ -82,10 +83,37 @@ def exchange(
         ServiceRefused: any other status than 2xx.
     """
     deadline = time.monotonic() + within_s
+    with _sent(connections, request) as response:
+        content = _read(response, max_bytes=max_bytes, deadline=deadline)
+    if not response.is_success:
+        raise _refusal(response.status_code, content)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status=response.status_code, headers=headers, content=content)
+
+
+def save(connections: httpx.Client, request: httpx.Request, file: BinaryIO) -> int:
+    """Send a request and write the answer to a file; how many bytes it has.
+
+    It may be as long as it likes and take its time, but for each piece. Raises as `exchange`.
+    """
+    length = 0
+    with _sent(connections, request) as response:
+        if not response.is_success:
+            deadline = time.monotonic() + ANSWER_SECONDS
+            content = _read(response, max_bytes=ANSWER_BYTES, deadline=deadline)
+            raise _refusal(response.status_code, content)
+        for piece in response.iter_raw():
+            length += file.write(piece)
+    return length
+
+
+@contextmanager
+def _sent(connections: httpx.Client, request: httpx.Request) -> Iterator[httpx.Response]:
+    """The answer, to be read within the block; what breaks off is ServiceUnreachable."""
     try:
         response = connections.send(request, stream=True)
         try:
-            content = _read(response, max_bytes=max_bytes, deadline=deadline)
+            yield response
         finally:
             response.close()
     except httpx.HTTPError as error:
@@ -93,10 +121,6 @@ def exchange(
         origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
         kind = type(error).__name__
         raise ServiceUnreachable(f"no answer from the service at {origin} ({kind})") from None
-    if not response.is_success:
-        raise _refusal(response.status_code, content)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(status=response.status_code, headers=headers, content=content)
 
 
 def _read(response: httpx.Response, *, max_bytes: int, deadline: float) -> bytes:

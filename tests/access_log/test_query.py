@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection, delete, update
 
-from app.access_log import ledger
+from app.access_log import ledger, query
 from app.access_log.entry import Actor, Grounds
 from app.access_log.export import entry_line
 from app.access_log.ledger import ENTRY, LOOKUP, AppendedEntry
@@ -13,7 +13,7 @@ from app.access_log.opened_entry import DAMAGED, ERASED, OpenedEntry
 from app.access_log.person_keys import PERSON_KEY
 from app.access_log.query import EntryFilter, entries
 from app.access_log.sealing import PERSONAL, RETAINED, LogKeys
-from app.access_log.vocabulary import Operation, Outcome
+from app.access_log.vocabulary import Channel, Operation, Outcome
 
 Record = Callable[..., AppendedEntry]
 Find = Callable[..., list[OpenedEntry]]
@@ -76,6 +76,8 @@ def test_entries_come_opened_in_the_order_of_the_log(find: Find) -> None:
         (EntryFilter(legal_basis="basis-2"), [2]),
         (EntryFilter(operation=Operation.CONSULTATION), [3]),
         (EntryFilter(outcome=Outcome.REFUSED), [3]),
+        (EntryFilter(channel=Channel.READ), list(range(SIZE))),
+        (EntryFilter(channel=Channel.PAPER), []),
         (EntryFilter(agency_id="agency-1", outcome=Outcome.RELEASED), [0, 2, 4, 5]),
         (EntryFilter(agency_id="agency-9"), []),
     ],
@@ -87,6 +89,43 @@ def test_a_filter_finds_what_matches(find: Find, filters: EntryFilter, expected:
 def test_entries_about_a_person_are_found_by_the_keyed_index(find: Find, log_keys: LogKeys) -> None:
     person = EntryFilter(subject_index=log_keys.subject_index("person-2"))
     assert found(find(person)) == [4]
+
+
+def test_who_received_a_field_is_found_in_what_is_sealed(
+    connection: Connection, record: Record, log_keys: LogKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a page of it opens so many entries at most, and says where to go on."""
+    monkeypatch.setattr(query, "LOOKED_AT", 3)
+    wanted = {"released": [{"field": "identity.full_name", "form": "full", "policies": []}]}
+    others: list[dict[str, object]] = [{"released": []}, {"released": 1}, {"facts": "listed"}]
+    for fields in (wanted, *others, wanted, wanted):
+        record(connection, fields=fields)
+    size = ledger.integrate(connection).size
+    pages: list[tuple[list[int], int | None]] = []
+    after = None
+    while after is not None or not pages:
+        page = query.find(
+            connection,
+            EntryFilter(field="identity.full_name"),
+            keys=log_keys,
+            limit=2,
+            tree_size=size,
+            after_index=after,
+        )
+        pages.append((found(list(page.entries)), page.next))
+        after = page.next
+    assert pages == [([], 2), ([], 5), ([6], 8), ([10, 11], 11), ([], None)]
+
+
+def test_what_is_asked_for_can_be_written_down(at: datetime) -> None:
+    asked = EntryFilter(agency_id="a", operation=Operation.ERASURE, channel=Channel.READ, since=at)
+    assert asked.stated() == {
+        "agency_id": "a",
+        "operation": "erasure",
+        "channel": "read",
+        "since": "2026-03-02T08:30:00.000125Z",
+    }
+    assert EntryFilter.from_stated(asked.stated()) == asked
 
 
 def test_times_bound_from_the_first_to_before_the_last(find: Find, at: datetime) -> None:

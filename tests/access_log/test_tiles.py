@@ -76,6 +76,11 @@ def test_every_root_and_proof_is_that_of_the_leaves(grown: Connection, data: st.
     assert tiles.root_at(grown, size) == merkle.root(HASHES[:size])
     inclusion = tiles.inclusion_proof(grown, part, size)
     assert inclusion == merkle.inclusion_proof(HASHES[:size], part)
+    many = tiles.InclusionProofs(grown, size)
+    others = range(part, min(part + 3, size))
+    assert [many.of(one) for one in others] == [
+        tiles.inclusion_proof(grown, one, size) for one in others
+    ]
     consistency = tiles.consistency_proof(grown, part, size)
     assert consistency == merkle.consistency_proof(HASHES[:size], part)
 

@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 from sqlalchemy import Connection, func, select, update
 
-from app.access_log import person_keys
+from app.access_log import kept_exports, person_keys
+from app.access_log.kept_exports import NewExport
 from app.administration import data_keys, erasure
 from app.administration.data_keys import PLACES, KeyStatus, Place, Progress
 from app.cases import references
@@ -39,11 +40,28 @@ def prison(exchange: Exchange) -> Speaker:
 
 @pytest.fixture
 def persons(exchange: Exchange, prison: Speaker) -> list[str]:
-    """Six persons, each with a reference of an agency that read the file."""
+    """Six persons, each with a reference of an agency that read the file; and an export."""
     welfare = exchange.some("social_welfare_centre")
     found = [exchange.person(prison, SECTIONS) for _ in range(6)]
     for person in found:
         welfare.get(exchange.refer(prison, person, welfare))
+    service = exchange.world.service
+    house, asked = (
+        service.house,
+        NewExport(
+            export_id=service.house.new_id(),
+            client_id=found[0],
+            format="csv",
+            filters="{}",
+            tree_size=0,
+            total=0,
+        ),
+    )
+    service.database.run_blocking(
+        lambda c: kept_exports.keep(
+            c, asked, keys=house.log_keys(), random=house.random, at=now(exchange)
+        )
+    )
     return found
 
 

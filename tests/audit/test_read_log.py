@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +19,13 @@ from app.access_log.tables import AccessLogEntry
 from app.access_log.verifier import verify_export
 from app.access_log.vocabulary import Operation, Outcome
 from app.access_log.vouching import Evidence
-from app.audit.read_log import whole_log
+from app.agencies import tokens
+from app.audit.read_log import may_read, whole_log
 from app.database import table_of
 from app.main import log_verifier
-from app.policy.roles import ROLE_PURPOSES
+from app.policy.roles import PURPOSES, ROLE_PURPOSES
 from app.problems import Conflict
+from app.receiver.errors import ServiceRefused
 from tests.api.exchange import (
     Exchange,
     Sections,
@@ -101,6 +104,7 @@ def test_every_filter_finds_its_entries_and_no_other(
         "client": ("actor", "client"),
         "officer": ("actor", "officer"),
         "operation": ("circumstances", "operation"),
+        "channel": ("circumstances", "channel"),
         "outcome": ("circumstances", "outcome"),
         "purpose": ("grounds", "purpose"),
         "legal_basis": ("grounds", "legal_basis"),
@@ -116,6 +120,25 @@ def test_every_filter_finds_its_entries_and_no_other(
                 for index, sections in leaves.items()
                 if sections.get(section, {}).get(member) == value
             ], name
+
+
+def test_a_field_finds_every_entry_that_released_it(
+    exchange: Exchange, auditor: Speaker, person: str
+) -> None:
+    assert person
+    everything = exchange.entries()
+    sections: dict[int, Any] = {one.index: one.sections for one in everything}
+    releases = {
+        index: [each["field"] for each in one.get("fields", {}).get("released", [])]
+        for index, one in sections.items()
+    }
+    paths = {path for released in releases.values() for path in released}
+    assert len(paths) > 10
+    for path in (*sorted(paths)[:3], "identity.no_such_field"):
+        found = listed(auditor, field=path, tree_size=len(everything))
+        assert [one["index"] for one in found] == [
+            index for index, released in releases.items() if path in released
+        ]
 
 
 def test_filters_narrow_each_other(auditor: Speaker, prison: Speaker, person: str) -> None:
@@ -224,6 +247,41 @@ def test_nobody_else_reads_the_log_and_trying_is_on_record(exchange: Exchange, p
 def test_every_purpose_of_an_auditor_reads_the_log(exchange: Exchange, purpose: str) -> None:
     auditor = exchange.agency("oversight_auditor", purpose=purpose)
     assert auditor.call("GET", ENTRIES).status_code == 200
+    # The token names it, and the entry of the read.
+    last = exchange.entries(agency_id=auditor.id)[-1]
+    assert last.sections["grounds"]["purpose"] == purpose
+
+
+def test_nobody_reads_the_log_for_another_purpose(exchange: Exchange, auditor: Speaker) -> None:
+    # Directive (EU) 2016/680, Article 25(2).
+    assert set(ROLE_PURPOSES["oversight_auditor"]) == {
+        "lawfulness_verification",
+        "self_monitoring",
+        "data_integrity_security",
+        "criminal_proceedings",
+    }
+    service = exchange.world.service
+    caller = tokens.Caller(
+        agency_id=auditor.id,
+        agency_name=auditor.id,
+        role=auditor.role,
+        country="XK",
+        municipalities=frozenset(),
+        client_id=f"{auditor.id}-1",
+        officer_id=f"{auditor.id}-officer",
+        officer_function="officer",
+        assurance="asserted",
+        purpose="",
+        legal_basis=f"illustrative:{auditor.role}",
+        case=None,
+        token_id="",
+    )
+    for purpose in PURPOSES:
+        permitted = purpose in ROLE_PURPOSES["oversight_auditor"]
+        asking = replace(caller, purpose=purpose)
+        assert may_read(service.house, asking, at=exchange.world.clock()) is permitted
+    with pytest.raises(ServiceRefused):  # and no such token is given
+        exchange.agency("oversight_auditor", purpose="policy_monitoring").call("GET", ENTRIES)
 
 
 def test_an_auditor_gets_no_value_of_any_field(
@@ -274,6 +332,7 @@ def test_an_export_verifies_and_is_on_record(
     assert last.sections["payload"] == {
         "length": len(exported),
         "sha256": hashlib.sha256(exported).hexdigest(),
+        "rows": json.loads(exported.splitlines()[0])["size"],
     }
     report = verified(exchange, exported, saved)
     assert report.finding is None
@@ -350,6 +409,8 @@ def test_a_row_that_somebody_changed_in_the_database_is_named(
         ("person=", "/query/person"),
         (f"officer={'x' * 65}", "/query/officer"),
         ("operation=Markword", "/query/operation"),
+        ("channel=Markword", "/query/channel"),
+        ("field=Markword", "/query/field"),
         ("outcome=Markword", "/query/outcome"),
         ("Markword=1", "/query"),
         ("persons=1", "/query/persons"),

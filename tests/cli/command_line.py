@@ -71,6 +71,8 @@ class Installation:
             "ALLOW_LOOPBACK_DELIVERY": "true",
             "DISPATCH_INTERVAL": "0.1",
             "CHECKPOINT_INTERVAL": "0.05",
+            # So that the whole log is a job, which the command waits for.
+            "EXPORT_ROWS_AT_ONCE": "8",
         }
         return cls(folder, {f"THROUGHCARE_{name}": text for name, text in environment.items()})
 

@@ -208,6 +208,23 @@ def test_an_export_is_for_nobody_but_its_owner(export: Path) -> None:
     assert stat.S_IMODE(export.stat().st_mode) == 0o600
 
 
+def test_entries_of_one_kind_are_exported_as_a_table(
+    service: Installation, at_service: Invoke, tmp_path: Path, export: Path
+) -> None:
+    assert export
+    file, auditor = tmp_path / "export.csv", service.folder / "auditor-1" / "agency.toml"
+    asked = ("--format", "csv", "--where", "agency=prison-1", "--where", "operation=collection")
+    done = at_service("access-log", "export", str(file), "--as", str(auditor), *asked)
+    assert done.code == 0, done.said
+    rows = file.read_text().splitlines()
+    assert len(rows) == 1 + 4
+    assert all(",collection,import,recorded,prison-1," in row for row in rows[1:])
+    for wrong in ("agencies=prison-1", "agency"):
+        done = at_service("access-log", "export", str(file), "--as", str(auditor), "--where", wrong)
+        assert done.code == 1
+        assert "expected a filter" in done.err
+
+
 def test_an_export_over_an_open_file_closes_it(
     service: Installation, at_service: Invoke, tmp_path: Path
 ) -> None:

@@ -164,9 +164,14 @@ def test_of_an_import_each_line_that_cannot_be_recorded_is_refused(
 def test_an_auditor_gets_no_page_whose_reading_is_not_recorded(exchange: Exchange) -> None:
     auditor = exchange.agency("oversight_auditor")
     assert auditor.call("GET", "/v1/access-log/entries").status_code == 200
+    exports, asked = "/v1/access-log/exports", {"format": "csv"}
+    made = auditor.post(exports, asked).json()["export_id"]
+    assert auditor.call("GET", f"{exports}/{made}/content").status_code == 200
     with broken(exchange, AT_COMMIT):
         tells_nothing(auditor.call("GET", "/v1/access-log/entries"))
-        tells_nothing(auditor.call("GET", "/v1/access-log/exports"))
+        tells_nothing(auditor.call("GET", exports))
+        tells_nothing(auditor.post(exports, asked))
+        tells_nothing(auditor.call("GET", f"{exports}/{made}/content"))
     assert auditor.call("GET", "/v1/access-log/entries").status_code == 200
 
 

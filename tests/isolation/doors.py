@@ -330,6 +330,16 @@ def _decision(stage: Stage, _party: Party) -> dict[str, str]:
     return {"entry_id": answer.headers["disclosure-entry"]}
 
 
+def _export(stage: Stage, _party: Party) -> dict[str, str]:
+    """An export of the auditor; the one before is deleted, as there are a few at most."""
+    auditor, path = stage.known[AUDITOR].speaker, "/v1/access-log/exports"
+    while stage.exports:
+        auditor.call("DELETE", f"{path}/{stage.exports.pop()}")
+    made = auditor.post(path, {"format": "csv", "filters": {"agency": "nobody"}})
+    stage.exports.append(made.json()["export_id"])
+    return {"export_id": stage.exports[-1]}
+
+
 def _own_disclosure(stage: Stage, party: Party) -> dict[str, str]:
     """The entry of what was disclosed to the party; where that is nothing, to the custodian."""
     if party.label not in OFFICERS and not (party.label in ROLES and sees(stage, party)):
@@ -370,6 +380,15 @@ def _as_the_log_names_it(stage: Stage, party: Party) -> dict[str, str]:
 def _for_auditors(**given: Target) -> Door:
     may = labels(AUDITOR)
     return Door(may=may, strangers_may=may, known=403, strange=403, **given)  # type: ignore[arg-type]  # targets alone
+
+
+AN_EXPORT = Door(
+    may=labels(AUDITOR),
+    known=403,
+    strange=403,
+    told={f"strange {AUDITOR}": 404},
+    target=_export,
+)
 
 
 def _proposing(content: Content, *authors: str) -> Door:
@@ -581,6 +600,13 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/access-log/entries": _for_auditors(),
     "GET /v1/access-log/entries/{entry_id}/explanation": _for_auditors(target=_decision),
     "GET /v1/access-log/exports": _for_auditors(),
+    "POST /v1/access-log/exports": replace(
+        _for_auditors(), content=lambda _stage, _party: {"format": "csv"}
+    ),
+    # An export is its client's: for another auditor it is none.
+    "GET /v1/access-log/exports/{export_id}": AN_EXPORT,
+    "GET /v1/access-log/exports/{export_id}/content": AN_EXPORT,
+    "DELETE /v1/access-log/exports/{export_id}": AN_EXPORT,
     "GET /log/tile/entries/{place}": _for_auditors(
         target=lambda _stage, _party: {"place": FIRST_LEAF}
     ),

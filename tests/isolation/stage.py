@@ -70,6 +70,8 @@ class Stage:
     desk: dict[str, Party] = field(default_factory=dict)
     known: dict[str, Party] = field(default_factory=dict)
     strangers: dict[str, Party] = field(default_factory=dict)
+    # Ids of exports that the auditor has.
+    exports: list[str] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
     def number(self) -> int:

@@ -1,0 +1,87 @@
+"""`throughcare access-log export`: ask for an export as an auditor, wait for it, fetch it."""
+
+import os
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.progress import Progress
+
+from app.cli.output import Json, errors, show
+from app.problems import Conflict, InvalidInput
+from app.receiver.client import AgencyClient
+from app.receiver.configuration import AgencyConfiguration
+
+EXPORTS = "/v1/access-log/exports"
+FILTERS = (
+    *("agency", "client", "officer", "person", "operation", "channel", "outcome"),
+    *("purpose", "legal_basis", "field", "since", "until"),
+)
+# Between two looks at how far it is.
+LOOK_SECONDS = 0.5
+
+
+class Format(StrEnum):
+    """What to export, and how."""
+
+    LOG = "log"
+    JSON_LINES = "jsonl"
+    CSV = "csv"
+    FHIR = "fhir"
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write.")],
+    *,
+    configuration: Annotated[Path, typer.Option("--as", help="Configuration of an auditor.")],
+    export_format: Annotated[
+        Format,
+        typer.Option("--format", help="`log` is the whole log, for `verify`; the others filter."),
+    ] = Format.LOG,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help=f"A filter as NAME=VALUE, of {', '.join(FILTERS)}; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """As an auditor: export the log up to its newest checkpoint, or the entries that match."""
+    filters = dict(map(_filter, where or ()))
+    with AgencyClient(AgencyConfiguration.from_file(configuration)) as auditor:
+        asked = {"format": export_format.value, "filters": filters}
+        made = auditor.request("POST", EXPORTS, json=asked).json()
+        place = f"{EXPORTS}/{made['export_id']}"
+        _wait(auditor, place, made)
+        with _private(file) as opened:
+            length = auditor.save(f"{place}/content", opened)
+        auditor.request("DELETE", place)
+    show({"file": str(file), "bytes": length}, as_json=as_json)
+
+
+def _filter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or name not in FILTERS:
+        raise InvalidInput(f"expected a filter as NAME=VALUE, of {', '.join(FILTERS)}")
+    return name, value
+
+
+def _wait(auditor: AgencyClient, place: str, made: dict[str, Any]) -> None:
+    """Until the export is finished. Conflict where it will never be."""
+    with Progress(console=errors, transient=True) as progress:
+        bar = progress.add_task("exporting", total=made["total"])
+        while made["state"] in ("waiting", "running"):
+            time.sleep(LOOK_SECONDS)
+            made = auditor.request("GET", place).json()
+            progress.update(bar, completed=made["done"])
+    if made["state"] == "dropped":
+        raise Conflict("somebody was erased meanwhile: ask again")
+    if made["state"] != "finished":
+        raise Conflict("the log is damaged: export it with --format log, and verify it")
+
+
+def _private(file: Path) -> BinaryIO:
+    """Open what says who asked about whom: for nobody but its owner."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "wb")
