@@ -15,7 +15,7 @@ from app.access_log.tile_verifier import verify_published
 from app.access_log.verifier import verify_export
 from app.access_log.vouching import Evidence
 from app.cli import witness as witnesses
-from app.cli.log_evidence import read_checkpoints, read_receipts
+from app.cli.log_evidence import read_checkpoints, read_keys, read_receipts
 from app.cli.log_export import export
 from app.cli.output import Json, errors, screen, show
 from app.problems import InvalidInput
@@ -71,16 +71,16 @@ def verify(
 
     Options that name evidence can be given more than once.
     """
-    witnesses = [Witness.from_vkey(text) for text in witness or ()]
-    if quorum is not None and quorum > len(witnesses):
+    named = read_keys("--witness", witness or (), Witness.from_vkey)
+    if quorum is not None and quorum > len(named):
         raise InvalidInput("expected as many witnesses as the quorum, at least")
     evidence = Evidence(
-        verifiers=[Verifier.from_vkey(text) for text in key],
+        verifiers=read_keys("--key", key, Verifier.from_vkey),
         saved_checkpoints=read_checkpoints(checkpoint or ()),
         receipts=read_receipts(receipt or ()),
         at=datetime.now(UTC),
-        witnesses=witnesses,
-        quorum=len(witnesses) if quorum is None else quorum,
+        witnesses=named,
+        quorum=len(named) if quorum is None else quorum,
     )
     with Progress(
         console=errors, transient=True, disable=as_json or not errors.is_terminal

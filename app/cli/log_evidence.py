@@ -3,11 +3,24 @@
 A path is a file, a folder of files, or the store of a receiving agency (`throughcare receive`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+from app.access_log.note import NoteRefused
 from app.access_log.receipt import TITLE, from_header
+from app.problems import InvalidInput
 from throughcare_receiver.sqlite_store import FILE_NAME, SqliteStore
+
+T = TypeVar("T")
+
+
+def read_keys(option: str, texts: Iterable[str], read: Callable[[str], T]) -> list[T]:
+    """The keys (vkey) that an option names. Raises InvalidInput, which names the option."""
+    try:
+        return [read(text) for text in texts]
+    except NoteRefused as refused:
+        raise InvalidInput(f"{option}: {refused.detail}") from None
 
 
 def read_checkpoints(paths: Sequence[Path]) -> list[str]:

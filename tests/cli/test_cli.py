@@ -7,11 +7,14 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from app.access_log.note import Verifier
 from app.cli import PARTS
 from app.cli import commands as built
+from app.crypto.log_signing import LogSigningKey
 from tests.cli.command_line import Done, Installation
 from tests.cli.conftest import Invoke, InvokeIn
 
+VKEY = Verifier.of("log.example", LogSigningKey.from_seed(bytes(32))).to_vkey()
 # The names are fixed; those of later capabilities are not here yet.
 NAMES = {
     "demo", "serve", "dispatch", "sequence", "init", "agency", "client", "officer", "subscription",
@@ -104,14 +107,19 @@ def test_a_bad_setting_is_named_and_not_repeated(
     assert "planted" not in done.said
 
 
+def test_a_key_that_is_none_is_told_by_its_option(invoke: Invoke, tmp_path: Path) -> None:
+    done = invoke("access-log", "verify", str(tmp_path), "--key", "a+b+c")
+    assert_one_sentence(done, "--key")
+
+
 def test_a_file_that_is_not_there_is_named(invoke: Invoke, tmp_path: Path) -> None:
     missing = tmp_path / "missing.ndjson"
-    done = invoke("access-log", "verify", str(missing), "--key", "a+b+c")
+    done = invoke("access-log", "verify", str(missing), "--key", VKEY)
     assert_one_sentence(done, str(missing))
 
 
 def test_a_folder_where_a_file_is_wanted_is_named(invoke: Invoke, tmp_path: Path) -> None:
-    done = invoke("access-log", "verify", str(tmp_path), "--key", "a+b+c")
+    done = invoke("access-log", "verify", str(tmp_path), "--key", VKEY)
     assert_one_sentence(done, str(tmp_path))
 
 
