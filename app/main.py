@@ -26,6 +26,7 @@ from app.activation.loading import Terms, load
 from app.activation.register import ACTIVATION, Verified
 from app.administration import data_keys
 from app.administration.policy_status import reviews_due
+from app.alerts.rules import Rules
 from app.crypto.claims import LEEWAY_SECONDS
 from app.crypto.key_ring import KeyRing
 from app.database import Database, make_engine, open_database
@@ -126,6 +127,7 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     """The house of an installation that can start; raises what speaks against starting it."""
     house = make_house(settings, at=clock())
     endpoint_rules(settings)
+    Rules.from_file(settings.alert_rules)
     with opened(settings) as database:
         # The clock is read last: another process may have signed while this one came to it.
         database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))

@@ -22,6 +22,7 @@ from app.workers import (
     make_dispatcher,
     make_in_force,
     make_sequencer,
+    make_watcher,
     watched,
 )
 
@@ -86,6 +87,7 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
     if settings.embed_workers:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
         jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)
+        jobs["Watcher"] = make_watcher(settings, in_force, clock).run(stop)
     return jobs
 
 

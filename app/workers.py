@@ -11,7 +11,9 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
 from app.administration.in_force import InForce
+from app.alerts.rules import Rules
 from app.audit.sequencer import Sequencer
+from app.audit.watcher import Watcher
 from app.database import Database
 from app.house import House
 from app.main import (
@@ -69,6 +71,18 @@ def make_sequencer(settings: Settings, house: House, database: Database, clock: 
     )
 
 
+def make_watcher(settings: Settings, in_force: InForce, clock: Clock) -> Watcher:
+    """What looks for misuse in the access log; RulesRefused for rules that cannot be used."""
+    return Watcher(
+        database=in_force.database,
+        house=lambda: in_force.house,
+        rules=Rules.from_file(settings.alert_rules),
+        clock=clock,
+        interval=settings.alert_interval,
+        checkpoint_interval=timedelta(seconds=settings.checkpoint_interval),
+    )
+
+
 def dispatching(
     settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
 ) -> dict[str, Job]:
@@ -84,7 +98,12 @@ def sequencing(
     settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
 ) -> dict[str, Job]:
     """What `throughcare sequence` does."""
-    return {"Sequencer": make_sequencer(settings, house, database, clock).run(stop)}
+    in_force = make_in_force(settings, house, database, clock)
+    return {
+        "Sequencer": make_sequencer(settings, house, database, clock).run(stop),
+        "Watcher": make_watcher(settings, in_force, clock).run(stop),
+        "InForce": in_force.watch(stop),
+    }
 
 
 async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:

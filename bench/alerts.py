@@ -19,7 +19,7 @@ from typing import Any
 from app.alerts.alert import Alert
 from app.alerts.fact import Fact
 from app.alerts.kinds import Unsigned, stale_checkpoint
-from app.alerts.look import Batch, look, only_new
+from app.alerts.look import Batch, Last, look, only_new
 from app.alerts.rules import Rules, StaleCheckpoint
 from app.releases.profile import Profile
 from bench import results
@@ -88,14 +88,14 @@ class Remembered:
 def alerts(rules: Rules, traffic: Traffic, profile: Profile) -> list[Alert]:
     """All alerts of the quarter, as rounds of the service raise them."""
     past = Remembered(profile, traffic.roles)
-    raised: dict[tuple[str, str], datetime] = {}
+    raised: dict[tuple[str, str], Last] = {}
     found: list[Alert] = []
     for start in range(0, len(traffic.facts), BATCH):
         facts = traffic.facts[start : start + BATCH]
         for fact in facts:
             past.add(fact)
         fresh = only_new(look(rules, Batch(facts, past, profile)), raised)
-        raised |= {alert.key: alert.until for alert in fresh}
+        raised |= {alert.key: Last(alert.until, alert.count) for alert in fresh}
         found += fresh
     return found
 

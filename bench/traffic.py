@@ -35,6 +35,8 @@ AGENCIES = (
     ("ngo_mentor", 3),
     ("reintegration_unit", 4),
 )
+# Officers of an agency where everybody knows every case.
+SMALL = 6
 WEEKDAYS = (1.25, 1.1, 1.0, 1.0, 0.75, 0.0, 0.0)
 
 
@@ -120,7 +122,7 @@ class _Maker:
     def _agency(self, number: int, role: str, officers: int) -> Agency:
         random = self.random
         agency = Agency(name=f"{role}-{number}", role=role, habit=random.choice((0.0, 0.4, 0.9)))
-        agency.whole_team = officers <= 6
+        agency.whole_team = officers <= SMALL
         shared = [self.person() for _ in range(12 * officers)]
         for one in range(officers):
             own = random.sample(shared, 5) + [self.person() for _ in range(random.randint(10, 35))]
@@ -131,7 +133,7 @@ class _Maker:
                     caseload=own,
                     away=self._absences(),
                     evenings=random.choice((0.0, 0.0, 0.0, 0.02, 0.08)),
-                    reports=one == 0 and officers > 3,
+                    reports=one == 0 and officers > SMALL,
                 )
             )
         agency.closed = [self.person() for _ in range(6 * officers)]
@@ -140,7 +142,7 @@ class _Maker:
     def _absences(self) -> frozenset[date]:
         random = self.random
         away: set[date] = set()
-        if random.random() < 0.45:
+        if self.happens(0.45):
             first = BEGINS + random.randrange(WEEKS * 7) * ONE_DAY
             away |= {first + back * ONE_DAY for back in range(random.choice((5, 7, 14)))}
         for _ in range(random.randrange(3)):
@@ -158,12 +160,12 @@ class _Maker:
                 continue
             if shifts:
                 # Five days of seven, whatever day it is.
-                if self.random.random() < 5 / 7:
+                if self.happens(5 / 7):
                     self._at_work(agency, officer, day, factor=1.0)
             elif works:
                 self._at_work(agency, officer, day, factor=WEEKDAYS[day.weekday()])
                 self._evening(agency, officer, day)
-            elif self.random.random() < 0.004:
+            elif self.happens(0.004):
                 self._session(agency, officer, day, persons=self.random.randint(1, 3), hour=11)
         if works and not shifts:
             self._rare(agency, day)
@@ -184,42 +186,42 @@ class _Maker:
         random = self.random
         purposes = ROLE_PURPOSES[agency.role]
         for _ in range(persons):
-            chance, at = random.random(), self.during(agency, day)
-            if chance < 0.006:  # a case that has been closed, looked at out of habit
+            at = self.during(agency, day)
+            if self.happens(0.006):  # a case that has been closed, looked at out of habit
                 person = random.choice(agency.closed)
                 for again in range(random.choice((1, 1, 2))):
                     self.read(agency, officer, at + again * timedelta(minutes=1), person, no=True)
-            elif chance < 0.008:  # a reference with a slip in it, or one of another system
+            elif self.happens(0.002):  # a reference with a slip in it, or one of another system
                 for again in range(random.choice((1, 1, 2, 4))):
                     self.read(agency, officer, at + again * timedelta(minutes=1), None, no=True)
-            elif chance < 0.009 and len(purposes) > 1:  # the wrong purpose, set right at once
+            elif self.happens(0.001) and len(purposes) > 1:  # the wrong purpose, set right at once
                 person = random.choice(officer.caseload)
                 self.read(agency, officer, at, person, no=True, purpose=purposes[1])
                 after = at + timedelta(minutes=random.randint(1, 9))
                 self.read(agency, officer, after, person)
 
     def _evening(self, agency: Agency, officer: Officer, day: date) -> None:
-        if self.random.random() < officer.evenings:
+        if self.happens(officer.evenings):
             persons = self.random.randint(1, 6)
             self._session(agency, officer, day, persons=persons, hour=self.random.choice((18, 19)))
 
     def _rare(self, agency: Agency, day: date) -> None:
         random = self.random
         officer = random.choice(agency.officers)
-        if random.random() < 0.012:  # a caseload is handed over, and read at once
+        if self.happens(0.012):  # a caseload is handed over, and read at once
             taken = [self.person() for _ in range(random.randint(12, 28))]
             for person in taken:
                 self.read(agency, officer, self.during(agency, day), person)
             officer.caseload += taken
-        if random.random() < 0.01:  # a system repeats a reference that is not there
+        if self.happens(0.01):  # a system repeats a reference that is not there
             at = self.during(agency, day)
             for again in range(random.randint(3, 9)):
                 self.read(agency, officer, at + again * timedelta(seconds=30), None, no=True)
-        if agency.whole_team and random.random() < 0.03:  # a conference under one case
+        if agency.whole_team and self.happens(0.03):  # a conference under one case
             case = f"conference {day} {agency.name}"
             for person in self.of(officer, random.randint(2, 5)):
                 self.read(agency, officer, self.during(agency, day), person, case=case)
-        if random.random() < 0.01:  # somebody has to be found, at any hour
+        if self.happens(0.01):  # somebody has to be found, at any hour
             at = self.at(day, random.uniform(0, 24))
             for person in self.of(officer, random.randint(1, 3)):
                 self.read(agency, officer, at, person, emergency=True)
@@ -257,12 +259,22 @@ class _Maker:
                 agency=agency.name,
                 officer=officer.name,
                 refused=no,
-                purpose=purpose or ROLE_PURPOSES[agency.role][0],
+                purpose=purpose or self._usual_purpose(agency),
                 subject=person,
                 case=None if named is None else f"{agency.name} {named}",
                 emergency=emergency,
             )
         )
+
+    def happens(self, chance: float) -> bool:
+        """Whether something of this chance happens now."""
+        return self.random.random() < chance
+
+    def _usual_purpose(self, agency: Agency) -> str:
+        """Mostly the first one of the role; now and then the same file for another."""
+        return self.random.choices(
+            ROLE_PURPOSES[agency.role], (9, 1, 1)[: len(ROLE_PURPOSES[agency.role])]
+        )[0]
 
     def of(self, officer: Officer, persons: int) -> list[str]:
         return self.random.sample(officer.caseload, min(persons, len(officer.caseload)))
@@ -327,7 +339,7 @@ class _Plants:
     def _agency_volume(self) -> None:
         # A system of the agency reads on behalf of everybody.
         for strength, times in (("3 times as much for a day", 2.0), ("half as much again", 0.5)):
-            agency = self.random.choice([a for a in self.by_day if len(a.officers) > 4])
+            agency = self.random.choice([a for a in self.by_day if len(a.officers) > SMALL])
             day = self._working_days(1)[0]
             for officer in agency.officers:
                 for _ in range(round(officer.rate * times)):

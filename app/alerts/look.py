@@ -18,7 +18,17 @@ from app.alerts.rules import (
 from app.releases.profile import Profile
 
 ONE_DAY = timedelta(days=1)
-Raised = Mapping[tuple[str, str], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The end and the count of the last alert of a rule about an actor."""
+
+    until: datetime
+    count: int
+
+
+Raised = Mapping[tuple[str, str], Last]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +64,23 @@ def look(rules: Rules, batch: Batch) -> Iterator[Alert]:
 
 
 def only_new(alerts: Iterable[Alert], raised: Raised) -> list[Alert]:
-    """One alert for each rule, actor and window; `raised` has the end of the last one of each."""
+    """One alert for each rule, actor and window: the strongest; later ones once twice as strong.
+
+    `raised` has the last one of each.
+    """
     last = dict(raised)
-    chosen = []
+    chosen: dict[tuple[str, str], list[Alert]] = {}
     for alert in alerts:
         before = last.get(alert.key)
-        if before is None or abs(alert.until - before) >= alert.rule.window:
-            last[alert.key] = alert.until
-            chosen.append(alert)
-    return chosen
+        if before is None or abs(alert.until - before.until) >= alert.rule.window:
+            last[alert.key] = Last(alert.until, alert.count)
+            chosen.setdefault(alert.key, []).append(alert)
+        elif found := chosen.get(alert.key):
+            found[-1] = max(found[-1], alert, key=lambda one: one.count)
+        elif alert.count >= 2 * before.count:
+            last[alert.key] = Last(alert.until, alert.count)
+            chosen[alert.key] = [alert]
+    return [alert for found in chosen.values() for alert in found]
 
 
 def local_days(facts: Iterable[Fact], profile: Profile) -> list[date]:
