@@ -1,5 +1,6 @@
 """An alert: a rule, whom it is about, and the entries that it rests on. It names no person."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,7 +61,7 @@ class Alert:
     @property
     def key(self) -> tuple[str, str]:
         """By what it is told from others: its rule, and whom or what it is about."""
-        return self.rule.id, "\0".join((self.agency or "", self.officer or "", self.about))
+        return self.rule.id, json.dumps([self.agency, self.officer, self.about])
 
     def to_json(self) -> JsonObject:
         """As it stands in its entry."""

@@ -162,7 +162,7 @@ AnyRule = Annotated[
     Field(discriminator="kind"),
 ]
 _RULES = TypeAdapter(Annotated[list[AnyRule], Field(min_length=1, max_length=100)])
-_TABLE = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
+_TABLE = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
