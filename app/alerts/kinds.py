@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from app.alerts.alert import MOST_ENTRIES, Alert
+from app.alerts.alert import Alert
 from app.alerts.fact import Fact
 from app.alerts.rules import (
     ManyPersons,
@@ -135,21 +135,17 @@ class WitnessRefusal:
     witness: str
 
 
-def refused_witness(
-    rule: RefusedWitness, refusals: Sequence[WitnessRefusal], *, new: int
-) -> Iterator[Alert]:
-    """Refusals of one witness. It says that what it saw before does not become what it is shown."""
-    for number, last in enumerate(refusals):
-        window = [one for one in refusals[: number + 1] if last.at - one.at <= rule.window]
-        if last.index >= new and len(window) >= rule.least:
-            yield Alert(
-                rule=rule,
-                about=f"witness {last.witness}",
-                since=window[0].at,
-                until=last.at,
-                count=len(window),
-                entries=tuple(one.index for one in window)[-MOST_ENTRIES:],
-            )
+def refused_witness(rule: RefusedWitness, refusals: Sequence[WitnessRefusal]) -> Iterator[Alert]:
+    """A witness says that it knows another history of the log; each such entry is new and counts."""
+    for one in refusals:
+        yield Alert(
+            rule=rule,
+            about=f"witness {one.witness}",
+            since=one.at,
+            until=one.at,
+            count=1,
+            entries=(one.index,),
+        )
 
 
 def _windows(facts: Sequence[Fact], *, new: int, within: timedelta) -> Iterator[Sequence[Fact]]:

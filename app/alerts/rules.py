@@ -145,10 +145,9 @@ class StaleCheckpoint(Rule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedWitness(Rule):
-    """A witness refused to cosign a checkpoint at least so often."""
+    """A witness refused to cosign a checkpoint."""
 
     kind: Literal["refused-witness"]
-    least: Count
 
 
 AnyRule = Annotated[

@@ -7,7 +7,7 @@ entry of the channel of auditors, which no rule looks at: none is raised about a
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,8 +19,9 @@ from app.agencies.tokens import Caller
 from app.alerts import kinds, memory, reading
 from app.alerts.alert import Alert
 from app.alerts.fact import Fact
+from app.alerts.kinds import WitnessRefusal
 from app.alerts.look import Batch, Raised, look, only_new
-from app.alerts.rules import OPERATOR, Rules, StaleCheckpoint
+from app.alerts.rules import OPERATOR, RefusedWitness, Rules, StaleCheckpoint
 from app.database import Database
 from app.house import Act, House, record
 
@@ -125,7 +126,7 @@ class Watcher:
         past = memory.Remembered(connection, read.facts, house.profile)
         alerts = [
             *look(self.rules, Batch(read.facts, past, house.profile)),
-            *self._of_the_log(connection),
+            *self._of_the_log(connection, read.refusals),
         ]
         raised: Raised = memory.raised(connection)
         return Found(
@@ -137,17 +138,17 @@ class Watcher:
             alerts=only_new(alerts, raised),
         )
 
-    def _of_the_log(self, connection: Connection) -> list[Alert]:
-        """Alerts about the log itself, whose signature somebody waits for."""
+    def _of_the_log(
+        self, connection: Connection, refusals: Sequence[WitnessRefusal]
+    ) -> Iterator[Alert]:
+        """Alerts about the log itself: nobody signs it, or a witness knows another one."""
         unsigned, at = reading.unsigned(connection), self.clock()
-        return [
-            alert
-            for rule in self.rules.all
-            if isinstance(rule, StaleCheckpoint)
-            for alert in kinds.stale_checkpoint(
-                rule, unsigned, interval=self.checkpoint_interval, at=at
-            )
-        ]
+        for rule in self.rules.all:
+            if isinstance(rule, StaleCheckpoint):
+                interval = self.checkpoint_interval
+                yield from kinds.stale_checkpoint(rule, unsigned, interval=interval, at=at)
+            elif isinstance(rule, RefusedWitness):
+                yield from kinds.refused_witness(rule, refusals)
 
     def _keep(self, connection: Connection, found: Found) -> list[str]:
         """Write a look down: its alerts as entries, of which these are the ids."""

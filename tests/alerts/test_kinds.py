@@ -39,9 +39,9 @@ def counts(alerts: Iterable[Alert]) -> list[int]:
     return [alert.count for alert in alerts]
 
 
-def before(*counts: int) -> dict[date, int]:
+def before(*persons: int) -> dict[date, int]:
     """Days before the day with so many persons each."""
-    return {DAY - (back + 1) * ONE_DAY: count for back, count in enumerate(counts)}
+    return {DAY - (back + 1) * ONE_DAY: count for back, count in enumerate(persons)}
 
 
 # Unusual volume.
@@ -238,13 +238,10 @@ def test_a_log_that_does_not_grow_needs_no_signature() -> None:
     assert [*kinds.stale_checkpoint(rule, None, interval=timedelta(seconds=1), at=AT)] == []
 
 
-def test_a_witness_that_refuses_is_told(fact: MakeFact) -> None:
-    refusals = [WitnessRefusal(3, AT, "w1"), WitnessRefusal(9, AT + timedelta(hours=1), "w1")]
-    once, twice = (rule_of(RefusedWitness, least=least) for least in (1, 2))
-    assert counts(kinds.refused_witness(once, refusals, new=0)) == [1, 2]
-    assert counts(kinds.refused_witness(once, refusals, new=4)) == [2]
-    assert counts(kinds.refused_witness(twice, refusals[:1], new=0)) == []
-    del fact
+def test_a_witness_that_refuses_is_told() -> None:
+    [alert] = kinds.refused_witness(rule_of(RefusedWitness), [WitnessRefusal(3, AT, "w1")])
+    assert (alert.agency, alert.entries) == (None, (3,))
+    assert "w1" in alert.key[1]
 
 
 # What an alert says.

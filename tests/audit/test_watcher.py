@@ -21,9 +21,9 @@ from app.alerts import memory
 from app.alerts.memory import DAY, FACT, POSITION, RAISED, AlreadyLookedAt
 from app.alerts.rules import Rules
 from app.audit import watcher as watching
-from app.audit.watcher import TASK, Watcher
+from app.audit.watcher import TASK, WATCHER, Watcher
 from app.database import Database
-from app.house import House
+from app.house import Act, House, record
 from app.problems import Conflict, NotFound
 from tests.administration.parties import plain_house
 from tests.world import START, Clock
@@ -81,6 +81,14 @@ severity = "high"
 told = ["auditors", "operator"]
 hours = 24
 intervals = 60
+
+[[rule]]
+id = "witness"
+meaning = "Witness."
+kind = "refused-witness"
+severity = "high"
+told = ["auditors"]
+hours = 24
 """
 )
 
@@ -138,7 +146,7 @@ def read(database: Database, house: House, clock: Clock) -> Append:
             policy_digest=house.bundle.digest,
         )
 
-    def record(*persons: str | None, **options: Any) -> None:  # noqa: ANN401 - of an entry
+    def append(*persons: str | None, **options: Any) -> None:  # noqa: ANN401 - of an entry
         def work(connection: Connection) -> None:
             for person in persons:
                 one(connection, person, options)
@@ -146,7 +154,7 @@ def read(database: Database, house: House, clock: Clock) -> Append:
         database.run_blocking(work)
         database.run_blocking(ledger.integrate)
 
-    return record
+    return append
 
 
 def look(watcher: Watcher) -> list[dict[str, Any]]:
@@ -357,6 +365,27 @@ def test_a_log_that_nobody_signs_is_told_once_a_day(
     assert len(look(eager)) == 1
     clock.advance(days=1)
     assert [one["alert"] for one in look(eager)] == ["unsigned"] * 2
+
+
+def test_a_witness_that_refused_is_told_once_a_day(
+    watcher: Watcher, database: Database, house: House, clock: Clock
+) -> None:
+    def refuse(alarm: str, witness: str) -> None:
+        act = Act(
+            operation=Operation.KEY_EVENT,
+            channel=Channel.AUDIT,
+            outcome=Outcome.REFUSED,
+            fields={"alarm": alarm, "witness": witness},
+        )
+        database.run_blocking(lambda c: record(c, house, WATCHER, act, at=clock()))
+        database.run_blocking(ledger.integrate)
+
+    refuse("quorum-missing", "w1")
+    assert look(watcher) == []
+    refuse("witness-refused", "w1")
+    refuse("witness-refused", "w1")
+    refuse("witness-refused", "w2")
+    assert [one["entries"] for one in look(watcher)] == [[1], [3]]
 
 
 def test_a_log_that_is_signed_is_not_stale(
