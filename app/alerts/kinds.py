@@ -136,7 +136,7 @@ class WitnessRefusal:
 
 
 def refused_witness(rule: RefusedWitness, refusals: Sequence[WitnessRefusal]) -> Iterator[Alert]:
-    """A witness says that it knows another history of the log; each such entry is new and counts."""
+    """A witness says that it knows another history of the log; and each such entry is new."""
     for one in refusals:
         yield Alert(
             rule=rule,

@@ -169,7 +169,7 @@ class Remembered:
     def _persons_of(self, agency: str, officer: str, day: date, profile: Profile) -> int:
         since, until = day_bounds(day, profile)
         facts = self.facts(agency, since=since, until=until, officer=officer or None, refused=False)
-        return len({fact.subject for fact in facts})
+        return len({fact.subject for fact in facts} - {None})
 
 
 def _where(

@@ -102,10 +102,10 @@ class Watcher:
 
     def _look(self) -> bool:
         """One look; whether there is more to look at."""
-        found = self.database.read_blocking(self._find)
+        found = self.database.read_blocking(self.find)
         if found.start == found.stop and not found.alerts:
             return False
-        ids = self.database.run_blocking(lambda connection: self._keep(connection, found))
+        ids = self.database.run_blocking(lambda connection: self.keep(connection, found))
         for alert, entry_id in zip(found.alerts, ids, strict=True):
             if OPERATOR in alert.rule.told:
                 # No actor and no count: a log file is read by more people than the log.
@@ -117,7 +117,8 @@ class Watcher:
                 )
         return found.stop < found.size
 
-    def _find(self, connection: Connection) -> Found:
+    def find(self, connection: Connection) -> Found:
+        """What the next entries complete. It reads only."""
         house = self.house()
         start, size = memory.position(connection), ledger.read_head(connection).size
         read = reading.read_new(
@@ -150,7 +151,7 @@ class Watcher:
             elif isinstance(rule, RefusedWitness):
                 yield from kinds.refused_witness(rule, refusals)
 
-    def _keep(self, connection: Connection, found: Found) -> list[str]:
+    def keep(self, connection: Connection, found: Found) -> list[str]:
         """Write a look down: its alerts as entries, of which these are the ids."""
         house, at = self.house(), self.clock()
         memory.advance(connection, start=found.start, stop=found.stop)

@@ -1,4 +1,4 @@
-"""`throughcare alerts`: what an auditor finds among the alerts, and whether a file of rules holds."""
+"""`throughcare alerts`: the alerts, as an auditor finds them, and what a file of rules means."""
 
 import json
 from collections.abc import Iterator

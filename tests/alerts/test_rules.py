@@ -103,5 +103,5 @@ def test_a_past_has_room_for_what_it_needs() -> None:
 
 
 def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(RulesRefused, match="absent.toml: this file of rules cannot be read"):
+    with pytest.raises(RulesRefused, match=r"absent\.toml: this file of rules cannot be read"):
         Rules.from_file(tmp_path / "absent.toml")

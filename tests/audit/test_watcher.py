@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -273,10 +272,10 @@ def _no_randomness(_: int) -> bytes:
 
 def test_of_two_that_look_at_once_one_writes_it_down(watcher: Watcher, read: Append) -> None:
     read(*[None] * 4)
-    found = watcher.database.read_blocking(watcher._find)
+    found = watcher.database.read_blocking(watcher.find)
     assert counted(watcher) == [("guesses", 4)]
     with pytest.raises(AlreadyLookedAt):
-        watcher.database.run_blocking(lambda c: watcher._keep(c, found))
+        watcher.database.run_blocking(lambda c: watcher.keep(c, found))
     assert len(look(watcher)) == 1
 
 
@@ -445,7 +444,7 @@ def test_the_loop_looks_and_goes_on_after_a_failure(
         stop = asyncio.Event()
         task = asyncio.create_task(replace(watcher, house=house).run(stop))
         async with asyncio.timeout(60):
-            while not await watcher.database.read(memory.position):
+            while not await watcher.database.read(memory.position):  # noqa: ASYNC110 - it looks into a table
                 await asyncio.sleep(0.01)
             stop.set()
             await task

@@ -71,6 +71,7 @@ class Installation:
             "ALLOW_LOOPBACK_DELIVERY": "true",
             "DISPATCH_INTERVAL": "0.1",
             "CHECKPOINT_INTERVAL": "0.05",
+            "ALERT_INTERVAL": "0.2",
         }
         return cls(folder, {f"THROUGHCARE_{name}": text for name, text in environment.items()})
 
