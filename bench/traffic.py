@@ -42,14 +42,13 @@ WEEKDAYS = (1.25, 1.1, 1.0, 1.0, 0.75, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Misuse that was planted: its kind, how strong it is, whose it is, and when."""
+    """Misuse that was planted: its kind, how strong it is, whose it is, and its entries."""
 
     kind: str
     strength: str
     agency: str
     officer: str | None
-    since: datetime
-    until: datetime
+    entries: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -95,7 +94,9 @@ class _Maker:
     def __init__(self, random: Random, profile: Profile) -> None:
         self.random = random
         self.profile = profile
-        self.facts: list[Fact] = []
+        # Each with the number of the episode that it belongs to.
+        self.facts: list[tuple[Fact, int | None]] = []
+        self.episode: int | None = None
         self.episodes: list[Episode] = []
         self.persons = 0
         self.agencies = [self._agency(number, *one) for number, one in enumerate(AGENCIES)]
@@ -108,10 +109,19 @@ class _Maker:
                 self._ordinary_day(agency, day)
         first = BEGINS + 7 * PAST_WEEKS * ONE_DAY
         _Plants(self, first).plant()
-        in_order = sorted(self.facts, key=lambda fact: fact.at)
-        numbered = [replace(fact, index=index) for index, fact in enumerate(in_order)]
+        in_order = sorted(self.facts, key=lambda one: one[0].at)
+        facts = [replace(fact, index=index) for index, (fact, _) in enumerate(in_order)]
+        episodes = [
+            replace(
+                episode,
+                entries=frozenset(
+                    i for i, (_, planted) in enumerate(in_order) if planted == number
+                ),
+            )
+            for number, episode in enumerate(self.episodes)
+        ]
         roles = {one.name: one.role for one in self.agencies}
-        return Traffic(numbered, self.episodes, self.at(first, 0), roles)
+        return Traffic(facts, episodes, self.at(first, 0), roles)
 
     # The people.
 
@@ -252,19 +262,18 @@ class _Maker:
         if named is None and person is not None and self.random.random() < agency.habit:
             number = int(person.partition("-")[2])
             named = f"case {number if number % 20 else number - 1}"
-        self.facts.append(
-            Fact(
-                index=0,
-                at=at,
-                agency=agency.name,
-                officer=officer.name,
-                refused=no,
-                purpose=purpose or self._usual_purpose(agency),
-                subject=person,
-                case=None if named is None else f"{agency.name} {named}",
-                emergency=emergency,
-            )
+        fact = Fact(
+            index=0,
+            at=at,
+            agency=agency.name,
+            officer=officer.name,
+            refused=no,
+            purpose=purpose or self._usual_purpose(agency),
+            subject=person,
+            case=None if named is None else f"{agency.name} {named}",
+            emergency=emergency,
         )
+        self.facts.append((fact, self.episode))
 
     def happens(self, chance: float) -> bool:
         """Whether something of this chance happens now."""
@@ -341,11 +350,11 @@ class _Plants:
         for strength, times in (("3 times as much for a day", 2.0), ("half as much again", 0.5)):
             agency = self.random.choice([a for a in self.by_day if len(a.officers) > SMALL])
             day = self._working_days(1)[0]
+            self._begin("agency-volume", strength, agency, None)
             for officer in agency.officers:
                 for _ in range(round(officer.rate * times)):
                     at = self.maker.during(agency, day)
                     self.maker.read(agency, officer, at, self.maker.person())
-            self._note("agency-volume", strength, agency, None, [day])
 
     def _outside(self) -> None:
         for strength, persons, days in (
@@ -416,7 +425,7 @@ class _Plants:
                 self.maker.read(agency, officer, at + after, person, purpose=purposes[1])
 
             two = [a for a in self.by_day if len(ROLE_PURPOSES[a.role]) > 1]
-            self._episode("purpose-switch", strength, one, among=two, lasts=after)
+            self._episode("purpose-switch", strength, one, among=two)
 
     def _cases(self) -> None:
         for strength, persons, days in (
@@ -448,28 +457,18 @@ class _Plants:
         *,
         days: int = 1,
         among: list[Agency] | None = None,
-        lasts: timedelta = timedelta(0),
         whole_agency: bool = False,
     ) -> None:
         agency = self.random.choice(among or self.by_day)
         officer = self.random.choice(agency.officers)
-        chosen = self._working_days(days)
-        for day in chosen:
+        self._begin(kind, strength, agency, None if whole_agency else officer.name)
+        for day in self._working_days(days):
             one(agency, officer, day)
-        self._note(kind, strength, agency, None if whole_agency else officer.name, chosen, lasts)
 
-    def _note(
-        self,
-        kind: str,
-        strength: str,
-        agency: Agency,
-        officer: str | None,
-        days: list[date],
-        lasts: timedelta = timedelta(0),
-    ) -> None:
-        since = self.maker.at(days[0], 0)
-        until = self.maker.at(days[-1], 24) + lasts
-        self.maker.episodes.append(Episode(kind, strength, agency.name, officer, since, until))
+    def _begin(self, kind: str, strength: str, agency: Agency, officer: str | None) -> None:
+        """What is read from here on belongs to this episode."""
+        self.maker.episode = len(self.maker.episodes)
+        self.maker.episodes.append(Episode(kind, strength, agency.name, officer))
 
     def _working_days(self, count: int) -> list[date]:
         """So many working days in a row; minus so many: as many, a week apart."""
