@@ -27,7 +27,7 @@ from bench.traffic import AGENCIES, COUNTED_WEEKS, Episode, Traffic, make
 
 PROFILE = Path(__file__).parent.parent / "policies" / "xk" / "profile.toml"
 TUNED = (1, 2, 3)
-REPORTED = tuple(range(101, 111))
+REPORTED = tuple(range(301, 311))
 BATCH = 500
 # What a planted kind is found by. Another alert on its entries is no false alarm, and no recall.
 FOUND_BY = {"agency-volume": "unusual-volume", "guessing": "outside-caseload"}

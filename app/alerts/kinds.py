@@ -68,29 +68,23 @@ def is_odd(rule: OutOfHours, at: datetime, profile: Profile) -> bool:
 
 
 def purpose_switch(rule: PurposeSwitch, facts: Sequence[Fact], *, new: int) -> Iterator[Alert]:
-    """One officer about one person: refused, and soon afterwards asking under another purpose.
-
-    Who goes back to a purpose under which the file was given before has made a slip: with facts
-    that reach further back than the window, that is silent.
-    """
+    """One officer about one person: refused, and soon afterwards asking under another purpose."""
     refused: dict[str, list[Fact]] = {}
-    given: dict[tuple[str, str | None], int] = {}
     for fact in facts:
         if fact.subject is None:
             continue
-        first = given.get((fact.subject, fact.purpose), fact.index)
         others = [
             one
             for one in refused.get(fact.subject, ())
-            if one.purpose != fact.purpose and fact.at - one.at <= rule.window and one.index < first
+            if one.purpose != fact.purpose and fact.at - one.at <= rule.window
         ]
         if others and fact.index >= new:
-            officer = fact.officer
-            yield Alert.of(rule, [*others, fact], count=len(others) + 1, officer=officer)
+            # Each refusal has an alert of its own: a slip must not hide what comes the day after.
+            about = f"refused at {others[0].index}"
+            found = [*others, fact]
+            yield Alert.of(rule, found, count=len(found), officer=fact.officer, about=about)
         if fact.refused:
             refused.setdefault(fact.subject, []).append(fact)
-        else:
-            given.setdefault((fact.subject, fact.purpose), fact.index)
 
 
 def outside_caseload(rule: OutsideCaseload, facts: Sequence[Fact], *, new: int) -> Iterator[Alert]:

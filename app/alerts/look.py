@@ -8,7 +8,6 @@ from app.alerts import kinds
 from app.alerts.alert import Alert
 from app.alerts.fact import Fact, Past
 from app.alerts.rules import (
-    LONGEST_WINDOW,
     ManyPersons,
     OutOfHours,
     OutsideCaseload,
@@ -115,9 +114,7 @@ def _at_officer(rules: Rules, batch: Batch, facts: Sequence[Fact]) -> Iterator[A
             if not refused:
                 continue
             if isinstance(rule, PurposeSwitch):
-                every = batch.past.facts(
-                    agency, since=until - LONGEST_WINDOW, until=until, officer=officer
-                )
+                every = sorted({*refused, *facts}, key=lambda fact: fact.index)
                 yield from kinds.purpose_switch(rule, every, new=batch.new)
             else:
                 yield from kinds.outside_caseload(rule, refused, new=batch.new)

@@ -164,16 +164,6 @@ def test_another_purpose_after_a_refusal_is_told(
     assert [alert.entries for alert in alerts] == ([(0, 1)] if found else [])
 
 
-def test_back_to_a_purpose_that_was_given_before_is_a_slip(fact: MakeFact) -> None:
-    given = fact(subject="one")
-    slip = [fact(subject="one", refused=True, purpose="court_report"), fact(subject="one")]
-    rule = rule_of(PurposeSwitch)
-    assert counts(kinds.purpose_switch(rule, [given, *slip], new=0)) == []
-    assert counts(kinds.purpose_switch(rule, slip, new=0)) == [2]
-    # What a switch has opened does not make the next one a slip.
-    assert counts(kinds.purpose_switch(rule, [*slip, fact(subject="one")], new=3)) == [2]
-
-
 def test_two_purposes_without_a_refusal_are_work(fact: MakeFact) -> None:
     facts = [fact(subject="one"), fact(subject="one", purpose="court_report")]
     assert counts(kinds.purpose_switch(rule_of(PurposeSwitch), facts, new=0)) == []
