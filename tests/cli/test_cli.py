@@ -16,7 +16,7 @@ from tests.cli.conftest import Invoke, InvokeIn
 NAMES = {
     "demo", "serve", "dispatch", "sequence", "init", "agency", "client", "officer", "subscription",
     "import", "policy", "access-log", "receive", "keys", "retention", "coverage", "report", "bench",
-    "call", "feed", "inbox", "pack",
+    "call", "feed", "inbox", "pack", "alerts",
 }  # fmt: skip
 # These go on until they are stopped, show a table, or print what the service answered.
 WITHOUT_REPORT = {"serve", "dispatch", "sequence", "receive", "demo", "call"}
