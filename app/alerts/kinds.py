@@ -48,16 +48,13 @@ def _summed(persons: Mapping[date, int], last: date, days: int) -> int:
 
 
 def out_of_hours(
-    rule: OutOfHours, facts: Sequence[Fact], *, new: int, role: str, profile: Profile
+    rule: OutOfHours, facts: Sequence[Fact], *, new: int, profile: Profile
 ) -> Iterator[Alert]:
     """Reads of one officer at times at which the agency does not work; emergencies are none."""
-    if role in rule.round_the_clock:
-        return
     odd = [one for one in facts if not one.emergency and is_odd(rule, one.at, profile)]
     for window in _windows(odd, new=new, within=rule.window):
         if len(window) >= rule.least:
-            officer = window[0].officer
-            yield Alert.of(rule, window, count=len(window), officer=officer)
+            yield Alert.of(rule, window, count=len(window), officer=window[0].officer)
 
 
 def is_odd(rule: OutOfHours, at: datetime, profile: Profile) -> bool:

@@ -101,12 +101,10 @@ def _at_officer(rules: Rules, batch: Batch, facts: Sequence[Fact]) -> Iterator[A
     for rule in rules.all:
         since, until = batch.window(facts, rule.window)
         if isinstance(rule, OutOfHours):
-            if any(kinds.is_odd(rule, fact.at, batch.profile) for fact in facts):
+            odd = any(kinds.is_odd(rule, fact.at, batch.profile) for fact in facts)
+            if odd and batch.past.role(agency) not in rule.round_the_clock:
                 known = batch.past.facts(agency, since=since, until=until, officer=officer)
-                role = batch.past.role(agency)
-                yield from kinds.out_of_hours(
-                    rule, known, new=batch.new, role=role, profile=batch.profile
-                )
+                yield from kinds.out_of_hours(rule, known, new=batch.new, profile=batch.profile)
         elif isinstance(rule, PurposeSwitch | OutsideCaseload):
             refused = batch.past.facts(
                 agency, since=since, until=until, officer=officer, refused=True

@@ -64,7 +64,7 @@ _WANTED = or_(
 def _refusals(row: RowMapping, fields: Mapping[str, Any]) -> list[WitnessRefusal]:
     if fields.get("alarm") != WITNESS_REFUSED:
         return []
-    return [WitnessRefusal(row["log_index"], row["recorded_at"], fields["witness"])]
+    return [WitnessRefusal(row["log_index"], row["recorded_at"], fields.get("witness", ""))]
 
 
 def _facts(row: RowMapping, sections: Mapping[str, Any], keys: LogKeys) -> list[Fact]:

@@ -81,7 +81,7 @@ class UnusualVolume(Rule):
     kind: Literal["unusual-volume"]
     actor: Literal["officer", "agency"]
     days: Annotated[int, Field(strict=True, ge=1, le=14)]
-    past_days: Annotated[int, Field(strict=True, ge=14, le=LONGEST_PAST.days - 14)]
+    past_days: Annotated[int, Field(strict=True, ge=14, le=LONGEST_PAST.days - 28)]
     least_past: Count
     deviations: Measure
     floor: Count

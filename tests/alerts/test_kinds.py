@@ -108,35 +108,25 @@ def test_hours_are_those_of_the_country(local: str, odd: bool, profile: Profile)
     assert kinds.is_odd(rule_of(OutOfHours), at_home(local, profile), profile) is odd
 
 
-def by_night(
-    fact: MakeFact, profile: Profile, *, role: str = "ngo_mentor", **members: object
-) -> list[int]:
-    """What three reads at ten in the evening make."""
-    at = at_home("2027-03-03T22:00:00", profile)
-    facts = [fact(at=at, **members) for _ in range(3)]
-    found = kinds.out_of_hours(
-        rule_of(OutOfHours, least=3), facts, new=0, role=role, profile=profile
-    )
-    return counts(found)
-
-
-def test_reads_by_night_are_told(fact: MakeFact, profile: Profile) -> None:
-    assert by_night(fact, profile) == [3]
-
-
-def test_who_works_in_shifts_works_at_night(fact: MakeFact, profile: Profile) -> None:
-    assert by_night(fact, profile, role="police_local") == []
-
-
-def test_an_emergency_has_no_hours(fact: MakeFact, profile: Profile) -> None:
-    assert by_night(fact, profile, emergency=True) == []
-
-
-def test_two_evenings_are_not_one_night(fact: MakeFact, profile: Profile) -> None:
-    at = at_home("2027-03-03T22:00:00", profile)
-    facts = [fact(at=at), fact(at=at), fact(at=at + timedelta(hours=13))]
-    rule = rule_of(OutOfHours, least=3)
-    assert counts(kinds.out_of_hours(rule, facts, new=0, role="", profile=profile)) == []
+@pytest.mark.parametrize(
+    ("hours", "emergency", "found"),
+    [
+        ((0, 0, 12), False, [3]),
+        ((0, 0, 12), True, []),
+        ((0, 0, 13), False, []),
+    ],
+)
+def test_reads_by_night_are_told_unless_there_is_an_emergency(
+    hours: tuple[int, ...],
+    emergency: bool,  # noqa: FBT001 - a column
+    found: list[int],
+    fact: MakeFact,
+    profile: Profile,
+) -> None:
+    at = at_home("2027-03-05T21:00:00", profile)
+    facts = [fact(at=at + timedelta(hours=one), emergency=emergency) for one in hours]
+    rule = rule_of(OutOfHours, least=3, hours=12)
+    assert counts(kinds.out_of_hours(rule, facts, new=0, profile=profile)) == found
 
 
 # Purpose switching after a refusal.

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from app.alerts.alert import Alert
-from app.alerts.look import Last, day_bounds, only_new
-from app.alerts.rules import OutsideCaseload
+from app.alerts.look import Batch, Last, day_bounds, look, only_new
+from app.alerts.rules import OutsideCaseload, Rules
 from app.releases.profile import Profile
-from tests.alerts.conftest import AT
+from bench.alerts import Remembered
+from tests.alerts.conftest import AT, MakeFact
 from tests.alerts.test_kinds import DAY, rule_of
 
 RULE = rule_of(OutsideCaseload, hours=24)
@@ -47,3 +50,22 @@ def test_an_entry_from_before_the_last_alert_raises_none(profile: Profile) -> No
     first, last = day_bounds(DAY, profile)
     assert first < AT < last
     assert last - first == WINDOW - timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("role", "found"), [("ngo_mentor", ["out-of-hours"]), ("police_local", [])]
+)
+def test_who_works_in_shifts_works_at_night(
+    role: str, found: list[str], fact: MakeFact, profile: Profile
+) -> None:
+    past = Remembered(profile, {"agency-1": role})
+    facts = [fact(at=AT + timedelta(hours=12)) for _ in range(3)]
+    for one in facts:
+        past.add(one)
+    alerts = only_new(look(Rules.from_file(None), Batch(facts, past, profile)), {})
+    assert [one.rule.id for one in alerts] == found
+
+
+def test_a_look_at_nothing_finds_nothing(profile: Profile) -> None:
+    empty = Batch((), Remembered(profile, {}), profile)
+    assert [*look(Rules.from_file(None), empty)] == []
