@@ -105,12 +105,13 @@ def _at_officer(rules: Rules, batch: Batch, facts: Sequence[Fact]) -> Iterator[A
             if odd and batch.past.role(agency) not in rule.round_the_clock:
                 known = batch.past.facts(agency, since=since, until=until, officer=officer)
                 yield from kinds.out_of_hours(rule, known, new=batch.new, profile=batch.profile)
-        elif isinstance(rule, PurposeSwitch | OutsideCaseload):
+        elif isinstance(rule, PurposeSwitch) or (
+            # Only another refusal completes what is made of refusals alone.
+            isinstance(rule, OutsideCaseload) and any(fact.refused for fact in facts)
+        ):
             refused = batch.past.facts(
                 agency, since=since, until=until, officer=officer, refused=True
             )
-            if not refused:
-                continue
             if isinstance(rule, PurposeSwitch):
                 every = sorted({*refused, *facts}, key=lambda fact: fact.index)
                 yield from kinds.purpose_switch(rule, every, new=batch.new)

@@ -4,6 +4,7 @@ INVARIANT: everything that one look changes is written in one transaction with t
 is replaced only if it is the one that the look began at. So no entry is looked at twice or never.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
@@ -158,18 +159,34 @@ class Remembered:
 
     def _count(self, profile: Profile) -> Days:
         """The days that the batch touches, counted with what was there before."""
-        touched = {
-            (fact.agency, officer, profile.local_date(fact.at))
-            for fact in self._batch
-            if not fact.refused
-            for officer in (WHOLE_AGENCY, fact.officer)
-        }
-        return {key: self._persons_of(*key, profile) for key in sorted(touched)}
+        reads = [(profile.local_date(one.at), one) for one in self._batch if not one.refused]
+        days: dict[tuple[str, str, date], int] = {}
+        for agency, day in sorted({(one.agency, day) for day, one in reads}):
+            new = [one for at, one in reads if (one.agency, at) == (agency, day)]
+            pairs = {(one.officer, one.subject) for one in new if one.subject is not None}
+            pairs |= self._read_on(agency, day, profile)
+            persons = Counter(officer for officer, _ in pairs)
+            days[agency, WHOLE_AGENCY, day] = len({subject for _, subject in pairs})
+            days |= {
+                (agency, officer, day): persons[officer] for officer in {o.officer for o in new}
+            }
+        return days
 
-    def _persons_of(self, agency: str, officer: str, day: date, profile: Profile) -> int:
-        since, until = day_bounds(day, profile)
-        facts = self.facts(agency, since=since, until=until, officer=officer or None, refused=False)
-        return len({fact.subject for fact in facts} - {None})
+    def _read_on(self, agency: str, day: date, profile: Profile) -> set[tuple[str, str]]:
+        """Which officers of an agency had read the file of whom on a day."""
+        query = (
+            select(FACT.c.officer_id, LOOKUP.c.subject_index)
+            .join_from(FACT, LOOKUP, FACT.c.log_index == LOOKUP.c.log_index)
+            .where(
+                FACT.c.agency_id == agency,
+                FACT.c.recorded_at.between(*day_bounds(day, profile)),
+                FACT.c.refused.is_(False),
+                LOOKUP.c.subject_index.is_not(None),
+            )
+            .distinct()
+            .limit(MOST_FACTS)
+        )
+        return {(row.officer_id, row.subject_index) for row in self._connection.execute(query)}
 
 
 def _where(

@@ -30,7 +30,7 @@ TASK = 0x5741_5443_4845_5253  # "WATCHERS"
 # Entries that are read, and written down, at once: the writer is not held for longer.
 AT_ONCE = 250
 # Looks of one round: after a standstill the others get their turn between two rounds.
-LOOKS = 40
+LOOKS = 20
 
 # The watcher as the log names it: it acts on nobody's behalf.
 WATCHER = Caller(
