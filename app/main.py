@@ -35,6 +35,7 @@ from app.activation.loading import Terms, load
 from app.activation.register import ACTIVATION, Verified
 from app.administration import data_keys
 from app.administration.policy_status import reviews_due
+from app.alerts.rules import Rules
 from app.crypto.claims import LEEWAY_SECONDS
 from app.crypto.key_ring import KeyRing
 from app.database import Database, make_engine, open_database
@@ -153,6 +154,7 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     house = make_house(settings, at=clock())
     endpoint_rules(settings)
     agreed_witnesses(settings, house.ring)
+    Rules.from_file(settings.alert_rules)
     with ready(settings, house, clock):
         pass
     _say_if_the_folder_differs(settings, house)

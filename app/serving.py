@@ -23,6 +23,7 @@ from app.workers import (
     make_dispatcher,
     make_in_force,
     make_sequencer,
+    make_watcher,
     watched,
     witnessing,
 )
@@ -94,6 +95,7 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
         jobs["Sequencer"] = make_sequencer(settings, house, database, clock).run(stop)
         jobs |= witnessing(settings, in_force, clock, stop)
+        jobs["Watcher"] = make_watcher(settings, in_force, clock).run(stop)
     return jobs
 
 

@@ -107,6 +107,10 @@ class Settings:
     dispatch_interval: float = 1.0
     # Seconds, at least, between two signed checkpoints while the log grows.
     checkpoint_interval: float = 1.0
+    # Rules of alerts on misuse (docs/alerts.md); without it those that come with the product.
+    alert_rules: Path | None = None
+    # Seconds between two looks for misuse in the access log.
+    alert_interval: float = 60.0
     # Wait before the second attempt of a delivery; it doubles from there, with jitter.
     retry_base_seconds: float = 30.0
     # Seconds between two heartbeats to a subscriber: so long may it take to notice a gap.

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 import app.access_log.tables
 import app.activation.tables
 import app.agencies.tables
+import app.alerts.tables
 import app.cases.tables
 import app.files.tables
 import app.outbox.tables

@@ -11,7 +11,9 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
 from app.administration.in_force import InForce
+from app.alerts.rules import Rules
 from app.audit.sequencer import Sequencer
+from app.audit.watcher import Watcher
 from app.audit.witnessing import Witnessing
 from app.database import Database
 from app.house import House
@@ -87,6 +89,18 @@ def witnessing(
     return {"Witnessing": job.run(stop)}
 
 
+def make_watcher(settings: Settings, in_force: InForce, clock: Clock) -> Watcher:
+    """What looks for misuse in the access log; RulesRefused for rules that cannot be used."""
+    return Watcher(
+        database=in_force.database,
+        house=lambda: in_force.house,
+        rules=Rules.from_file(settings.alert_rules),
+        clock=clock,
+        interval=settings.alert_interval,
+        checkpoint_interval=timedelta(seconds=settings.checkpoint_interval),
+    )
+
+
 def dispatching(
     settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
 ) -> dict[str, Job]:
@@ -103,10 +117,13 @@ def sequencing(
 ) -> dict[str, Job]:
     """What `throughcare sequence` does."""
     in_force = make_in_force(settings, house, database, clock)
-    jobs = {"Sequencer": make_sequencer(settings, house, database, clock).run(stop)}
-    asking = witnessing(settings, in_force, clock, stop)
     # What is put on record names the policy in force, so it has to be followed.
-    return {**jobs, **asking, "InForce": in_force.watch(stop)} if asking else jobs
+    return {
+        "Sequencer": make_sequencer(settings, house, database, clock).run(stop),
+        "Watcher": make_watcher(settings, in_force, clock).run(stop),
+        "InForce": in_force.watch(stop),
+        **witnessing(settings, in_force, clock, stop),
+    }
 
 
 async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:

@@ -45,6 +45,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "embed_workers": ("false", False),
     "dispatch_interval": ("0.25", 0.25),
     "checkpoint_interval": ("5", 5.0),
+    "alert_rules": ("/etc/alerts.toml", Path("/etc/alerts.toml")),
+    "alert_interval": ("30", 30.0),
     "retry_base_seconds": ("1.5", 1.5),
     "heartbeat_seconds": ("1.5", 1.5),
     "inbox_wait_seconds": ("1.5", 1.5),

@@ -57,6 +57,10 @@ class LogKeys:
         """The keyed fingerprint under which the entries about a person are found."""
         return at_rest.blind_index(self.blind_index, "access log subject", person)
 
+    def case_index(self, agency: str, case: str) -> str:
+        """The keyed fingerprint of what an agency calls a case."""
+        return at_rest.blind_index(self.blind_index, "access log case", agency, case)
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:

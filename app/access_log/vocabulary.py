@@ -21,6 +21,7 @@ class Operation(StrEnum):
     POLICY_CHANGE = "policy-change"
     KEY_EVENT = "key-event"
     DELIVERY = "delivery"
+    ALERT = "alert"
 
 
 class Channel(StrEnum):

@@ -29,6 +29,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "feed": ("feed",),
     "report": ("report",),
     "access_log": ("access-log",),
+    "alerts": ("alerts",),
 }
 
 

@@ -1,5 +1,6 @@
 """An auditor finds who received what and proves the record unchanged; it is on record too."""
 
+import asyncio
 import hashlib
 import json
 import time
@@ -26,6 +27,7 @@ from app.main import log_verifier
 from app.policy.roles import PURPOSES, ROLE_PURPOSES
 from app.problems import Conflict
 from app.receiver.errors import ServiceRefused
+from app.workers import make_watcher
 from tests.api.exchange import (
     Exchange,
     Sections,
@@ -440,3 +442,18 @@ def test_a_log_that_nobody_signed_yet_is_not_exported(exchange: Exchange) -> Non
         with pytest.raises(Conflict, match="no signed checkpoint yet"):
             whole_log(connection, exchange.world.service.house)
         transaction.rollback()
+
+
+def test_an_auditor_finds_alerts_among_the_entries(exchange: Exchange, auditor: Speaker) -> None:
+    agency = exchange.agency("ngo_mentor")
+    for number in range(10):
+        is_problem(agency.get(f"{number:032x}"), 404, "not-found")
+    exchange.entries()  # each has its place now
+    service = exchange.world.service
+    asyncio.run(make_watcher(service.settings, service.in_force, exchange.world.clock).round())
+    exchange.entries()
+    said = [one["sections"]["fields"] for one in listed(auditor, operation="alert")]
+    [alert] = [one for one in said if one.get("agency") == agency.id]
+    assert (alert["alert"], alert["count"]) == ("references-of-nobody", 10)
+    tried = listed(auditor, agency=agency.id, operation="consultation", outcome="refused")
+    assert alert["entries"] == [one["index"] for one in tried]

@@ -73,6 +73,7 @@ class Installation:
             "CHECKPOINT_INTERVAL": "0.05",
             # So that the whole log is a job, which the command waits for.
             "EXPORT_ROWS_AT_ONCE": "8",
+            "ALERT_INTERVAL": "0.2",
         }
         return cls(folder, {f"THROUGHCARE_{name}": text for name, text in environment.items()})
 

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,8 @@ from app.crypto.key_ring import KeyRing
 from app.crypto.log_signing import LogSigningKey
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
-from tests.cli.command_line import Done, Installation
+from app.receiver.errors import ServiceRefused
+from tests.cli.command_line import PATIENCE, Done, Installation
 from tests.cli.conftest import Invoke
 from throughcare_receiver.receipt import Receipt
 from throughcare_receiver.sqlite_store import FILE_NAME, SqliteStore
@@ -364,3 +366,38 @@ def test_the_statuses_stand_in_the_help(invoke: Invoke) -> None:
     said = invoke("access-log", "verify", "--help").out
     for finding in Finding:
         assert f"{int(finding)} {finding.name.lower()}" in " ".join(said.split())
+
+
+def test_an_auditor_lists_the_alerts(service: Installation, at_service: Invoke) -> None:
+    prison, auditor = (
+        str(service.folder / name / "agency.toml") for name in ("prison-1", "auditor-1")
+    )
+    with AgencyClient(AgencyConfiguration.from_file(Path(prison))) as client:
+        for number in range(10):
+            with pytest.raises(ServiceRefused):
+                client.request("GET", f"/v1/inmate-files/nobody-{number}")
+        deadline = time.monotonic() + PATIENCE
+        while "references-of-nobody" not in at_service("alerts", "list", "--as", auditor).out:
+            assert time.monotonic() < deadline
+    done = at_service("alerts", "list", "--as", auditor)
+    assert "high references-of-nobody: prison-1 " in done.out
+    [alert] = at_service("alerts", "list", "--as", auditor, "--json").json
+    assert alert["count"] == 10
+    assert done.out.endswith("1 alerts\n")
+    assert at_service("alerts", "list", "--as", prison).code == 1
+
+
+def test_rules_are_told_in_words_or_refused(invoke: Invoke, tmp_path: Path) -> None:
+    told = invoke("alerts", "check").out
+    assert "purpose-switch (medium, auditors): An officer was refused" in told
+    listed = invoke("alerts", "check", "--json").json["rules"]
+    assert len(told.splitlines()) == len(listed)
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rule]]\nid = "mine"\n')
+    done = invoke("alerts", "check", str(file))
+    assert done.code == 1
+    assert "rules.toml:1: rule mine: kind: " in done.err
+    # A service does not start on rules that nobody can read.
+    done = invoke("serve", ALERT_RULES=str(file))
+    assert done.code == 1
+    assert "rules.toml:1: rule mine" in done.err

@@ -1,0 +1,1 @@
+"""Alerts on misuse: rules as data, each kind a function over what the access log says."""
