@@ -19,6 +19,7 @@ from app.main import Clock, check_ready, endpoint_rules, make_clock, make_house,
 from app.settings import Settings
 from app.workers import (
     Job,
+    make_backlog,
     make_dispatcher,
     make_in_force,
     make_sequencer,
@@ -82,7 +83,11 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
     settings, in_force = service.settings, service.in_force
     database, clock = service.database, service.clock
     purger = Purger(database=database, clock=clock)
-    jobs = {"InForce": in_force.watch(stop), "Purger": purger.run(stop)}
+    jobs = {
+        "InForce": in_force.watch(stop),
+        "Purger": purger.run(stop),
+        "Backlog": make_backlog(settings, database).watch(stop),
+    }
     if settings.embed_workers:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
         jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
 from app.administration.in_force import InForce
+from app.audit.backlog import Backlog
 from app.audit.sequencer import Sequencer
 from app.database import Database
 from app.house import House
@@ -27,6 +28,9 @@ from app.notifications.dispatcher import Dispatcher
 from app.settings import Settings
 
 log = logging.getLogger("throughcare.main")
+
+# A sequencer that works has had a round by then, also where one takes its time.
+ROUNDS = 3
 
 Job = Coroutine[None, None, None]
 # From what a process has open, and the event that ends it, to what it does.
@@ -69,6 +73,11 @@ def make_sequencer(settings: Settings, house: House, database: Database, clock: 
     )
 
 
+def make_backlog(settings: Settings, database: Database) -> Backlog:
+    """What counts the entries that no sequencer has seen to."""
+    return Backlog(database=database, interval=ROUNDS * settings.checkpoint_interval)
+
+
 def dispatching(
     settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
 ) -> dict[str, Job]:
@@ -77,6 +86,7 @@ def dispatching(
     return {
         "Dispatcher": make_dispatcher(settings, in_force, clock).run(stop),
         "InForce": in_force.watch(stop),
+        "Backlog": make_backlog(settings, database).watch(stop),
     }
 
 

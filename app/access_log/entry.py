@@ -13,6 +13,7 @@ An entry has up to eight sections. What the look-up columns need is typed; the r
     inputs         what the decision was made from (app/policy/recorded_request.py)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
@@ -109,10 +110,16 @@ def format_instant(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, always 27 characters. ValueError for a naive time."""
     if at.tzinfo is None:
         raise ValueError("a time in the log needs a time zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _present(part: Actor | Grounds) -> JsonObject:
     """The members that are stated."""
-    values = ((field.name, getattr(part, field.name)) for field in fields(part))
+    values = ((name, getattr(part, name)) for name in _MEMBERS[type(part)])
     return {name: value for name, value in values if value is not None}
+
+
+# Asked of the types once: every entry needs both.
+_MEMBERS: Mapping[type, tuple[str, ...]] = {
+    part: tuple(field.name for field in fields(part)) for part in (Actor, Grounds)
+}

@@ -9,6 +9,9 @@ from app.database import touch
 
 router = APIRouter(prefix="/health", tags=["operation"])
 
+# It asks for no token: whoever does has one share. No client can have this name.
+ANYBODY = "whoever asks for health"
+
 
 @router.get("/live", summary="The process answers")
 async def live() -> Health:
@@ -19,5 +22,5 @@ async def live() -> Health:
 @router.get("/ready", summary="The database takes transactions", responses=problems(503))
 async def ready(request: Request) -> Health:
     """Runs a transaction to its commit; where the disk is full it is not ready."""
-    await service_of(request).database.run(touch)
+    await service_of(request).database.run(touch, client=ANYBODY)
     return Health(status="ok")
