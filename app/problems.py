@@ -166,7 +166,6 @@ class Unavailable(ThroughcareError):
 class Overloaded(Unavailable):
     """Too much waits to be recorded. Nothing was done; `retry_after`: whole seconds to wait."""
 
-    title = "Too much waits"
     slug = "overloaded"
     # What waits is committed within a second, unless something is wrong.
     retry_after: ClassVar[int] = 1

@@ -157,7 +157,8 @@ def integrate(connection: Connection) -> Head:
 
 def newest_pending(connection: Connection) -> int | None:
     """The position of the newest entry without an index; None where all have one."""
-    return connection.scalar(select(func.max(PENDING.c.position)))
+    newest: int | None = connection.scalar(select(func.max(PENDING.c.position)))
+    return newest
 
 
 def waiting_since(connection: Connection, position: int, *, most: int) -> list[str]:

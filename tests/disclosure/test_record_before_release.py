@@ -12,56 +12,15 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 
 from app.access_log.vocabulary import Operation
+from tests import broken_log
 from tests.api.exchange import Exchange, Speaker, is_problem
+from tests.broken_log import AT_COMMIT, AT_ONCE, WHOLE_TRANSACTION, How
 
 NAME = {"full_name": {"value": {"family": "Markfamily", "given": ["Markgiven"]}}}
 NEED = {"employment_need": {"value": "job_search"}}
-
-FUNCTION = """CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'no room'; END $$"""
-AT_COMMIT = {
-    "sqlite": (
-        "CREATE TABLE broken_parent (id INTEGER PRIMARY KEY)",
-        """CREATE TABLE broken
-            (id INTEGER REFERENCES broken_parent (id) DEFERRABLE INITIALLY DEFERRED)""",
-        """CREATE TRIGGER broken_entry AFTER INSERT ON access_log_entry
-            BEGIN INSERT INTO broken VALUES (1); END""",
-    ),
-    "postgresql": (
-        FUNCTION,
-        """CREATE CONSTRAINT TRIGGER broken_entry AFTER INSERT ON access_log_entry
-            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION broken()""",
-    ),
-}
-AT_ONCE = {
-    "sqlite": (
-        """CREATE TRIGGER broken_entry BEFORE INSERT ON access_log_entry
-            BEGIN SELECT RAISE(ABORT, 'no room'); END""",
-    ),
-    "postgresql": (
-        FUNCTION,
-        """CREATE TRIGGER broken_entry BEFORE INSERT ON access_log_entry
-            FOR EACH ROW EXECUTE FUNCTION broken()""",
-    ),
-}
-WHOLE_TRANSACTION = {
-    **AT_ONCE,
-    "sqlite": (
-        """CREATE TRIGGER broken_entry BEFORE INSERT ON access_log_entry
-            BEGIN SELECT RAISE(ROLLBACK, 'no room'); END""",
-    ),
-}
-MENDED = {
-    "sqlite": (
-        "DROP TRIGGER broken_entry",
-        "DROP TABLE IF EXISTS broken",
-        "DROP TABLE IF EXISTS broken_parent",
-    ),
-    "postgresql": ("DROP TRIGGER broken_entry ON access_log_entry", "DROP FUNCTION broken"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -74,21 +33,10 @@ def person(exchange: Exchange, prison: Speaker) -> str:
     return exchange.person(prison, {"identity": NAME})
 
 
-def execute(exchange: Exchange, *statements: str) -> None:
-    """On a connection of its own, as somebody beside the service would."""
-    with exchange.world.service.database.engine.begin() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-
-
 @contextmanager
-def broken(exchange: Exchange, how: dict[str, tuple[str, ...]]) -> Iterator[None]:
-    name = exchange.world.service.database.engine.dialect.name
-    execute(exchange, *how[name])
-    try:
+def broken(exchange: Exchange, how: How) -> Iterator[None]:
+    with broken_log.broken(exchange.world.service.database, how):
         yield
-    finally:
-        execute(exchange, *MENDED[name])
 
 
 def tells_nothing(answer: httpx.Response) -> None:
@@ -104,7 +52,7 @@ def test_an_answer_whose_record_fails_is_503_without_data(
     exchange: Exchange,
     prison: Speaker,
     person: str,
-    how: dict[str, tuple[str, ...]],
+    how: How,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     good = prison.get(person)
