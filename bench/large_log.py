@@ -129,7 +129,7 @@ def _sealed(number: int, keys: dict[str, bytes]) -> tuple[Row, Row]:
 def grow(engine: Engine, size: int) -> None:
     """Let the log of a database grow to so many entries."""
     with engine.begin() as connection:
-        keys = _persons(connection)
+        keys = make_persons(connection)
         begun = ledger.read_head(connection).size
     with ProcessPoolExecutor(PROCESSES) as processes:
         portions = [
@@ -157,7 +157,7 @@ def _in_order(
         yield waiting.pop(0).result()
 
 
-def _persons(connection: Connection) -> dict[str, bytes]:
+def make_persons(connection: Connection) -> dict[str, bytes]:
     """The key of each person for the year."""
     data_keys.register(connection, RING)
     return {

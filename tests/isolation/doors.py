@@ -610,6 +610,7 @@ OFF_RECORD: Mapping[str, str] = {
     "GET /v1/subscriptions/{subscription_id}": "the caller's own endpoint",
     "GET /v1/subscriptions/{subscription_id}/deliveries": "results by the names of notices",
     "POST /v1/inbox/poll": "here nothing waits; what does is on record: tests/notifications",
+    "GET /v1/escalations": "here everybody answered; a list is on record: api/test_escalations.py",
     "GET /v1/policy/matrix": "nobody's secret",
     "GET /v1/agencies": "who takes part",
     "GET /v1/agencies/{agency}": "the same",
