@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -102,7 +103,8 @@ def test_beyond_the_bound_a_client_is_refused_at_once_and_the_service_itself_nev
     assert isinstance(refused.exception(0), Overloaded)
     waiting += [submit("one", urgent=True), submit("another"), *(submit(None) for _ in range(20))]
     leave.set()
-    assert [future.exception(PATIENCE) for future in (*held, *waiting)] == [None] * 33
+    everything: list[Future[Any]] = [*held, *waiting]
+    assert [future.exception(PATIENCE) for future in everything] == [None] * 33
     assert Counter(ran) == {"one": 4, "another": 1, "None": 20}
     # Nobody restarted anything.
     submit("one").result(PATIENCE)
