@@ -1,6 +1,6 @@
 """Entries as an auditor reads them: the leaf, and the sections that keys still open."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,12 @@ class EntryOpener:
         self._connection = connection
         self._keys = keys
         self._person_keys: dict[tuple[str, int], bytes | None] = {}
+
+    def open_all(self, rows: Sequence[RowMapping]) -> list[OpenedEntry]:
+        """The entries of a page, whose persons' keys are read at once."""
+        subjects = {row["subject_index"] for row in rows if row["subject_index"] is not None}
+        self._person_keys |= person_keys.find_all(self._connection, subjects, keys=self._keys)
+        return [self.open(row) for row in rows]
 
     def open(self, row: RowMapping, *, hidden: Collection[str] = HIDDEN) -> OpenedEntry:
         """The entry of a row. What does not open is named in `missing`, never an error.

@@ -69,7 +69,7 @@ def entries(
         *_conditions(filters),
     )
     rows = connection.execute(query.limit(limit)).mappings()
-    return [opener.open(row) for row in rows.all()]
+    return opener.open_all(rows.all())
 
 
 def _conditions(filters: EntryFilter) -> list[ColumnElement[bool]]:

@@ -1,0 +1,24 @@
+"""Indexes by which an entry of a rare kind is found in a large log.
+
+Revision 0019, after 0014. Nothing else changes.
+"""
+
+from alembic import op
+
+revision = "0019"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+COLUMNS = ("operation", "outcome", "purpose", "legal_basis")
+
+
+def upgrade() -> None:
+    for column in COLUMNS:
+        name = f"ix_access_log_lookup_{column}"
+        op.create_index(name, "access_log_lookup", [column, "log_index"])
+
+
+def downgrade() -> None:
+    for column in COLUMNS:
+        op.drop_index(f"ix_access_log_lookup_{column}", table_name="access_log_lookup")
