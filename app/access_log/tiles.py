@@ -5,7 +5,7 @@ soon as the log has grown over them and never change; what stands behind the las
 read from the look-up rows (level 0) or from the roots of the tiles below.
 """
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from app.access_log import merkle
 from app.access_log.merkle import HASH_BYTES, Frontier, Range
@@ -18,6 +18,12 @@ TILE_WIDTH = 1 << TILE_HEIGHT
 
 LOOKUP = table_of(AccessLogLookup)
 TILE = table_of(AccessLogTile)
+
+# The hashes of tiles by level and index; None where the tile is not full yet.
+Known = dict[tuple[int, int], bytes | None]
+_TILE = select(TILE.c.hashes).where(
+    TILE.c.level == bindparam("at_level"), TILE.c.tile_index == bindparam("at_index")
+)
 
 
 class LogDamaged(ThroughcareError):
@@ -42,26 +48,36 @@ def store_full_tiles(connection: Connection, old_size: int, new_size: int, level
 
 def root_at(connection: Connection, size: int) -> bytes:
     """The root that the log had at an earlier size. Raises LogDamaged."""
-    return _subtree(connection, (0, size))
+    return _subtree(connection, (0, size), {})
 
 
 def inclusion_proof(connection: Connection, index: int, size: int) -> tuple[bytes, ...]:
     """The proof that the entry at `index` stands in the log of `size`. Raises LogDamaged."""
-    return tuple(_subtree(connection, part) for part in merkle.inclusion_ranges(index, size))
+    known: Known = {}
+    parts = merkle.inclusion_ranges(index, size)
+    return tuple(_subtree(connection, part, known) for part in parts)
 
 
 def consistency_proof(connection: Connection, old_size: int, new_size: int) -> tuple[bytes, ...]:
     """The proof that the log of `new_size` extends the one of `old_size`. Raises LogDamaged."""
+    known: Known = {}
     parts = merkle.consistency_ranges(old_size, new_size)
-    return tuple(_subtree(connection, part) for part in parts)
+    return tuple(_subtree(connection, part, known) for part in parts)
 
 
-def read_hashes(connection: Connection, level: int, start: int, stop: int) -> tuple[bytes, ...]:
-    """Hashes [start, stop) of a level; they lie within one tile. Raises LogDamaged."""
+def read_hashes(
+    connection: Connection, level: int, start: int, stop: int, known: Known | None = None
+) -> tuple[bytes, ...]:
+    """Hashes [start, stop) of a level; they lie within one tile. Raises LogDamaged.
+
+    `known` are tiles that were read before, and gets this one: most parts of a proof lie in a few.
+    """
+    known = {} if known is None else known
     tile_index, offset = divmod(start, TILE_WIDTH)
-    tile = connection.scalar(
-        select(TILE.c.hashes).where(TILE.c.level == level, TILE.c.tile_index == tile_index)
-    )
+    place = (level, tile_index)
+    if place not in known:
+        known[place] = connection.scalar(_TILE, {"at_level": level, "at_index": tile_index})
+    tile = known[place]
     if tile is None:
         return _gather(connection, level, start, stop)
     part = tile[offset * HASH_BYTES : (offset + stop - start) * HASH_BYTES]
@@ -89,7 +105,7 @@ def _gather(connection: Connection, level: int, start: int, stop: int) -> tuple[
     return hashes
 
 
-def _subtree(connection: Connection, part: Range) -> bytes:
+def _subtree(connection: Connection, part: Range, known: Known) -> bytes:
     """The root over leaves [start, stop), as they occur in roots and proofs.
 
     Such a part begins at a multiple of a power of two not smaller than itself. So in each level
@@ -101,7 +117,7 @@ def _subtree(connection: Connection, part: Range) -> bytes:
     while start < stop:
         first = stop & -TILE_WIDTH if stop - start >= TILE_WIDTH else start
         if first < stop:
-            hashes = read_hashes(connection, level, first, stop)
+            hashes = read_hashes(connection, level, first, stop, known)
             peaks = (*Frontier().extend(hashes).peaks, *peaks)
         if first == start:
             break

@@ -1,4 +1,4 @@
-"""Indexes by which an entry of a rare kind is found in a large log.
+"""Indexes by which an entry of a rare kind is found in a large log, and roots of its tiles.
 
 Revision 0019, after 0014. Nothing else changes.
 """
@@ -14,6 +14,7 @@ COLUMNS = ("operation", "outcome", "purpose", "legal_basis")
 
 
 def upgrade() -> None:
+    op.create_index("ix_access_log_tile_root", "access_log_tile", ["level", "tile_index", "root"])
     for column in COLUMNS:
         name = f"ix_access_log_lookup_{column}"
         op.create_index(name, "access_log_lookup", [column, "log_index"])
@@ -22,3 +23,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for column in COLUMNS:
         op.drop_index(f"ix_access_log_lookup_{column}", table_name="access_log_lookup")
+    op.drop_index("ix_access_log_tile_root", table_name="access_log_tile")
