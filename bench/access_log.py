@@ -55,6 +55,7 @@ WAITING = (16, 64)
 APPENDED, ROUNDS = 2_000, 5
 APPEND_BARS = {16: 8.0, 64: 15.0}
 PAGE, PAGES = 50, 200
+FAR_TOO_SLOW, FEW = 0.1, 3
 # Held to the time of the processor: a page is in memory, and by the clock others are measured, too.
 PAGE_BAR_MS = 2.0
 VERIFY_BAR = 3.0
@@ -158,7 +159,7 @@ def _pages(
     for name, after in (("first", None), ("keyset", size // 2)):
         tries = [_try_page(database, driver, kind, size, after)]
         # Nobody has to wait for two hundred of what is far too slow.
-        while len(tries) < (PAGES if tries[0].processor < 0.1 else 3):
+        while len(tries) < (PAGES if tries[0].processor < FAR_TOO_SLOW else FEW):
             tries.append(_try_page(database, driver, kind, size, after))
         warm = tries[1:]
         measured[f"ms_p95_{name}"] = _p95([one.wall for one in warm])
