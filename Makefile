@@ -57,6 +57,7 @@ faults: $(VENV)/checks  ## The long run: 200 kills of each process on both datab
 bench: $(VENV)/checks  ## Speed, as a ratio to a peer in the same run
 	$(BIN)/python -m bench.policy
 	$(BIN)/python -m bench.delivery
+	$(BIN)/python -m bench.access_log
 	$(BIN)/python -m bench.alerts
 
 vectors-javascript: $(VENV)/checks  ## The published vectors in JavaScript: needs Node.js 20 and npm

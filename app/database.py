@@ -6,6 +6,9 @@ Two homes, one promise: `run(work)` answers only once what `work` wrote is durab
   work that waits, runs each piece in a SAVEPOINT of its own, commits once, then answers
   all. No timer: under load batches grow by themselves, alone a piece never waits.
 - PostgreSQL: each piece of work is a transaction of its own on a pool of threads.
+
+Work for a client is bounded (`app.capacity`); that of the service itself is what makes room
+again, so it is never refused.
 """
 
 import asyncio
@@ -43,7 +46,8 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
-from app.problems import Unavailable
+from app.capacity import Capacity
+from app.problems import Overloaded, Unavailable
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -103,25 +107,40 @@ class Database(ABC):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.capacity = Capacity()
         self._closed = False
         # Nothing is queued behind the end: nobody would ever answer it.
         self._gate = threading.Lock()
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(
+        self, work: Work[T], *, client: str | None = None, urgent: bool = False
+    ) -> Future[T]:
         """Queue work; the future holds its result once it is committed.
 
-        A failing database is DatabaseUnavailable; what the work itself raises comes as it is.
+        `client` is whom the work is for, None where it is the service's own. It is Overloaded
+        where too much waits already. A failing database is DatabaseUnavailable; what the work
+        itself raises comes as it is.
         """
+        if client is None:
+            return self._queue_unless_closed(work)
+        capacity = self.capacity
+        try:
+            capacity.enter(client, urgent=urgent)
+        except Overloaded as problem:
+            return _refused(problem)
+        future = self._queue_unless_closed(work)
+        future.add_done_callback(lambda _: capacity.leave(client))
+        return future
+
+    def _queue_unless_closed(self, work: Work[T]) -> Future[T]:
         with self._gate:
             if not self._closed:
                 return self._queue(work)
-        refused: Future[T] = Future()
-        refused.set_exception(DatabaseUnavailable(STOPPING))
-        return refused
+        return _refused(DatabaseUnavailable(STOPPING))
 
-    async def run(self, work: Work[T]) -> T:
-        """Run work in a transaction and wait until it is durable."""
-        return await asyncio.wrap_future(self.submit(work))
+    async def run(self, work: Work[T], *, client: str | None = None, urgent: bool = False) -> T:
+        """Run work in a transaction and wait until it is durable. Otherwise as `submit`."""
+        return await asyncio.wrap_future(self.submit(work, client=client, urgent=urgent))
 
     def run_blocking(self, work: Work[T]) -> T:
         """The same for callers without an event loop (command line, tests)."""
@@ -293,6 +312,12 @@ class GroupCommitDatabase(Database):
             return future, None, _as_answer(error)
         connection.exec_driver_sql("RELEASE piece")
         return future, result, None
+
+
+def _refused(problem: Exception) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(problem)
+    return future
 
 
 def _as_answer(error: BaseException) -> Exception:

@@ -5,7 +5,7 @@ A door is a plain function of a connection, this, and the moment. It returns a v
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -132,6 +132,28 @@ def record(
         origin=house.log_origin,
         policy_digest=house.bundle.digest,
     )
+
+
+def record_list(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    persons: Iterable[str],
+    what: str,
+    *,
+    at: datetime,
+) -> None:
+    """Append an entry for each person on a list that is read; `what` names the list."""
+    # In one order everywhere: two readers that make persons' first entries cannot deadlock.
+    for person_id in sorted(set(persons)):
+        act = Act(
+            operation=Operation.CONSULTATION,
+            channel=Channel.ADMINISTRATION,
+            outcome=Outcome.RELEASED,
+            person_id=person_id,
+            fields={"facts": what},
+        )
+        record(connection, house, caller, act, at=at)
 
 
 def receipt_of(house: House, appended: AppendedEntry, body: bytes, *, at: datetime) -> str:

@@ -15,6 +15,7 @@
     ├── TooManyRequests         429  this caller asks too much; it is told when to come again
     │   └── TooManyAttempts     429  too much was tried in vain
     └── Unavailable             503  nothing was recorded, so nothing is released
+        └── Overloaded          503  more waits than may; one is told when to come again
 
 What is not in this tree becomes a 500 that tells nothing. A message never repeats
 what was sent: it may be personal data.
@@ -160,6 +161,14 @@ class Unavailable(ThroughcareError):
     status = 503
     title = "Temporarily unavailable"
     slug = "unavailable"
+
+
+class Overloaded(Unavailable):
+    """Too much waits to be recorded. Nothing was done; `retry_after`: whole seconds to wait."""
+
+    slug = "overloaded"
+    # What waits is committed within a second, unless something is wrong.
+    retry_after: ClassVar[int] = 1
 
 
 def document(error: ThroughcareError) -> Mapping[str, Any]:

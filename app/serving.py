@@ -20,6 +20,7 @@ from app.main import Clock, agreed_witnesses, endpoint_rules, make_clock, make_h
 from app.settings import Settings
 from app.workers import (
     Job,
+    make_backlog,
     make_dispatcher,
     make_in_force,
     make_sequencer,
@@ -90,6 +91,7 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
         "InForce": in_force.watch(stop),
         "Purger": purger.run(stop),
         "Exporter": exporter.run(stop),
+        "Backlog": make_backlog(settings, database).watch(stop),
     }
     if settings.embed_workers:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from app.administration.in_force import InForce
 from app.alerts.rules import Rules
+from app.audit.backlog import Backlog
 from app.audit.sequencer import Sequencer
 from app.audit.watcher import Watcher
 from app.audit.witnessing import Witnessing
@@ -30,6 +31,9 @@ from app.notifications.dispatcher import Dispatcher
 from app.settings import Settings
 
 log = logging.getLogger("throughcare.main")
+
+# A sequencer that works has had a round by then, also where one takes its time.
+ROUNDS = 3
 
 Job = Coroutine[None, None, None]
 # From what a process has open, and the event that ends it, to what it does.
@@ -101,6 +105,11 @@ def make_watcher(settings: Settings, in_force: InForce, clock: Clock) -> Watcher
     )
 
 
+def make_backlog(settings: Settings, database: Database) -> Backlog:
+    """What counts the entries that no sequencer has seen to."""
+    return Backlog(database=database, interval=ROUNDS * settings.checkpoint_interval)
+
+
 def dispatching(
     settings: Settings, house: House, database: Database, clock: Clock, stop: asyncio.Event
 ) -> dict[str, Job]:
@@ -109,6 +118,7 @@ def dispatching(
     return {
         "Dispatcher": make_dispatcher(settings, in_force, clock).run(stop),
         "InForce": in_force.watch(stop),
+        "Backlog": make_backlog(settings, database).watch(stop),
     }
 
 

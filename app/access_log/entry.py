@@ -13,6 +13,7 @@ An entry has up to eight sections. What the look-up columns need is typed; the r
     inputs         what the decision was made from (app/policy/recorded_request.py)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -108,5 +109,11 @@ class Entry:
 
 def _present(part: Actor | Grounds) -> JsonObject:
     """The members that are stated."""
-    values = ((field.name, getattr(part, field.name)) for field in fields(part))
+    values = ((name, getattr(part, name)) for name in _MEMBERS[type(part)])
     return {name: value for name, value in values if value is not None}
+
+
+# Asked of the types once: every entry needs both.
+_MEMBERS: Mapping[type, tuple[str, ...]] = {
+    part: tuple(field.name for field in fields(part)) for part in (Actor, Grounds)
+}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from app.access_log import person_keys, tiles
 from app.access_log.checkpoint import Checkpoint
@@ -109,8 +109,9 @@ def append(
         origin=origin,
         policy_digest=policy_digest,
     )
-    _insert_sealed(connection, sealed)
-    connection.execute(_INSERT_PENDING, _lookup_values(entry, sealed, at, subject_index))
+    connection.execute(_INSERT_ENTRY, entry_row(sealed))
+    pending = pending_row(entry, sealed, at=at, subject_index=subject_index)
+    connection.execute(_INSERT_PENDING, pending)
     return AppendedEntry(sealed.id, sealed.leaf, sealed.openings)
 
 
@@ -154,6 +155,18 @@ def integrate(connection: Connection) -> Head:
     return grown
 
 
+def newest_pending(connection: Connection) -> int | None:
+    """The position of the newest entry without an index; None where all have one."""
+    newest: int | None = connection.scalar(select(func.max(PENDING.c.position)))
+    return newest
+
+
+def waiting_since(connection: Connection, position: int, *, most: int) -> list[str]:
+    """The clients of entries up to a position that have no index yet, of so many at most."""
+    query = select(func.coalesce(PENDING.c.client_id, "")).where(PENDING.c.position <= position)
+    return list(connection.scalars(query.limit(most)))
+
+
 def _consume_pending(connection: Connection) -> Sequence[dict[str, Any]]:
     """Take the pending rows that this transaction sees, in the order of their insertion."""
     taken = connection.execute(_TAKE_PENDING).mappings().all()
@@ -176,19 +189,20 @@ def _head_of(row: Any) -> Head:  # noqa: ANN401 - a row of the head table, or No
     return Head(Frontier() if row is None else Frontier.from_bytes(row.size, row.peaks))
 
 
-def _insert_sealed(connection: Connection, sealed: SealedEntry) -> None:
-    values = {
+def entry_row(sealed: SealedEntry) -> dict[str, object]:
+    """The row of an entry."""
+    return {
         "entry_id": sealed.id,
         "leaf": sealed.leaf,
         "retained": sealed.retained,
         "personal": sealed.personal,
     }
-    connection.execute(_INSERT_ENTRY, values)
 
 
-def _lookup_values(
-    entry: Entry, sealed: SealedEntry, at: datetime, subject_index: str | None
+def pending_row(
+    entry: Entry, sealed: SealedEntry, *, at: datetime, subject_index: str | None
 ) -> dict[str, object]:
+    """The row that waits for its place: what is looked up of an entry."""
     return {
         "entry_id": sealed.id,
         "leaf_hash": sealed.leaf_hash,

@@ -1,6 +1,6 @@
 """Entries as an auditor reads them: the leaf, and the sections that keys still open."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,11 @@ class EntryOpener:
         self._connection = connection
         self._keys = keys
         self._person_keys: dict[tuple[str, int], bytes | None] = {}
+
+    def read_keys(self, rows: Sequence[RowMapping]) -> None:
+        """Read the keys of all persons of a page at once."""
+        subjects = {row["subject_index"] for row in rows if row["subject_index"] is not None}
+        self._person_keys |= person_keys.find_all(self._connection, subjects, keys=self._keys)
 
     @property
     def opened_with(self) -> list[tuple[str, int]]:

@@ -1,6 +1,7 @@
 """Keys for one person and one year: what is destroyed when the person is erased."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, tuple_
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, select, tuple_
 from app.access_log.sealing import LogKeys
 from app.access_log.tables import AccessLogPersonKey
 from app.crypto import at_rest
+from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
 from app.database import insert_new, table_of
 from app.problems import Unavailable
@@ -18,6 +20,9 @@ PERSON_KEY = table_of(AccessLogPersonKey)
 _FIND = select(PERSON_KEY).where(
     PERSON_KEY.c.subject_index == bindparam("subject"), PERSON_KEY.c.year == bindparam("in_year")
 )
+_FIND_ALL = select(PERSON_KEY).where(
+    PERSON_KEY.c.subject_index.in_(bindparam("subjects", expanding=True))
+)
 
 
 def find(connection: Connection, subject_index: str, year: int, *, keys: LogKeys) -> bytes | None:
@@ -27,6 +32,17 @@ def find(connection: Connection, subject_index: str, year: int, *, keys: LogKeys
     """
     row = connection.execute(_FIND, {"subject": subject_index, "in_year": year}).one_or_none()
     return None if row is None else unwrap(row, keys)
+
+
+def find_all(
+    connection: Connection, subjects: Collection[str], *, keys: LogKeys
+) -> dict[tuple[str, int], bytes]:
+    """The keys of these persons by subject index and year, but for those that do not unwrap."""
+    found: dict[tuple[str, int], bytes] = {}
+    for row in connection.execute(_FIND_ALL, {"subjects": list(subjects)}):
+        with suppress(DecryptionFailed):
+            found[row.subject_index, row.year] = unwrap(row, keys)
+    return found
 
 
 def find_or_create(

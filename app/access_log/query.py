@@ -111,6 +111,7 @@ def find(
         connection, filters, limit=most, tree_size=tree_size, after_index=after_index
     )
     opener = EntryOpener(connection, keys)
+    opener.read_keys(rows)
     found: list[OpenedEntry] = []
     for row in rows:
         entry = opener.open(row)

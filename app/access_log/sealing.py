@@ -118,9 +118,14 @@ def seal_entry(
         policy_digest: digest of the policy bundle in force.
     """
     entry_id = random(ID_BYTES).hex()
+    sections = entry.sections(at=at)
+    # Drawn at once: each call of the system's generator costs as much as a commitment.
+    salts = random(SALT_BYTES * len(sections))
     openings = {
-        name: Opening(canonical_json.encode(content), random(SALT_BYTES))
-        for name, content in entry.sections(at=at).items()
+        name: Opening(canonical_json.encode(content), salts[place : place + SALT_BYTES])
+        for (name, content), place in zip(
+            sections.items(), range(0, len(salts), SALT_BYTES), strict=True
+        )
     }
     personal = openings.keys() & set(PERSONAL_SECTIONS) if person_key is not None else set()
     return SealedEntry(
@@ -156,7 +161,8 @@ def _leaf(
             "id": entry_id,
             "policy": policy_digest,
             "commitments": {
-                name: b64encode(opening.commitment).decode() for name, opening in openings.items()
+                name: b64encode(opening.commitment).decode("ascii")
+                for name, opening in openings.items()
             },
         }
     )

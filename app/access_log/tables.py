@@ -61,6 +61,11 @@ class AccessLogLookup(LookupColumns, table=True):
         Index("ix_access_log_lookup_officer", "officer_id", "log_index"),
         Index("ix_access_log_lookup_subject", "subject_index", "log_index"),
         Index("ix_access_log_lookup_time", "recorded_at", "log_index"),
+        # Of few values each; but a rare one would be looked for in the whole log.
+        Index("ix_access_log_lookup_operation", "operation", "log_index"),
+        Index("ix_access_log_lookup_outcome", "outcome", "log_index"),
+        Index("ix_access_log_lookup_purpose", "purpose", "log_index"),
+        Index("ix_access_log_lookup_legal_basis", "legal_basis", "log_index"),
     )
     log_index: int = Field(
         primary_key=True, sa_type=Number, sa_column_kwargs={"autoincrement": False}
@@ -76,6 +81,8 @@ class AccessLogTile(SQLModel, table=True):
     """
 
     __tablename__ = "access_log_tile"
+    # The right edge of the tree is made of roots: to read them past the hashes costs ten times.
+    __table_args__ = (Index("ix_access_log_tile_root", "level", "tile_index", "root"),)
     level: int = Field(primary_key=True)
     tile_index: int = Field(
         primary_key=True, sa_type=Number, sa_column_kwargs={"autoincrement": False}

@@ -8,7 +8,7 @@ read from the look-up rows (level 0) or from the roots of the tiles below.
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from app.access_log import merkle
 from app.access_log.merkle import HASH_BYTES, Frontier, Range
@@ -25,6 +25,11 @@ ReadHashes = Callable[[int, int, int], tuple[bytes, ...]]
 # Of proofs in the order of the log: nodes that the next ones share, and the tiles they are of.
 KEPT_NODES = 4_096
 KEPT_TILES = 64
+# The hashes of tiles by level and index; None where the tile is not full yet.
+Known = dict[tuple[int, int], bytes | None]
+_TILE = select(TILE.c.hashes).where(
+    TILE.c.level == bindparam("at_level"), TILE.c.tile_index == bindparam("at_index")
+)
 
 
 class LogDamaged(ThroughcareError):
@@ -92,12 +97,19 @@ def consistency_proof(connection: Connection, old_size: int, new_size: int) -> t
     return tuple(_subtree(read, part) for part in parts)
 
 
-def read_hashes(connection: Connection, level: int, start: int, stop: int) -> tuple[bytes, ...]:
-    """Hashes [start, stop) of a level; they lie within one tile. Raises LogDamaged."""
+def read_hashes(
+    connection: Connection, level: int, start: int, stop: int, known: Known | None = None
+) -> tuple[bytes, ...]:
+    """Hashes [start, stop) of a level; they lie within one tile. Raises LogDamaged.
+
+    `known` are tiles that were read before, and gets this one: most parts of a proof lie in a few.
+    """
+    known = {} if known is None else known
     tile_index, offset = divmod(start, TILE_WIDTH)
-    tile = connection.scalar(
-        select(TILE.c.hashes).where(TILE.c.level == level, TILE.c.tile_index == tile_index)
-    )
+    place = (level, tile_index)
+    if place not in known:
+        known[place] = connection.scalar(_TILE, {"at_level": level, "at_index": tile_index})
+    tile = known[place]
     if tile is None:
         return _gather(connection, level, start, stop)
     part = tile[offset * HASH_BYTES : (offset + stop - start) * HASH_BYTES]
@@ -126,7 +138,8 @@ def _gather(connection: Connection, level: int, start: int, stop: int) -> tuple[
 
 
 def _reader(connection: Connection) -> ReadHashes:
-    return partial(read_hashes, connection)
+    """Reads each full tile once: most parts of a proof lie in a few."""
+    return partial(read_hashes, connection, known={})
 
 
 def _subtree(read: ReadHashes, part: Range) -> bytes:

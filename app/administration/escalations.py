@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from app.agencies.tokens import Caller
 from app.cases import references
-from app.house import House
+from app.house import House, record_list
 from app.outbox import escalations
 from app.releases.event_types import Contact
 
@@ -49,9 +49,14 @@ def open_escalations(
 def own_escalations(
     connection: Connection, house: House, caller: Caller, *, at: datetime
 ) -> list[dict[str, Any]]:
-    """What is open about persons in the caller's keeping; nothing for whoever keeps nobody."""
-    found = open_escalations(connection, house, custodian=caller.agency_id, at=at)
-    return [one.to_json() for one in found]
+    """What is open about persons in the caller's keeping; nothing for whoever keeps nobody.
+
+    An entry for each person on the list.
+    """
+    found = escalations.open_escalations(connection, custodian=caller.agency_id)
+    persons = [row.person_id for row in found]
+    record_list(connection, house, caller, persons, "escalations", at=at)
+    return [_shown(connection, house, row, at=at).to_json() for row in found]
 
 
 def _shown(connection: Connection, house: House, row: Row[Any], *, at: datetime) -> OpenEscalation:

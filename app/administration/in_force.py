@@ -66,15 +66,16 @@ class InForce:
     _task: asyncio.Task[None] | None = None
     _ready: set[str] = field(default_factory=set)
 
-    async def run(self, work: Work[T]) -> T:
-        """Run work in a transaction in which the bundle of its house is in force.
+    async def run(self, work: Work[T], *, client: str, urgent: bool = False) -> T:
+        """Run work for a client in a transaction in which the bundle of its house is in force.
 
         Raises:
             PolicyUnavailable: another took effect that cannot be used.
+            Overloaded: too much waits already.
         """
         while True:
             try:
-                return await self._attempt(work, self.house)
+                return await self._attempt(work, self.house, client=client, urgent=urgent)
             except Superseded as other:
                 await self._follow(other.standing)
 
@@ -103,12 +104,12 @@ class InForce:
         """Whether this bundle would decide from its activation on, without being loaded first."""
         return digest in self._ready
 
-    async def _attempt(self, work: Work[T], house: House) -> T:
+    async def _attempt(self, work: Work[T], house: House, *, client: str, urgent: bool) -> T:
         def checked(connection: Connection) -> T:
             self._require(connection, house)
             return work(connection, house)
 
-        return await self.database.run(checked)
+        return await self.database.run(checked, client=client, urgent=urgent)
 
     def _require(self, connection: Connection, house: House) -> None:
         standing = _latest(connection)

@@ -20,7 +20,7 @@ from app.agencies.tokens import Caller
 from app.cases import consents
 from app.cases.fact import Fact
 from app.files.catalogue import FIELDS
-from app.house import House, Refusal
+from app.house import House, Refusal, record_list
 from app.outbox import alarms, take_backs
 from app.outbox.alarms import Reason
 from app.outbox.planning import hold
@@ -135,7 +135,9 @@ def listed(
         require_custodian(place)
     except ThroughcareError as problem:
         return refuse_fact(connection, house, caller, TAKE_BACK, problem, at=at)
-    return [_told(row, at=at) for row in take_backs.of_person(connection, place.file.person_id)]
+    person_id = place.file.person_id
+    record_list(connection, house, caller, [person_id], "take-backs", at=at)
+    return [_told(row, at=at) for row in take_backs.of_person(connection, person_id)]
 
 
 def recall(connection: Connection, house: House, consent: Fact, *, at: datetime) -> None:

@@ -21,6 +21,7 @@ from app.files.findings import findings
 from app.problems import (
     InvalidInput,
     NotFound,
+    Overloaded,
     ThroughcareError,
     TooManyRequests,
     Unauthenticated,
@@ -112,7 +113,7 @@ def problem_answer(error: ThroughcareError) -> Response:
     if isinstance(error, Unauthenticated):
         algorithms = " ".join(PROOF_ALGORITHMS)
         headers["WWW-Authenticate"] = f'DPoP error="{error.reason}", algs="{algorithms}"'
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | Overloaded):
         headers["Retry-After"] = str(error.retry_after)
     return Response(
         orjson.dumps(document(error)),

@@ -233,6 +233,7 @@ async def open_in_emergency(request: Request) -> Response:
             minutes=asked.minutes,
             details={"reason": asked.reason, "narrative": asked.narrative},
         ),
+        urgent=True,
     )
 
 
@@ -353,7 +354,11 @@ def _listed(read: ReadFact) -> dict[str, Any]:
 
 
 async def _state(
-    request: Request, model: type[M], read: Callable[[M, Caller], Statement]
+    request: Request,
+    model: type[M],
+    read: Callable[[M, Caller], Statement],
+    *,
+    urgent: bool = False,
 ) -> Response:
     grant_of(request)
     service = service_of(request)
@@ -364,7 +369,7 @@ async def _state(
     ) -> Stated | Refusal:
         return deciding_facts.state(connection, house, caller, read(asked, caller), at=at)
 
-    return json_answer(asdict(await perform(request, door)), 201)
+    return json_answer(asdict(await perform(request, door, urgent=urgent)), 201)
 
 
 async def _confirm(request: Request, kind: Kind, fact_id: str) -> Response:

@@ -38,6 +38,9 @@ TOKEN_MEMBERS = ("grant_type", *CLIENT_MEMBERS, "authorization_details")
 EXCHANGE_MEMBERS = ("subject_token", "subject_token_type")
 STATUS_MEMBERS = (*CLIENT_MEMBERS, "token")
 HINT = "token_type_hint"
+# Who asks for a token is nobody yet, and may call itself anything: all of them have one share. No
+# client can have this name.
+STRANGERS = "whoever asks for a token"
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": TokenError},
     401: {"model": TokenError},
@@ -89,7 +92,7 @@ async def issue_token(request: Request) -> Response:
             random=service.house.random,
         )
 
-    return json_answer(_granted(await service.database.run(work)))
+    return json_answer(_granted(await service.database.run(work, client=STRANGERS)))
 
 
 @router.post(
@@ -109,7 +112,7 @@ async def revoke_token(request: Request) -> Response:
             connection, service.house, asked, keys=service.token_keys, at=service.clock()
         )
 
-    _granted(await service.database.run(work))
+    _granted(await service.database.run(work, client=STRANGERS))
     return Response(status_code=200)
 
 
@@ -134,7 +137,7 @@ async def introspect_token(request: Request) -> Response:
             at=service.clock(),
         )
 
-    return json_answer(await service.database.run(work))
+    return json_answer(await service.database.run(work, client=STRANGERS))
 
 
 @router.get("/.well-known/jwks.json", summary="Public keys (RFC 7517)")

@@ -31,7 +31,7 @@ async def poll_inbox(request: Request) -> Response:
 
     What is not confirmed is handed out again, under the same `jti` and number.
     """
-    grant_of(request)
+    grant = grant_of(request)
     service = service_of(request)
     asked = await read_model(request, InboxPoll, limit=service.settings.body_limit)
     refused = {jti: error.err for jti, error in asked.set_errs.items()}
@@ -45,6 +45,7 @@ async def poll_inbox(request: Request) -> Response:
     if taken.is_empty and poll.most > 0 and not asked.return_immediately:
         taken = await _wait(request, poll) or taken
     counter = Counter(
+        client=grant.client_id,
         in_force=service.in_force,
         clock=service.clock,
         retry_base=timedelta(seconds=service.settings.retry_base_seconds),

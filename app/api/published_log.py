@@ -133,9 +133,9 @@ async def get_disclosure(request: Request, entry_id: EntryId) -> Response:
     """The leaf that the receipt promised, and the sections that open it to its recipient."""
 
     def door(
-        connection: Connection, house: House, caller: Caller, _: datetime
-    ) -> dict[str, object]:
-        return openings(connection, house, caller, entry_id)
+        connection: Connection, house: House, caller: Caller, at: datetime
+    ) -> dict[str, object] | Refusal:
+        return openings(connection, house, caller, entry_id, at=at)
 
     return json_answer(await perform(request, door))
 

@@ -18,6 +18,7 @@ from app.files.catalogue import SECTIONS
 from app.files.code_lists import listed
 from app.house import House, Refusal
 from app.intake.report_event import REPORTED, Report, Reported, report_event
+from app.releases.events import EVENTS, Priority
 
 router = APIRouter(prefix="/v1/inmate-files", tags=["inmate files"])
 
@@ -79,4 +80,5 @@ async def post_event(
     ) -> Reported | Refusal:
         return report_event(connection, house, caller, reference, report, at=at)
 
-    return json_answer(asdict(await perform(request, door)), 201)
+    urgent = EVENTS[asked.event].priority is Priority.IMMEDIATE
+    return json_answer(asdict(await perform(request, door, urgent=urgent)), 201)

@@ -111,13 +111,19 @@ def proof_of(request: Request, access_token: str | None = None) -> Proof | None:
 
 
 async def perform(
-    request: Request, door: Door[T], *, grant: Grant | None = None, registry: bool = False
+    request: Request,
+    door: Door[T],
+    *,
+    grant: Grant | None = None,
+    registry: bool = False,
+    urgent: bool = False,
 ) -> T:
     """Open a door for the caller, in one transaction with the check that it is one now.
 
     A refusal is raised only here: its entry is committed by then. `grant` is given where
     the token was read before, as at the start of a long import. `registry` says that the door
-    is one of the registry's, which one purpose opens, and that purpose nothing else.
+    is one of the registry's, which one purpose opens, and that purpose nothing else. `urgent` lets
+    it have the capacity that is kept for what cannot be put off.
     """
     service = service_of(request)
     credential = _credential_of(request)
@@ -134,9 +140,11 @@ async def perform(
     try:
         if registry:
             # No policy decides here: somebody can be ended even when none is usable.
-            result = await service.database.run(lambda c: work(c, service.house))
+            result = await service.database.run(
+                lambda c: work(c, service.house), client=granted.client_id
+            )
         else:
-            result = await service.in_force.run(work)
+            result = await service.in_force.run(work, client=granted.client_id, urgent=urgent)
     except PolicyUnavailable as problem:
         await _record_undecided(service, granted, problem)
         raise
@@ -159,7 +167,7 @@ async def _record_undecided(service: Service, grant: Grant, problem: PolicyUnava
         caller = tokens.identify(connection, grant)
         record(connection, service.house, caller, act, at=service.clock())
 
-    await service.database.run(work)
+    await service.database.run(work, client=grant.client_id)
 
 
 async def spend(request: Request) -> None:
@@ -169,7 +177,8 @@ async def spend(request: Request) -> None:
     """
     credential = _credential_of(request)
     if credential.proof is not None and not credential.spent:
-        await service_of(request).database.run(lambda c: _spend(c, credential))
+        client = credential.grant.client_id
+        await service_of(request).database.run(lambda c: _spend(c, credential), client=client)
         credential.spent = True
 
 

@@ -36,9 +36,12 @@ from app.notifications.transport import DEADLINE_SECONDS, Sent, send
 from app.outbox import claims, endpoints, packs, subscriptions
 from app.outbox.planning import tell_due
 from app.policy.errors import DecisionFailed
+from app.problems import Overloaded
 
 log = logging.getLogger("throughcare.dispatcher")
 
+# For whom an attempt waits to be recorded. No client can have this name.
+NAME = "the dispatcher"
 # Under way at once: a bound on open connections.
 CLAIM = 64
 PERSONS = 500
@@ -160,7 +163,12 @@ class Dispatcher:
             return house, prepare(connection, house, delivery, at=at, until=at + LEASE)
 
         try:
-            house, prepared = await self.in_force.run(work)
+            house, prepared = await self.in_force.run(work, client=NAME, urgent=True)
+        except Overloaded as error:
+            # Nothing leaves, and nothing is written down: that would make it worse. It is tried
+            # again when its lease runs out.
+            _report(f"delivery {delivery.jti}", error)
+            return self.house, None
         except DecisionFailed as error:
             _report(f"delivery {delivery.jti}", error)
             return self.house, UNDECIDED

@@ -35,7 +35,7 @@ from app.outbox import claims, deliveries, subscriptions
 from app.outbox.claims import INBOX
 from app.outbox.deliveries import QUARANTINED, SENT, Try
 from app.policy.errors import DecisionFailed
-from app.problems import Conflict
+from app.problems import Conflict, Overloaded
 
 log = logging.getLogger("throughcare.inbox")
 
@@ -127,8 +127,9 @@ class Handed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
-    """Where what was taken is decided, sealed and put on record, each by itself."""
+    """Where what was taken by a client is decided, sealed and put on record, each by itself."""
 
+    client: str
     in_force: InForce
     clock: Callable[[], datetime]
     retry_base: timedelta
@@ -151,7 +152,9 @@ class Counter:
             return _hand_out(connection, house, delivery, at=self.clock())
 
         try:
-            return await self.in_force.run(work) or NOTHING_LEFT
+            return await self.in_force.run(work, client=self.client) or NOTHING_LEFT
+        except Overloaded:
+            raise
         except Exception as error:  # noqa: BLE001 - a file that cannot be opened must not silence the others
             log.error("delivery %s failed: %s", delivery.jti, type(error).__name__)  # noqa: TRY400 - its words may hold what was to be sent
             failed = UNDECIDED if isinstance(error, DecisionFailed) else UNPREPARED

@@ -272,10 +272,10 @@ def test_a_worker_that_is_not_ready_goes_on_until_it_has_loaded(town: Town) -> N
     load.cache_clear()
 
     async def work() -> list[str]:
-        said = [await worker.run(digest_of)]
+        said = [await worker.run(digest_of, client="one")]
         while said[-1] == before.digest:
             await asyncio.sleep(0.01)
-            said.append(await worker.run(digest_of))
+            said.append(await worker.run(digest_of, client="one"))
         return said
 
     said = asyncio.run(work())
@@ -292,5 +292,5 @@ def test_a_worker_that_missed_an_emergency_does_not_go_on(town: Town) -> None:
     standing, _ = town.in_force()
     assert standing.sequence == worker.house.activation + 2
     load.cache_clear()
-    numbers = asyncio.run(worker.run(lambda _, house: house.activation))
+    numbers = asyncio.run(worker.run(lambda _, house: house.activation, client="one"))
     assert numbers == standing.sequence

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from app.access_log.ledger import integrate
 from app.access_log.tables import AccessLogEntry
@@ -46,6 +46,10 @@ PERSON, REFERENCE = "p" * 32, "P-1"
 NAME, DAY, NEED = "identity.full_name", "release.planned_release_date", "needs.employment_need"
 PURPOSE = "employment_support"
 ENTRY = table_of(AccessLogEntry)
+
+
+def entries(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(ENTRY)) or 0
 
 
 @dataclass
@@ -190,8 +194,10 @@ class Desk:
         deliveries.acknowledge(self.connection, row.jti, kind=kind, at=self.at)
 
     def listed(self) -> list[Told]:
+        before = entries(self.connection)
         found = take_backs.listed(self.connection, self.house, self.prison, REFERENCE, at=self.at)
         assert not isinstance(found, Refusal)
+        assert entries(self.connection) == before + 1
         return found
 
     def consent(self, consent_id: str, caller: Caller, *paths: str) -> str:

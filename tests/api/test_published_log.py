@@ -20,6 +20,7 @@ from app.access_log.proof import InclusionProof, verify_proof
 from app.access_log.receipt import HEADER, from_header, open_receipt
 from app.access_log.tile_paths import Place, format_place
 from app.access_log.tile_verifier import verify_published
+from app.access_log.vocabulary import Operation, Outcome
 from app.access_log.vouching import Evidence
 from app.administration.registry import OPERATOR
 from app.disclosure.disclose import Disclosure, disclose
@@ -215,6 +216,12 @@ def test_nobody_sees_what_the_log_says_of_another_s_disclosure(
         is_problem(answer, 404, "not-found")
         nothing = other.call("GET", f"/v1/disclosures/{'0' * 32}")
         assert answer.json()["detail"] == nothing.json()["detail"]
+        refused = exchange.entries(agency_id=other.id, outcome=Outcome.REFUSED)[-2:]
+        assert [one.sections["fields"]["entry"] for one in refused] == [entry, "0" * 32]
+    welfare.call("GET", f"/v1/disclosures/{entry}")
+    [*_, shown] = exchange.entries(agency_id=welfare.id, operation=Operation.LOG_READ)
+    assert shown.sections["fields"] == {"entry": entry}
+    assert "subject" in shown.sections
 
 
 def test_an_entry_that_is_not_there_has_no_proof(world: World) -> None:

@@ -8,60 +8,22 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, cast
 
 import httpx
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 
 from app.access_log.vocabulary import Operation
+from app.capacity import Capacity
+from app.problems import Overloaded
+from tests import broken_log
 from tests.api.exchange import Exchange, Speaker, is_problem
+from tests.broken_log import AT_COMMIT, AT_ONCE, WHOLE_TRANSACTION, How
 
 NAME = {"full_name": {"value": {"family": "Markfamily", "given": ["Markgiven"]}}}
 NEED = {"employment_need": {"value": "job_search"}}
-
-FUNCTION = """CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'no room'; END $$"""
-AT_COMMIT = {
-    "sqlite": (
-        "CREATE TABLE broken_parent (id INTEGER PRIMARY KEY)",
-        """CREATE TABLE broken
-            (id INTEGER REFERENCES broken_parent (id) DEFERRABLE INITIALLY DEFERRED)""",
-        """CREATE TRIGGER broken_entry AFTER INSERT ON access_log_entry
-            BEGIN INSERT INTO broken VALUES (1); END""",
-    ),
-    "postgresql": (
-        FUNCTION,
-        """CREATE CONSTRAINT TRIGGER broken_entry AFTER INSERT ON access_log_entry
-            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION broken()""",
-    ),
-}
-AT_ONCE = {
-    "sqlite": (
-        """CREATE TRIGGER broken_entry BEFORE INSERT ON access_log_entry
-            BEGIN SELECT RAISE(ABORT, 'no room'); END""",
-    ),
-    "postgresql": (
-        FUNCTION,
-        """CREATE TRIGGER broken_entry BEFORE INSERT ON access_log_entry
-            FOR EACH ROW EXECUTE FUNCTION broken()""",
-    ),
-}
-WHOLE_TRANSACTION = {
-    **AT_ONCE,
-    "sqlite": (
-        """CREATE TRIGGER broken_entry BEFORE INSERT ON access_log_entry
-            BEGIN SELECT RAISE(ROLLBACK, 'no room'); END""",
-    ),
-}
-MENDED = {
-    "sqlite": (
-        "DROP TRIGGER broken_entry",
-        "DROP TABLE IF EXISTS broken",
-        "DROP TABLE IF EXISTS broken_parent",
-    ),
-    "postgresql": ("DROP TRIGGER broken_entry ON access_log_entry", "DROP FUNCTION broken"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -74,21 +36,10 @@ def person(exchange: Exchange, prison: Speaker) -> str:
     return exchange.person(prison, {"identity": NAME})
 
 
-def execute(exchange: Exchange, *statements: str) -> None:
-    """On a connection of its own, as somebody beside the service would."""
-    with exchange.world.service.database.engine.begin() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-
-
 @contextmanager
-def broken(exchange: Exchange, how: dict[str, tuple[str, ...]]) -> Iterator[None]:
-    name = exchange.world.service.database.engine.dialect.name
-    execute(exchange, *how[name])
-    try:
+def broken(exchange: Exchange, how: How) -> Iterator[None]:
+    with broken_log.broken(exchange.world.service.database, how):
         yield
-    finally:
-        execute(exchange, *MENDED[name])
 
 
 def tells_nothing(answer: httpx.Response) -> None:
@@ -104,7 +55,7 @@ def test_an_answer_whose_record_fails_is_503_without_data(
     exchange: Exchange,
     prison: Speaker,
     person: str,
-    how: dict[str, tuple[str, ...]],
+    how: How,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     good = prison.get(person)
@@ -141,6 +92,59 @@ def service_words(caplog: pytest.LogCaptureFixture) -> str:
     return "\n".join(
         caplog.handler.format(record) for record in caplog.records if record.name.startswith(ours)
     )
+
+
+def fill(capacity: Capacity, client: str) -> int:
+    """Let a client wait for as much as it may; how much that is."""
+    for number in count():
+        try:
+            capacity.enter(client, urgent=False)
+        except Overloaded:
+            return number
+    raise AssertionError("there is no bound")
+
+
+def is_overloaded(answer: httpx.Response) -> None:
+    is_problem(answer, 503, "overloaded")
+    assert answer.headers["retry-after"] == "1"
+    assert "Mark" not in answer.text
+
+
+def test_where_too_much_waits_an_escape_is_taken_and_all_else_is_told_to_come_again(
+    exchange: Exchange, prison: Speaker, person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = exchange.world.service.database
+    before = exchange.stored()
+    assert prison.get(person).status_code == 200  # it has a token
+    with monkeypatch.context() as full:
+        capacity = Capacity(total=64)
+        full.setattr(database, "capacity", capacity)
+        assert sum(fill(capacity, f"client-{number}") for number in range(5)) == 56
+        is_overloaded(prison.get(person))
+        is_overloaded(prison.put(person, {"needs": NEED}, if_match="*"))
+        is_overloaded(prison.patch(person, "needs", NEED, if_match="*"))
+        path = f"/v1/inmate-files/{person}/events"
+        is_overloaded(prison.post(path, {"event": "follow_up_recorded"}))
+        assert exchange.world.raw("GET", "/health/ready").status_code == 503
+        assert exchange.stored() == before
+        assert prison.post(path, {"event": "escaped"}).status_code == 201
+        assert prison.patch(person, "release", {}, if_match="*").status_code == 200
+        for number in range(4):
+            capacity.leave(f"client-{number}")
+        assert prison.get(person).status_code == 200
+
+
+def test_whoever_floods_the_service_keeps_nobody_else_out(
+    exchange: Exchange, prison: Speaker, person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = exchange.some("oversight_auditor")
+    assert prison.get(person).status_code == 200  # it has a token
+    with monkeypatch.context() as flooded:
+        capacity = Capacity(total=64)
+        flooded.setattr(exchange.world.service.database, "capacity", capacity)
+        assert fill(capacity, f"{prison.id}-1") == 14
+        is_overloaded(prison.get(person))
+        assert auditor.call("GET", "/v1/access-log/entries").status_code == 200
 
 
 def test_of_an_import_each_line_that_cannot_be_recorded_is_refused(

@@ -632,6 +632,31 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/officers/{agency}/{officer}/end": _entry(_officer, OPERATOR, REGISTRAR),
 }
 
+# Doors that record nothing, and why nothing that leaves them has to be on record.
+OFF_RECORD: Mapping[str, str] = {
+    "GET /v1/case-assignments": "offers by their ids: they say nothing about the person",
+    "GET /v1/feeds": "how prisons report, and nothing about anybody",
+    "GET /v1/subscriptions/{subscription_id}": "the caller's own endpoint",
+    "GET /v1/subscriptions/{subscription_id}/deliveries": "results by the names of notices",
+    "POST /v1/inbox/poll": "here nothing waits; what does is on record: tests/notifications",
+    "GET /v1/escalations": "here everybody answered; a list is on record: api/test_escalations.py",
+    "GET /v1/policy/matrix": "nobody's secret",
+    "GET /v1/agencies": "who takes part",
+    "GET /v1/agencies/{agency}": "the same",
+    "GET /v1/clients": "the same",
+    "GET /v1/clients/{client}": "the same",
+    "GET /v1/officers": "the same",
+    "GET /v1/officers/{agency}/{officer}": "the same",
+    # Said again here: the entry of the first time stands.
+    "POST /v1/victim-registrations": "a registration that is in force already",
+    "POST /v1/transfer-approvals": "an approval that waits for its second officer already",
+    "POST /v1/designations": "a designation that is proposed already",
+    # Refused before there is anything to record: they name nobody.
+    "POST /v1/feeds/{client_id}/snapshots": "a feed that is not the caller's",
+    "POST /v1/subscriptions/{subscription_id}/verification": "somebody else's subscription",
+    "POST /v1/notifications/{jti}/acknowledgement": "no notice of the caller's",
+}
+
 # Routes that ask for no token, and what they answer to a request with nothing in its body.
 PUBLIC: Mapping[str, int] = {
     "GET /.well-known/jwks.json": 200,

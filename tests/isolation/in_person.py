@@ -1,4 +1,4 @@
-"""An officer who signs in at the agency's identity provider, anew for each request."""
+"""An officer who has signed in at the agency's identity provider."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,12 +17,16 @@ class InPerson(Speaker):
     """A speaker whose officer is proven."""
 
     provider: IdentityProvider = field(repr=False, kw_only=True)
+    granted: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.granted = self._granted()
 
     def credentials(
         self, method: str = "GET", path: str = "/v1/cases", *, token: str = ""
     ) -> dict[str, str]:
-        """The headers of one request, with a token of its own."""
-        given = token or self._granted()
+        """The headers of one request, with the token of this officer."""
+        given = token or self.granted
         return {
             "Authorization": f"DPoP {given}",
             **proof(self, path, method=method, access_token=given),

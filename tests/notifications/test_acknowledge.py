@@ -199,6 +199,11 @@ def test_silence_is_taken_further_once_seen_by_the_custodian_and_settled_by_the_
     [shown] = prison.agency.call("GET", "/v1/escalations").json()["escalations"]
     assert (shown["agency"], shown["reference"]) == (welfare.agency_id, reference)
     assert shown["second_contact"] is None
+    [*_, read] = town.entries_about(town.person_id(prison.agency, reference))
+    assert (read["actor"]["agency"], read["fields"]) == (
+        prison.agency.agency_id,
+        {"facts": "escalations"},
+    )
     assert bystander.call("GET", "/v1/escalations").json() == {"escalations": []}
     assert welfare.acknowledge(jti(welfare)).status_code == 204
     assert prison.agency.call("GET", "/v1/escalations").json() == {"escalations": []}

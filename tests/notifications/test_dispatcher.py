@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Row, delete, func, select, update
 
 from app.access_log.vocabulary import Outcome
+from app.capacity import Capacity
 from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.deliver import conclude, prepare
@@ -23,6 +24,7 @@ from app.outbox.deliveries import ATTEMPT, Try
 from app.outbox.planning import tell_due
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
+from tests.broken_log import AT_COMMIT, FULL, How, broken
 from tests.notifications.agency import Agency
 from tests.notifications.mailroom import Letter, wait_until
 from tests.notifications.play import RETRY_BASE, Prison, Town
@@ -245,6 +247,42 @@ def test_an_outcome_that_cannot_be_written_down_means_the_same_again(
     assert statuses(town, probation) == ["sent"]
     first, second = probation.notices()
     assert (first.jti, first.sequence) == (second.jti, second.sequence)
+
+
+@pytest.mark.parametrize("how", [AT_COMMIT, FULL])
+def test_nothing_is_sent_whose_intent_cannot_be_recorded(
+    town: Town, prison: Prison, how: How
+) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    with broken(town.world.service.database, how):
+        town.settle()
+    assert statuses(town, probation) == ["queued"]
+    assert probation.notices() == []
+    # Nobody restarted anything: the lease runs out.
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    assert statuses(town, probation) == ["sent"]
+    assert [notice.sequence for notice in probation.notices()] == [(1, 1)]
+
+
+def test_where_too_much_waits_nothing_is_sent_and_no_failure_is_written_down(
+    town: Town, prison: Prison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    with monkeypatch.context() as no_room:
+        no_room.setattr(town.world.service.database, "capacity", Capacity(total=1))
+        town.settle()
+    assert statuses(town, probation) == ["queued"]
+    assert probation.notices() == []
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    assert statuses(town, probation) == ["sent"]
+    assert [one["circumstances"]["outcome"] for one in town.entries(probation)][-2:] == [
+        "attempted",
+        "delivered",
+    ]
+    assert town.entries(probation, Outcome.FAILED) == []
 
 
 def test_it_goes_on_after_a_round_that_failed(

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.administration.registry import OPERATOR
+from app.capacity import SHARES, Capacity
 from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.inbox import LEASE
@@ -20,6 +21,8 @@ from app.notifications.manage import replay_for
 from app.outbox.deliveries import DELIVERY
 from app.outbox.subscriptions import find
 from app.receiver.inbox import Inbox
+from tests.api.exchange import is_problem
+from tests.broken_log import AT_COMMIT, broken
 from tests.notifications.agency import Agency
 from tests.notifications.play import Prison, Town
 from throughcare_receiver.keys import DecryptionKey
@@ -66,6 +69,24 @@ def test_a_centre_without_an_endpoint_polls_what_others_are_sent(
     assert row.sent_at == town.world.clock()
     assert row.lead_days == 40
     assert welfare.acknowledge(polled.jti).status_code == 204
+
+
+def test_nothing_is_handed_out_that_cannot_be_recorded(
+    town: Town, prison: Prison, welfare: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        prison.admit(town.today + days(40))
+    town.settle()
+    database = town.world.service.database
+    with broken(database, AT_COMMIT):
+        is_problem(welfare.ask_inbox(), 503, "unavailable")
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    with monkeypatch.context() as little_room:
+        # Of one client one piece of work at a time, and three are to be decided at once.
+        little_room.setattr(database, "capacity", Capacity(total=SHARES))
+        is_problem(welfare.ask_inbox(), 503, "overloaded")
+    town.advance(seconds=LEASE.total_seconds() + 1)
+    assert sorted(notice.sequence for notice in welfare.poll()) == [(1, 1), (2, 1), (3, 1)]
 
 
 def test_nothing_is_handed_out_before_the_key_is_proven(town: Town, prison: Prison) -> None:

@@ -21,6 +21,7 @@ from app.administration import registry
 from app.administration.registry import OPERATOR
 from app.agencies.registry import AgencyRecord, Ground
 from app.audit.own_report import gather
+from app.database import DatabaseUnavailable
 from app.files.catalogue import FIELDS
 from app.intake.feeds import decide_as_operator
 from app.notifications import manage, paper
@@ -31,6 +32,7 @@ from app.outbox.competence import FILE
 from app.outbox.deliveries import DELIVERY
 from app.policy.errors import DecisionFailed
 from app.problems import Conflict, InvalidInput, NotFound
+from tests.broken_log import AT_COMMIT, broken
 from tests.notifications.play import Prison, Town
 
 # The family name of everybody whom a prison of these tests admits.
@@ -243,6 +245,18 @@ def test_its_entry_and_the_digest_of_its_file_stand_in_the_log(welfare: Centre) 
 
 
 @ONCE
+def test_nothing_is_printed_whose_intent_cannot_be_recorded(welfare: Centre) -> None:
+    jti = told_of_release(welfare)
+    with (
+        broken(welfare.town.world.service.database, AT_COMMIT),
+        pytest.raises(DatabaseUnavailable),
+    ):
+        welfare.try_to_make(jti)
+    assert welfare.entries(jti) == []
+    welfare.make(jti)
+    assert len(welfare.entries(jti, Outcome.ATTEMPTED)) == 1
+
+
 def test_a_consent_that_was_withdrawn_before_leaves_nothing_to_print(
     town: Town, prison: Prison
 ) -> None:
