@@ -1,9 +1,12 @@
 """Every operation, channel and outcome that an entry can name is one that the product writes."""
 
+import asyncio
+
 import pytest
 
 from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.workers import make_watcher
 from tests.administration.test_data_keys import erase
 from tests.notifications.play import Prison, Town
 from tests.notifications.test_paper import centre_of, told_of_release
@@ -13,12 +16,22 @@ from tests.notifications.test_paper import centre_of, told_of_release
 def test_each_word_of_the_log_stands_in_an_entry_of_a_real_flow(town: Town, prison: Prison) -> None:
     notices_are_pushed_polled_and_printed(town, prison)
     files_are_written_imported_read_and_erased(town, prison)
+    references_are_guessed(town)
     auditor = town.join("oversight_auditor", competent=False)
     assert auditor.call("GET", "/v1/access-log/entries").status_code == 200
+    service = town.world.service
+    asyncio.run(make_watcher(service.settings, service.in_force, town.world.clock).round())
     entries = [one["circumstances"] for one in town._entries(EntryFilter())]  # noqa: SLF001 - all
     assert {one["operation"] for one in entries} == set(Operation)
     assert {one["channel"] for one in entries} == set(Channel)
     assert {one["outcome"] for one in entries} == set(Outcome)
+
+
+def references_are_guessed(town: Town) -> None:
+    """Misuse, of which an alert tells."""
+    mentor = town.join("ngo_mentor")
+    for number in range(10):
+        mentor.call("GET", f"/v1/inmate-files/{number:032x}")
 
 
 def notices_are_pushed_polled_and_printed(town: Town, prison: Prison) -> None:
