@@ -13,17 +13,13 @@ every smaller one that I had seen before.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from app.access_log.note import (
     SIGNATURE_BYTES,
+    NamedKey,
     NoteRefused,
     Signature,
-    check_key,
-    key_id,
-    read_vkey,
     split_note,
-    write_vkey,
 )
 from app.crypto.errors import SignatureRefused
 from app.crypto.log_signing import LogSigningKey, LogVerifyingKey
@@ -38,34 +34,11 @@ class QuorumMissing(ThroughcareError):
     """Fewer of the named witnesses than agreed have cosigned the note."""
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A named Ed25519 key that cosignatures are checked with."""
+class Witness(NamedKey):
+    """A key that cosignatures are checked with."""
 
-    name: str
-    public_key: bytes
-
-    def __post_init__(self) -> None:
-        check_key(self.name, self.public_key)
-
-    @property
-    def key_id(self) -> bytes:
-        """SHA-256 over name, newline, 0x04 and key; its first 4 bytes."""
-        return key_id(self.name, COSIGNATURE, self.public_key)
-
-    @classmethod
-    def of(cls, name: str, key: LogSigningKey) -> Self:
-        """The witness that cosigns with `key` under `name`."""
-        return cls(name, key.public_bytes)
-
-    @classmethod
-    def from_vkey(cls, vkey: str) -> Self:
-        """Read `<name>+<key id, 8 hex digits>+<base64 of 0x04 and key>`. Raises NoteRefused."""
-        return cls(*read_vkey(vkey, COSIGNATURE))
-
-    def to_vkey(self) -> str:
-        """What `from_vkey` reads, and what stands in the agreement between agencies."""
-        return write_vkey(self.name, COSIGNATURE, self.public_key)
+    __slots__ = ()
+    TYPE = COSIGNATURE
 
 
 @dataclass(frozen=True, slots=True)

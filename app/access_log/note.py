@@ -13,7 +13,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Self
+from typing import ClassVar, Self
 
 from app.crypto.errors import SignatureRefused
 from app.crypto.log_signing import PUBLIC_KEY_BYTES, LogSigningKey, LogVerifyingKey
@@ -34,33 +34,58 @@ class NoteRefused(ThroughcareError):
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
-    """A named Ed25519 key that notes are checked with (C2SP: vkey)."""
+class NamedKey:
+    """A named Ed25519 key for signatures of one type (C2SP: vkey)."""
+
+    # The byte that tells the type of its signatures.
+    TYPE: ClassVar[bytes]
 
     name: str
     public_key: bytes
 
     def __post_init__(self) -> None:
-        check_key(self.name, self.public_key)
+        _check_name(self.name)
+        if len(self.public_key) != PUBLIC_KEY_BYTES:
+            raise ValueError(f"an Ed25519 public key has {PUBLIC_KEY_BYTES} bytes")
 
     @property
     def key_id(self) -> bytes:
-        """SHA-256 over name, newline, 0x01 and key; its first 4 bytes."""
-        return key_id(self.name, ED25519, self.public_key)
+        """SHA-256 over name, newline, the byte of the type and key; its first 4 bytes."""
+        identified = self.name.encode() + b"\n" + self.TYPE + self.public_key
+        return sha256(identified).digest()[:KEY_ID_BYTES]
 
     @classmethod
     def of(cls, name: str, key: LogSigningKey) -> Self:
-        """The verifier for what `key` signs under `name`."""
+        """What checks the signatures of `key` under `name`."""
         return cls(name, key.public_bytes)
 
     @classmethod
     def from_vkey(cls, vkey: str) -> Self:
         """Read `<name>+<key id, 8 hex digits>+<base64 of type and key>`. Raises NoteRefused."""
-        return cls(*read_vkey(vkey, ED25519))
+        name, _, rest = vkey.partition("+")
+        stated, _, encoded = rest.partition("+")
+        material = decode_base64(encoded)
+        if material[:1] != cls.TYPE:
+            raise NoteRefused(f"the verifier key is not of type 0x{cls.TYPE.hex()}")
+        try:
+            key = cls(name, material[1:])
+        except ValueError:
+            raise NoteRefused("the verifier key has no valid name or key") from None
+        if key.key_id.hex() != stated:
+            raise NoteRefused("the verifier key's id does not belong to its name and key")
+        return key
 
     def to_vkey(self) -> str:
         """What `from_vkey` reads, and what stands in the agreement between agencies."""
-        return write_vkey(self.name, ED25519, self.public_key)
+        encoded = base64.b64encode(self.TYPE + self.public_key).decode()
+        return f"{self.name}+{self.key_id.hex()}+{encoded}"
+
+
+class Verifier(NamedKey):
+    """A key that notes are checked with."""
+
+    __slots__ = ()
+    TYPE = ED25519
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,43 +148,6 @@ def split_note(note: str) -> tuple[str, tuple[Signature, ...]]:
     if len({(signature.name, signature.key_id) for signature in signatures}) != len(signatures):
         raise NoteRefused("two signatures of one key")
     return text, signatures
-
-
-def key_id(name: str, kind: bytes, public_key: bytes) -> bytes:
-    """SHA-256 over name, newline, the byte of the signature's type and key; its first 4 bytes."""
-    return sha256(name.encode() + b"\n" + kind + public_key).digest()[:KEY_ID_BYTES]
-
-
-def read_vkey(vkey: str, kind: bytes) -> tuple[str, bytes]:
-    """Name and Ed25519 key of `<name>+<key id, 8 hex digits>+<base64 of type and key>`.
-
-    Raises NoteRefused, also for a key whose signatures are of another type than `kind`.
-    """
-    name, _, rest = vkey.partition("+")
-    stated, _, encoded = rest.partition("+")
-    material = decode_base64(encoded)
-    if material[:1] != kind:
-        raise NoteRefused(f"the verifier key is not of type 0x{kind.hex()}")
-    try:
-        check_key(name, material[1:])
-    except ValueError:
-        raise NoteRefused("the verifier key has no valid name or key") from None
-    if key_id(name, kind, material[1:]).hex() != stated:
-        raise NoteRefused("the verifier key's id does not belong to its name and key")
-    return name, material[1:]
-
-
-def write_vkey(name: str, kind: bytes, public_key: bytes) -> str:
-    """What `read_vkey` reads."""
-    encoded = base64.b64encode(kind + public_key).decode()
-    return f"{name}+{key_id(name, kind, public_key).hex()}+{encoded}"
-
-
-def check_key(name: str, public_key: bytes) -> None:
-    """Raise ValueError unless a signature line can hold the name and the key is one of Ed25519."""
-    _check_name(name)
-    if len(public_key) != PUBLIC_KEY_BYTES:
-        raise ValueError(f"an Ed25519 public key has {PUBLIC_KEY_BYTES} bytes")
 
 
 def decode_base64(text: str) -> bytes:

@@ -5,7 +5,6 @@ never will be taken, 503 that trying again later helps. Nobody has to log in: a 
 proves by its signature who speaks, and until then nothing about it is stored or logged.
 """
 
-import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator
@@ -20,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.receiver.answering import AnsweringWorker
+from app.receiver.body import read_body
 from app.receiver.client import RECEIPT
 from app.receiver.errors import ServiceError
 from throughcare_receiver.errors import EnvelopeRefused, NotificationRefused, TryLater
@@ -31,10 +31,6 @@ LOGGER: Final = logging.getLogger("throughcare.receiver")
 PATH: Final = "/notifications"
 CONTENT_TYPE: Final = "application/jose"  # RFC 7515, section 9.2.1
 
-BODY_BYTES: Final = 128 * 1024
-"""Largest body. A sealed message has at most 96 kB; the rest is room for other software's."""
-
-_BODY_SECONDS: Final = 10.0  # for a whole body; slower senders hold up nothing
 _RETRY_SECONDS: Final = "30"
 
 
@@ -62,7 +58,7 @@ def make_app(receiver: Receiver, worker: AnsweringWorker) -> Starlette:
 
 async def _take(request: Request, receiver: Receiver, worker: AnsweringWorker) -> Response:
     _check_content_type(request)
-    body = await _read_body(request)
+    body = await read_body(request)
     try:
         # Opening takes milliseconds of arithmetic and storing waits for the disk: in a thread.
         receipt = request.headers.get(RECEIPT)
@@ -97,20 +93,6 @@ def _check_content_type(request: Request) -> None:
         raise HTTPException(415)
     if "content-encoding" in request.headers:
         raise HTTPException(415)
-
-
-async def _read_body(request: Request) -> bytes:
-    """The body, read no further than it may be long, whatever its length claims to be."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > BODY_BYTES:
-                    raise HTTPException(413)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    return bytes(body)
 
 
 def _ascii(body: bytes) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from app.receiver import server as server_module
+from app.receiver import body as reading
 from app.receiver.answering import AnsweringWorker
+from app.receiver.body import BODY_BYTES
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
-from app.receiver.server import BODY_BYTES, make_app
+from app.receiver.server import make_app
 from tests.receiver.service_stand_in import Sender, ServiceStandIn, served, wait_until
 from throughcare_receiver.keys import DecryptionKey
 from throughcare_receiver.receiver import Receiver, utc_now
@@ -151,7 +152,7 @@ def test_an_endless_body_is_cut_off(endpoint: Endpoint) -> None:
 
 
 def test_a_body_that_drips_is_cut_off(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "_BODY_SECONDS", 0.1)
+    monkeypatch.setattr(reading, "BODY_SECONDS", 0.1)
     host, _, port = endpoint.address.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.access_log.cosignature import cosignatures
-from app.witness import program, server
+from app.receiver import body as reading
+from app.receiver.body import BODY_BYTES
+from app.witness import program
 from app.witness.cosigner import Cosigner
-from app.witness.server import BODY_BYTES, make_app
+from app.witness.server import make_app
 from tests.receiver.service_stand_in import served
 from tests.witness.conftest import AT
 from tests.witness.history import FROM_2_TO_3, LOG, C, Log, X, encoded
@@ -157,7 +159,7 @@ def test_a_body_may_not_be_longer_than_any_request_is(wire: Wire) -> None:
 def test_a_body_that_does_not_come_is_not_waited_for(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_BODY_SECONDS", 0.05)
+    monkeypatch.setattr(reading, "BODY_SECONDS", 0.05)
     wire.connection.sendall(
         b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nContent-Length: 9\r\n\r\n"
     )
