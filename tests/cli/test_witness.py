@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from typer.testing import CliRunner
 
 from app.access_log import checkpoints, witnesses
-from app.access_log.cosignature import Witness, cosign
+from app.access_log.cosignature import MAX_TIME, Witness, cosign
 from app.access_log.witnesses import Heard, NamedWitness, Standing, Witnesses
 from app.cli import commands
 from app.crypto.key_ring import KeyRing
@@ -152,6 +152,24 @@ def test_the_status_tells_who_has_cosigned_and_whether_that_is_enough(
     shown = invoke("access-log", "checkpoint", **agreed)
     assert shown.code == code
     assert f"w2.example  standing {standings[1].value}" in shown.out
+
+
+def test_a_witness_whose_clock_is_nonsense_is_shown_with_the_others(
+    installation: Installation, invoke: Invoke
+) -> None:
+    def hear_nonsense(connection: Connection) -> None:
+        newest = checkpoints.latest(connection)
+        assert newest is not None
+        text, one = newest.checkpoint.to_text(), NAMED[0].key
+        line = cosign(text, name=one.name, key=WITNESS_KEYS[0], time=MAX_TIME)
+        witnesses.add_lines(connection, newest.checkpoint.size, [line])
+
+    with opened(installation.settings) as database:
+        database.run_blocking(hear_nonsense)
+    agreed = f"{NAMED[0].key.to_vkey()} {NAMED[0].url}"
+    done = invoke("access-log", "checkpoint", "--json", WITNESSES=agreed)
+    assert (done.code, done.json["quorum"]) == (0, "signs"), done.said
+    assert done.json["witnesses"][0]["signed_at"] == "after the year 9999"
 
 
 def test_without_witnesses_the_status_is_that_of_the_checkpoint(invoke: Invoke) -> None:
