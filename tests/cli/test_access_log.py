@@ -210,7 +210,9 @@ def test_evidence_that_is_none_does_not_pass_for_evidence_that_holds(
     (tmp_path / "folder" / "garbage").write_bytes(b"\xff")
     (tmp_path / "nothing").mkdir()
     for name in ("folder", "nothing", "none", f"elsewhere/{FILE_NAME}"):
-        done = invoke("access-log", "verify", str(export), "--key", key, option, str(tmp_path / name))
+        done = invoke(
+            "access-log", "verify", str(export), "--key", key, option, str(tmp_path / name)
+        )
         expected = Finding.SAVED_CHECKPOINT_REFUSED if "check" in option and name == "none" else 1
         assert done.code == expected, (name, done.said)
         assert str(tmp_path / name) in done.err or done.code != 1
