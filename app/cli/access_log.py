@@ -129,6 +129,15 @@ def _show(report: Report, *, as_json: bool) -> None:
                 "lost": report.promises.lost,
             },
             "lost": sum(one.lost for one in report.successions),
+            "names": [
+                {
+                    "origin": one.origin,
+                    "from": one.kept,
+                    "after": one.previous.origin,
+                    "lost": one.lost,
+                }
+                for one in report.successions
+            ],
             "witnessed": report.witnessed,
         }
         print(json.dumps(result))  # noqa: T201 - the result
@@ -151,6 +160,8 @@ def _show_sound(report: Report) -> None:
         screen.print(
             f"  {one.origin} from entry {one.kept} on, after {one.previous.origin}: "
             f"{one.lost} entries of that are declared lost",
+            # Sound, and yet not the whole of it.
+            style="bold red" if one.lost else "",
             markup=False,
         )
     promises = report.promises
