@@ -82,22 +82,26 @@ def find_disagreement(hashes: LeafHashes, vouched: Vouched) -> LogRefused | None
 
     What is wrong lies behind the last checkpoint that does.
     """
-    frontier, disagreeing = Frontier(), None
+    frontier = Frontier()
     own = vouched.checkpoint
-    before = 0  # the size of the last good checkpoint below the present one
+    # The first that disagrees, and the first behind the last good one.
+    disagreeing, narrower = None, None
+    good = before = 0  # sizes of the last good checkpoint, and of that below the present one
     # Of one size the log's own comes first: another one then contradicts what it signed.
     for checkpoint in sorted((own, *vouched.saved), key=attrgetter("size")):
         if checkpoint.size > len(hashes):
             disagreeing = disagreeing or _behind(checkpoint, hashes)
             continue
-        before = frontier.size if frontier.size < checkpoint.size else before
-        grown = frontier.extend(hashes.part(frontier.size, checkpoint.size))
-        if grown.root == checkpoint.root:
-            frontier = grown
+        before = good if good < checkpoint.size else before
+        frontier = frontier.extend(hashes.part(frontier.size, checkpoint.size))
+        if frontier.root == checkpoint.root:
+            good, narrower = checkpoint.size, None
         elif checkpoint is own:
-            return _not_signed(disagreeing, first=before, stop=own.size)
+            return _not_signed(narrower, first=before, stop=own.size)
         else:
-            disagreeing = disagreeing or _forked(checkpoint, first=before)
+            forked = _forked(checkpoint, first=before)
+            disagreeing = disagreeing or forked
+            narrower = narrower or (forked if checkpoint.size > good else None)
     return disagreeing
 
 

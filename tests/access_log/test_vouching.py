@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from app.access_log.vouching import (
     Vouched,
     check_predecessors,
     check_promises,
+    find_disagreement,
     open_evidence,
     witnessed,
 )
@@ -77,6 +78,39 @@ def test_a_finding_lies_behind_the_last_good_checkpoint_and_before_the_first_bad
     report = verify_export(rewritten(lines, 450), evidence)
     assert report.finding is Finding.ROOT_MISMATCH
     assert (report.index, report.last) == between
+
+
+def test_a_fork_before_the_last_good_checkpoint_does_not_narrow_what_lies_behind_it(
+    lines: list[bytes], verifier: Verifier, log_key: LogSigningKey, origin: str
+) -> None:
+    good = Checkpoint(origin, 400, root(hashes_of(lines)[:400]))
+    forks = [Checkpoint(origin, size, bytes(32)) for size in (300, 400)]
+    saved = [sign_checkpoint(one, log_key) for one in (good, *forks)]
+    evidence = Evidence(verifiers=[verifier], saved_checkpoints=saved)
+    report = verify_export(rewritten(lines, 450), evidence)
+    assert report.finding is Finding.ROOT_MISMATCH
+    assert (report.index, report.last) == (400, 599)
+
+
+def test_each_hash_is_read_once_however_many_checkpoints_disagree(
+    lines: list[bytes], verifier: Verifier, log_key: LogSigningKey, origin: str
+) -> None:
+    class Counted(LeafHashes):
+        read = 0
+
+        def part(self, start: int, stop: int) -> Iterator[bytes]:
+            self.read += stop - start
+            return super().part(start, stop)
+
+    hashes = Counted()
+    hashes.extend(b"".join(hashes_of(lines)))
+    forks = [Checkpoint(origin, size, bytes(32)) for size in range(100, SIZE, 100)]
+    saved = [sign_checkpoint(one, log_key) for one in forks]
+    evidence = Evidence(verifiers=[verifier], saved_checkpoints=saved)
+    refused = find_disagreement(hashes, open_evidence(own_note(lines), evidence))
+    assert refused is not None
+    assert (refused.finding, refused.last) == (Finding.FORKED, 99)
+    assert hashes.read == SIZE
 
 
 def test_a_fork_lies_before_the_checkpoint_that_knows_other_entries(
