@@ -1,5 +1,6 @@
 """`throughcare access-log witness|evidence|checkpoint`: from a new key to a checked proof."""
 
+import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,8 +196,11 @@ def test_witnesses_that_cannot_be_the_agreed_ones_are_a_refusal_to_start(
 
 
 def test_the_log_is_no_witness_of_itself(installation: Installation) -> None:
-    ring = KeyRing.load(installation.settings.key_directory)
-    vkey = Witness.of("w.example", ring.log_signing).to_vkey()
-    settings = replace(installation.settings, witnesses=(f"{vkey} https://w.example",))
-    with pytest.raises(NotReady, match="none the log's"):
-        agreed_witnesses(settings, ring)
+    """By none of its keys, while one takes over from another."""
+    ring = KeyRing.rotate_log_key(installation.settings.key_directory, random=secrets.token_bytes)
+    assert len(ring.log_signing.accepted) == 2
+    for key in ring.log_signing.accepted:
+        vkey = Witness("w.example", key).to_vkey()
+        settings = replace(installation.settings, witnesses=(f"{vkey} https://w.example",))
+        with pytest.raises(NotReady, match="none the log's"):
+            agreed_witnesses(settings, ring)
