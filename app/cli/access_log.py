@@ -117,6 +117,7 @@ def _show(report: Report, *, as_json: bool) -> None:
             "index": report.index,
             "last": report.last,
             "detail": report.detail,
+            "origin": report.origin,
             "size": report.size,
             "erased": report.erased,
             "erasures": [

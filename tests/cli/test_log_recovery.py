@@ -128,6 +128,7 @@ def test_a_script_that_verifies_sees_the_names_of_a_log_and_what_it_lost(
     verify = ("access-log", "verify", str(file), "--key", keys[0], "--key", keys[1])
     done = invoke(*verify, "--json")
     assert (done.code, done.json["lost"]) == (0, 4)
+    assert done.json["origin"] == NEW
     assert done.json["names"] == [{"origin": NEW, "from": 3, "after": OLD, "lost": 4}]
     assert "4 entries of that are declared lost" in invoke(*verify).out
 
