@@ -185,7 +185,7 @@ def agreed_witnesses(settings: Settings, ring: KeyRing) -> Witnesses:
         except NoteRefused as error:
             raise NotReady(f"THROUGHCARE_WITNESSES: {vkey}: {error}") from error
     keys = {one.key.public_key for one in named}
-    if len(keys) != len(named) or ring.log_signing.public_bytes in keys:
+    if len(keys) != len(named) or not keys.isdisjoint(ring.log_signing.accepted):
         raise NotReady("THROUGHCARE_WITNESSES: expected keys of their own, none the log's")
     if named and len(named) < settings.witness_quorum:
         raise NotReady(

@@ -86,6 +86,9 @@ class Part:
     opened_with: Sequence[tuple[str, int]]
 
 
+_DROPPED: Final[dict[str, Any]] = {"state": State.DROPPED.value, "filters": "{}", **_NO_CONTENT}
+
+
 def keep(
     connection: Connection, new: NewExport, *, keys: LogKeys, random: RandomBytes, at: datetime
 ) -> None:
@@ -232,11 +235,14 @@ def purge(connection: Connection, *, at: datetime) -> None:
 
 def drop_all(connection: Connection) -> int:
     """Take away what every export holds, after the keys of an erased person; of how many."""
-    return connection.execute(
-        update(EXPORT)
-        .where(EXPORT.c.state != State.DROPPED.value)
-        .values(state=State.DROPPED.value, filters="{}", **_NO_CONTENT)
-    ).rowcount
+    kept = EXPORT.c.state != State.DROPPED.value
+    return connection.execute(update(EXPORT).where(kept).values(_DROPPED)).rowcount
+
+
+def drop(connection: Connection, content_id: str) -> None:
+    """Take away what one export holds: an erasure came as it was asked for."""
+    own = EXPORT.c.content_id == content_id
+    connection.execute(update(EXPORT).where(own).values(_DROPPED))
 
 
 def parts_of_none(connection: Connection) -> list[tuple[str, int]]:

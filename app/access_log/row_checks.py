@@ -158,7 +158,8 @@ def _is_erased(row: Row, index: int, absent: set[str]) -> bool:
             Finding.MALFORMED_LINE, "the reason for missing sections is unknown", index=index
         )
     erased = row.missing == _ERASED
-    fits = absent <= excused if erased and absent else absent == excused
+    # An entry about nobody has no subject: no erasure takes the rest of it.
+    fits = {"subject"} <= absent <= excused if erased else absent == excused
     if not fits or row.sections.keys() & excused:
         raise LogRefused(
             Finding.MISSING_SECTION, "sections that must show are missing", index=index

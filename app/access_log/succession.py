@@ -38,11 +38,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succession:
-    """What the first entry under a new name states."""
+    """What the first entry under a new name states; `note` is that of the previous checkpoint."""
 
     origin: str
     kept: int
     previous: Checkpoint
+    note: str
 
     @property
     def lost(self) -> int:
@@ -63,11 +64,12 @@ class Succession:
                 previous=Checkpoint(
                     str(previous["origin"]), int(previous["size"]), decode_base64(previous["root"])
                 ),
+                note=str(previous["checkpoint"]),
             )
         except (ValueError, KeyError, TypeError, NoteRefused):
             return None
 
-    def to_json(self, *, note: str, reasons: Sequence[Reason], key: str) -> dict[str, Any]:
+    def to_json(self, *, reasons: Sequence[Reason], key: str) -> dict[str, Any]:
         """What `read` reads, with the evidence of it."""
         return {
             "fact": FACT,
@@ -78,7 +80,7 @@ class Succession:
                 "origin": self.previous.origin,
                 "size": self.previous.size,
                 "root": base64.b64encode(self.previous.root).decode(),
-                "checkpoint": note,
+                "checkpoint": self.note,
             },
             "reasons": [reason.value for reason in reasons],
             "key": key,

@@ -18,6 +18,7 @@ from app.access_log.vouching import (
     check_promises,
     find_disagreement,
     open_evidence,
+    witnessed,
 )
 
 # Reads what a log has under a path below its prefix, `tile/0/000` for one; None: it has nothing.
@@ -58,12 +59,12 @@ def _verify(fetch: Fetch, evidence: Evidence, watch: Watch, *, with_entries: boo
         raise disagreement
     # Leaves do not show what they commit to, so that earlier names of the log are not known here.
     names = Names()
-    check_predecessors(hashes, vouched, names)
+    here = check_predecessors(hashes, vouched, names)
     return Report(
         origin=vouched.checkpoint.origin,
         size=size,
         promises=check_promises(hashes, vouched, names),
-        witnessed=vouched.witnessed,
+        witnessed=witnessed(vouched, here),
     )
 
 

@@ -20,6 +20,7 @@ from app.access_log.vouching import (
     check_promises,
     find_disagreement,
     open_evidence,
+    witnessed,
 )
 
 
@@ -69,13 +70,13 @@ def _verify(reader: ExportReader, evidence: Evidence, watch: Watch) -> Report:
             Finding.SURPLUS_ROW, "there are more entries than were signed", index=checkpoint.size
         )
     names = rows.names(checkpoint.origin)
-    check_predecessors(hashes, vouched, names)
+    here = check_predecessors(hashes, vouched, names)
     return Report(
         origin=checkpoint.origin,
         size=checkpoint.size,
         erasures=rows.erasures(),
         promises=check_promises(hashes, vouched, names),
-        witnessed=vouched.witnessed,
+        witnessed=witnessed(vouched, here),
         successions=tuple(names.successions),
     )
 

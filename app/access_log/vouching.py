@@ -16,7 +16,7 @@ from app.access_log.leaf_hashes import LeafHashes
 from app.access_log.merkle import Frontier
 from app.access_log.note import NoteRefused, Verifier
 from app.access_log.receipt import Receipt, open_receipt
-from app.access_log.succession import Names
+from app.access_log.succession import Names, Succession
 
 EVERYTHING_IS_DUE = datetime.max.replace(tzinfo=UTC)
 
@@ -48,14 +48,16 @@ class Vouched:
     """The evidence, opened: everything in it is rightly signed.
 
     `saved` are of the log's name, `predecessors` of others: its earlier names, if it had any.
+    `cosigned` are those of all of them that a quorum signed; None where no witness is named.
     """
 
+    verifiers: Sequence[Verifier]
     checkpoint: Checkpoint
     saved: tuple[Checkpoint, ...]
     predecessors: tuple[Checkpoint, ...]
     receipts: tuple[Receipt, ...]
     at: datetime
-    witnessed: int | None
+    cosigned: frozenset[Checkpoint] | None
 
 
 def open_evidence(note: str, evidence: Evidence) -> Vouched:
@@ -65,12 +67,13 @@ def open_evidence(note: str, evidence: Evidence) -> Vouched:
     receipts = [_open_receipt(one, evidence) for one in evidence.receipts]
     notes = [(checkpoint, note), *zip(saved, evidence.saved_checkpoints, strict=True)]
     return Vouched(
+        verifiers=evidence.verifiers,
         checkpoint=checkpoint,
         saved=tuple(one for one in saved if one.origin == checkpoint.origin),
         predecessors=tuple(one for one in saved if one.origin != checkpoint.origin),
         receipts=tuple(receipts),
         at=evidence.at,
-        witnessed=_count_witnesses(notes, evidence),
+        cosigned=_cosigned(notes, evidence),
     )
 
 
@@ -79,36 +82,46 @@ def find_disagreement(hashes: LeafHashes, vouched: Vouched) -> LogRefused | None
 
     What is wrong lies behind the last checkpoint that does.
     """
-    frontier, disagreeing = Frontier(), None
+    frontier = Frontier()
     own = vouched.checkpoint
-    before = 0  # the size of the last good checkpoint below the present one
+    # The first that disagrees, and the first behind the last good one.
+    disagreeing, narrower = None, None
+    good = before = 0  # sizes of the last good checkpoint, and of that below the present one
     # Of one size the log's own comes first: another one then contradicts what it signed.
     for checkpoint in sorted((own, *vouched.saved), key=attrgetter("size")):
         if checkpoint.size > len(hashes):
             disagreeing = disagreeing or _behind(checkpoint, hashes)
             continue
-        before = frontier.size if frontier.size < checkpoint.size else before
-        grown = frontier.extend(hashes.part(frontier.size, checkpoint.size))
-        if grown.root == checkpoint.root:
-            frontier = grown
+        before = good if good < checkpoint.size else before
+        frontier = frontier.extend(hashes.part(frontier.size, checkpoint.size))
+        if frontier.root == checkpoint.root:
+            good, narrower = checkpoint.size, None
         elif checkpoint is own:
-            return _not_signed(disagreeing, first=before, stop=own.size)
+            return _not_signed(narrower, first=before, stop=own.size)
         else:
-            disagreeing = disagreeing or _forked(checkpoint, first=before)
+            forked = _forked(checkpoint, first=before)
+            disagreeing = disagreeing or forked
+            narrower = narrower or (forked if checkpoint.size > good else None)
     return disagreeing
 
 
-def check_predecessors(hashes: LeafHashes, vouched: Vouched, names: Names) -> None:
+def check_predecessors(
+    hashes: LeafHashes, vouched: Vouched, names: Names
+) -> tuple[Checkpoint, ...]:
     """Hold the log to checkpoints of its earlier names: what is here, and what is declared lost.
 
-    Raises LogRefused.
+    Those that it declares itself are among them. Returns those whose entries are here. Raises
+    LogRefused.
     """
-    here = []
-    for checkpoint in vouched.predecessors:
+    here, lost = [], dict[tuple[str, int], Checkpoint]()
+    declared = [_declared(one, vouched) for one in names.successions]
+    for checkpoint in (*declared, *vouched.predecessors):
         ended = names.after(checkpoint.origin)
         if ended is None:
             raise LogRefused(
-                Finding.SAVED_CHECKPOINT_REFUSED, "a saved checkpoint is of another log"
+                Finding.SAVED_CHECKPOINT_REFUSED,
+                "a saved checkpoint is of another log, or of an earlier name of this one that "
+                "does not show here",
             )
         if checkpoint.size <= ended.kept:
             here.append(checkpoint)
@@ -120,25 +133,48 @@ def check_predecessors(hashes: LeafHashes, vouched: Vouched, names: Names) -> No
                 index=ended.kept,
                 last=checkpoint.size - 1,
             )
-        elif checkpoint.size == ended.previous.size and checkpoint != ended.previous:
+        elif lost.setdefault((checkpoint.origin, checkpoint.size), checkpoint) != checkpoint:
             raise LogRefused(
-                Finding.FORKED, "a saved checkpoint contradicts the one declared", index=ended.kept
+                Finding.FORKED,
+                "of entries that are declared lost two histories were signed",
+                index=ended.kept,
+                last=checkpoint.size - 1,
             )
     disagreement = find_disagreement(hashes, replace(vouched, saved=tuple(here))) if here else None
     if disagreement is not None:
         raise disagreement
+    return tuple(here)
+
+
+def witnessed(vouched: Vouched, here: Sequence[Checkpoint]) -> int | None:
+    """The size of the largest checkpoint with a quorum; None where no witness is named.
+
+    It counts only where it vouches for entries that are here: the log's own, those of its name,
+    and of earlier names those that `check_predecessors` found `here`. Raises LogRefused.
+    """
+    if vouched.cosigned is None:
+        return None
+    found = vouched.cosigned & {vouched.checkpoint, *vouched.saved, *here}
+    if not found:
+        raise LogRefused(Finding.NOT_COSIGNED, "witnesses have cosigned only what is declared lost")
+    return max(checkpoint.size for checkpoint in found)
 
 
 def check_promises(hashes: LeafHashes, vouched: Vouched, names: Names) -> Promises:
-    """Hold the log to its receipts. Raises LogRefused for one that is due and not kept."""
-    for receipt in vouched.receipts:
-        if receipt.origin != vouched.checkpoint.origin and names.after(receipt.origin) is None:
-            raise LogRefused(Finding.RECEIPT_REFUSED, "a receipt is of another log")
-    owed = {receipt.leaf_hash: receipt for receipt in vouched.receipts}
+    """Hold the log to its receipts. Raises LogRefused for one that is due and not kept.
+
+    One of an earlier name may be for an entry that is lost, if that name declares any lost.
+    """
+    excused = {name: _may_be_lost(name, vouched, names) for name in _promising(vouched)}
+    # Of two of one entry the one that asks more counts: it comes last.
+    in_order = sorted(
+        vouched.receipts, key=lambda one: (excused[one.origin], one.expected_by), reverse=True
+    )
+    owed = {receipt.leaf_hash: receipt for receipt in in_order}
     missing = set(owed)
     if missing:
         missing.difference_update(hashes)
-    lost = {leaf for leaf in missing if owed[leaf].origin != vouched.checkpoint.origin}
+    lost = {leaf for leaf in missing if excused[owed[leaf].origin]}
     missing -= lost
     due = [owed[leaf] for leaf in missing if owed[leaf].expected_by <= vouched.at]
     if due:
@@ -151,6 +187,43 @@ def check_promises(hashes: LeafHashes, vouched: Vouched, names: Names) -> Promis
     return Promises(
         kept=len(owed) - len(missing) - len(lost), not_yet_due=len(missing), lost=len(lost)
     )
+
+
+def _promising(vouched: Vouched) -> set[str]:
+    """The names under which receipts were given."""
+    return {receipt.origin for receipt in vouched.receipts}
+
+
+def _may_be_lost(name: str, vouched: Vouched, names: Names) -> bool:
+    """Whether entries of this name are declared lost; LogRefused where the log never had it."""
+    if name == vouched.checkpoint.origin:
+        return False
+    ended = names.after(name)
+    if ended is None:
+        raise LogRefused(
+            Finding.RECEIPT_REFUSED,
+            "a receipt is of another log, or of an earlier name of this one that does not show "
+            "here",
+        )
+    return ended.lost > 0
+
+
+def _declared(succession: Succession, vouched: Vouched) -> Checkpoint:
+    """The last checkpoint of an earlier name, as the log declares it.
+
+    It must bear the signature of that name, where a key of it is known.
+    """
+    previous = succession.previous
+    if any(verifier.name == previous.origin for verifier in vouched.verifiers):
+        try:
+            signed = open_checkpoint(succession.note, vouched.verifiers)
+        except NoteRefused as error:
+            detail = f"the checkpoint of {previous.origin} that it declares: {error.detail}"
+            raise LogRefused(Finding.BAD_SIGNATURE, detail, index=succession.kept) from None
+        if signed != previous:
+            detail = f"it declares another checkpoint of {previous.origin} than was signed"
+            raise LogRefused(Finding.BAD_SIGNATURE, detail, index=succession.kept)
+    return previous
 
 
 def _open_own(note: str, verifiers: Sequence[Verifier]) -> Checkpoint:
@@ -176,17 +249,19 @@ def _open_receipt(note: str, evidence: Evidence) -> Receipt:
         raise LogRefused(Finding.RECEIPT_REFUSED, error.detail) from None
 
 
-def _count_witnesses(notes: Sequence[tuple[Checkpoint, str]], evidence: Evidence) -> int | None:
-    """The size of the largest checkpoint with a quorum; None where no witness is named."""
+def _cosigned(
+    notes: Sequence[tuple[Checkpoint, str]], evidence: Evidence
+) -> frozenset[Checkpoint] | None:
+    """The checkpoints with a quorum; None where no witness is named."""
     if not evidence.witnesses:
         return None
-    sizes = [checkpoint.size for checkpoint, note in notes if _is_cosigned(note, evidence)]
-    if not sizes:
+    found = frozenset(checkpoint for checkpoint, note in notes if _is_cosigned(note, evidence))
+    if not found:
         raise LogRefused(
             Finding.NOT_COSIGNED,
             f"of {len(notes)} checkpoints none is cosigned by {evidence.quorum} witnesses",
         )
-    return max(sizes)
+    return found
 
 
 def _is_cosigned(note: str, evidence: Evidence) -> bool:

@@ -94,9 +94,11 @@ def recover(connection: Connection, house: House, diagnosis: Diagnosis, *, at: d
     """
     check_alone(connection)
     kept = ledger.integrate(connection).size
-    succession = Succession(origin=house.log_origin, kept=kept, previous=diagnosis.last.checkpoint)
+    last = diagnosis.last
+    succession = Succession(
+        origin=house.log_origin, kept=kept, previous=last.checkpoint, note=last.note
+    )
     fields = succession.to_json(
-        note=diagnosis.last.note,
         reasons=diagnosis.reasons,
         key=Verifier.of(house.log_origin, house.ring.log_signing).to_vkey(),
     )

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Row
 
-from app.access_log import checkpoints, export, kept_exports
+from app.access_log import checkpoints, erasure, export, kept_exports
 from app.access_log.checkpoints import SignedCheckpoint
 from app.access_log.export_csv import csv_head, csv_rows
 from app.access_log.export_fhir import fhir_rows
@@ -141,9 +141,7 @@ class Exporter:
             length, number = length + len(read.content), number + 1
             place = following
         sha256 = digest.hexdigest()
-        self.database.run_blocking(
-            lambda c: kept_exports.finish(c, row.content_id, length=length, sha256=sha256)
-        )
+        self.database.run_blocking(lambda c: _finish(c, row, length=length, sha256=sha256))
 
     def _read(self, source: Source, place: int) -> tuple[Read, int | None]:
         return self.database.read_blocking(lambda c: source.read(c, place))
@@ -210,6 +208,17 @@ class WholeLog:
         stop = min(start + PORTION, size)
         lines = list(export.entry_lines(connection, start, stop, opener=opener))
         return Read(b"".join(lines), stop - start, len(lines), opener.opened_with), following
+
+
+def _finish(connection: Connection, row: Row[Any], *, length: int, sha256: str) -> None:
+    """All parts are there, unless an erasure and the asking did not see each other.
+
+    What is erased then is missing from some rows, and no entry of the export explains it.
+    """
+    if erasure.is_unsigned(connection, row.tree_size):
+        kept_exports.drop(connection, row.content_id)
+    else:
+        kept_exports.finish(connection, row.content_id, length=length, sha256=sha256)
 
 
 def _source(connection: Connection, row: Row[Any], keys: LogKeys) -> Source:

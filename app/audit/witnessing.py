@@ -36,6 +36,7 @@ ASK_SECONDS = 5.0
 ASK_AGAIN = timedelta(seconds=30)
 # Of an answer nothing longer is read: lines of one witness, or a number.
 ANSWER_BYTES = 65_536
+LARGEST_SIZE = 2**63 - 1
 # The first request may rest on an old memory of what the witness holds; the second does not.
 ATTEMPTS = 2
 
@@ -258,8 +259,12 @@ async def _post(http: httpx.AsyncClient, url: str, body: bytes) -> tuple[int, st
 def _line(witness: Witness, signed: SignedCheckpoint, answer: str) -> str:
     """The line of this witness in its answer, checked. Lines of others are left out."""
     text, _ = split_note(signed.note)
+    note = f"{text}\n{answer}"
     try:
-        found = cosignatures(f"{text}\n{answer}", [witness])
+        # A blank line in it would make the rest of it text that was cosigned with ours.
+        if split_note(note)[0] != text:
+            raise Unanswered("answered more than lines")
+        found = cosignatures(note, [witness])
     except NoteRefused as error:
         raise Unanswered(f"its cosignature is none: {error}") from None
     if not found:
@@ -270,7 +275,8 @@ def _line(witness: Witness, signed: SignedCheckpoint, answer: str) -> str:
 def _size(answer: str) -> int:
     """The size that a witness holds, from the answer to a conflict."""
     number = answer.removesuffix("\n")
-    if not DECIMAL.fullmatch(number):
+    # No database holds a larger one: what is heard of the other witnesses would not be kept.
+    if not DECIMAL.fullmatch(number) or int(number) > LARGEST_SIZE:
         raise Unanswered("answered a conflict without the size that it holds")
     return int(number)
 

@@ -117,6 +117,7 @@ def _show(report: Report, *, as_json: bool) -> None:
             "index": report.index,
             "last": report.last,
             "detail": report.detail,
+            "origin": report.origin,
             "size": report.size,
             "erased": report.erased,
             "erasures": [
@@ -129,6 +130,15 @@ def _show(report: Report, *, as_json: bool) -> None:
                 "lost": report.promises.lost,
             },
             "lost": sum(one.lost for one in report.successions),
+            "names": [
+                {
+                    "origin": one.origin,
+                    "from": one.kept,
+                    "after": one.previous.origin,
+                    "lost": one.lost,
+                }
+                for one in report.successions
+            ],
             "witnessed": report.witnessed,
         }
         print(json.dumps(result))  # noqa: T201 - the result
@@ -151,6 +161,8 @@ def _show_sound(report: Report) -> None:
         screen.print(
             f"  {one.origin} from entry {one.kept} on, after {one.previous.origin}: "
             f"{one.lost} entries of that are declared lost",
+            # Sound, and yet not the whole of it.
+            style="bold red" if one.lost else "",
             markup=False,
         )
     promises = report.promises

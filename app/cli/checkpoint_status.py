@@ -59,5 +59,13 @@ def _standing(connection: Connection, one: NamedWitness, note: str) -> dict[str,
         "name": one.key.name,
         "standing": "not asked yet" if stands is None else stands[0].value,
         "since": None if stands is None else format_instant(stands[1]),
-        "signed_at": format_instant(datetime.fromtimestamp(times[0], UTC)) if times else None,
+        "signed_at": _format_time(times[0]) if times else None,
     }
+
+
+def _format_time(seconds: int) -> str:
+    """A witness's time, which is a matter of its own clock and may be any number."""
+    try:
+        return format_instant(datetime.fromtimestamp(seconds, UTC))
+    except (ValueError, OverflowError, OSError):
+        return "after the year 9999"

@@ -24,14 +24,18 @@ def read_keys(option: str, texts: Iterable[str], read: Callable[[str], T]) -> li
 
 
 def read_checkpoints(paths: Sequence[Path]) -> list[str]:
-    """The notes of saved checkpoints: one in each file, or those of a store."""
+    """The notes of saved checkpoints: one in each file, or those of a store.
+
+    Raises InvalidInput, as `read_receipts` does, for a folder or a file that holds nothing: what
+    was meant to hold the log would not.
+    """
     notes: list[str] = []
     for path in paths:
         if _is_store(path):
             with SqliteStore.open(_folder(path)) as store:
                 notes += store.checkpoints()
         else:
-            notes += (text for text in _texts(path))
+            notes += _some(path, _texts(path))
     return notes
 
 
@@ -43,13 +47,24 @@ def read_receipts(paths: Sequence[Path]) -> list[str]:
             with SqliteStore.open(_folder(path)) as store:
                 notes += store.receipts()
         else:
-            for text in _texts(path):
-                notes += [text] if text.startswith(TITLE) else map(from_header, text.split())
+            notes += _some(path, (note for text in _texts(path) for note in _receipts(text)))
     return notes
 
 
+def _receipts(text: str) -> Iterable[str]:
+    return [text] if text.startswith(TITLE) else map(from_header, text.split())
+
+
+def _some(path: Path, notes: Iterable[str]) -> list[str]:
+    found = list(notes)
+    if not found:
+        raise InvalidInput(f"{path}: nothing is in it that the log could be held to")
+    return found
+
+
 def _is_store(path: Path) -> bool:
-    return path.name == FILE_NAME or (path / FILE_NAME).exists()
+    # One that is not there must not be made.
+    return path.is_file() if path.name == FILE_NAME else (path / FILE_NAME).exists()
 
 
 def _folder(path: Path) -> Path:
@@ -59,4 +74,8 @@ def _folder(path: Path) -> Path:
 def _texts(path: Path) -> Iterator[str]:
     """The text of a file, or of every file in a folder; bytes as they are, for notes are signed."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return (file.read_bytes().decode() for file in files)
+    for file in files:
+        try:
+            yield file.read_bytes().decode()
+        except UnicodeDecodeError:
+            raise InvalidInput(f"{file}: not UTF-8 text") from None

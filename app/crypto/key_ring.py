@@ -223,23 +223,30 @@ class KeyRing:
     def replace_log_key(cls, directory: Path, lost: bytes, *, random: RandomBytes) -> Self:
         """Put a new key of the log in the place of one that was lost or stolen, with all beside it.
 
-        Where another key than `lost` is there already, nothing is changed: so it can be repeated.
+        Where `lost` is not there any more, nothing is changed: so it can be repeated.
 
         Args:
             directory: of the key ring.
-            lost: the public key of before, 32 bytes.
+            lost: the public key of before, 32 bytes: the active one, the next or the retired.
             random: gives the new key.
 
         Raises:
             UnsafeKey: as in `load`.
         """
-        path = directory / f"{_LOG_KEY}.pem"
-        present = _load_if_there(path, LogSigningKey.from_pem)
-        if present is None or present.public_bytes == lost:
-            # Whoever had the one may have had the other.
-            for name in (_NEXT_LOG, _RETIRED_LOG):
-                (directory / name).unlink(missing_ok=True)
+        path, following, retired = (
+            directory / name for name in (f"{_LOG_KEY}.pem", _NEXT_LOG, _RETIRED_LOG)
+        )
+        present = _load_log_keys(directory) if path.exists() else None
+        if present is None or lost in present.accepted:
+            # Whoever had the one may have had the others. The lost one goes last: by it a run
+            # that was broken off is known.
+            if present is not None and lost in [key.public_bytes for key in present.at_work[1:]]:
+                following.replace(path)
+            following.unlink(missing_ok=True)
+            if present is None or present.predecessor != LogVerifyingKey(lost):
+                retired.unlink(missing_ok=True)
             _replace_private_file(path, LogSigningKey.from_seed(random(KEY_BYTES)).to_pem())
+            retired.unlink(missing_ok=True)
             _sync_folder(directory)
         return cls.load(directory)
 

@@ -116,7 +116,8 @@ def _sent(connections: httpx.Client, request: httpx.Request) -> Iterator[httpx.R
             yield response
         finally:
             response.close()
-    except httpx.HTTPError as error:
+    # UnicodeError: a name that cannot be one of a host.
+    except (httpx.HTTPError, UnicodeError) as error:
         # Its text may hold the path, and what stands in it.
         origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
         kind = type(error).__name__

@@ -80,7 +80,7 @@ class Evidence:
                 proof=tuple(decode_base64(node) for node in content["proof"]),
                 at=datetime.fromisoformat(content["at"]),
             )
-        except (KeyError, TypeError, ValueError, NoteRefused):
+        except (KeyError, TypeError, ValueError, RecursionError, NoteRefused):
             raise EvidenceRefused("the file is not of the form of evidence") from None
 
     def judge(

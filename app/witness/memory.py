@@ -52,7 +52,7 @@ def _read(file: Path) -> dict[str, str]:
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _damaged(file) from None
     if not isinstance(notes, dict) or not all(isinstance(one, str) for one in notes.values()):
         raise _damaged(file)

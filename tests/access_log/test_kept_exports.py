@@ -25,6 +25,7 @@ from app.access_log.kept_exports import (
     State,
 )
 from app.access_log.sealing import LogKeys
+from app.access_log.vocabulary import Operation
 from app.administration.purger import Purger
 from app.audit.exporter import Exporter
 from app.crypto.errors import DecryptionFailed
@@ -271,6 +272,22 @@ def test_what_was_opened_before_an_erasure_is_not_stored_after_it(
         )
     )
     assert count_parts(log) == 0
+
+
+def test_an_export_that_an_erasure_did_not_see_is_dropped_at_its_end(
+    log: Database, exporter: Exporter, log_keys: LogKeys, record: Record
+) -> None:
+    """Else it would show rows that nothing in it explains."""
+
+    def erase(connection: Connection) -> None:
+        erase_subject(connection, log_keys.subject_index("person-1"))
+        record(connection, 9, person=None, operation=Operation.ERASURE)
+
+    log.run_blocking(erase)
+    export_id = keep(exporter)
+    write(exporter, export_id)
+    assert stored(log, export_id)[0] == State.DROPPED
+    assert content(exporter, export_id) == b""
 
 
 def test_an_erasure_waits_for_a_part_that_is_being_stored_and_takes_it(

@@ -9,12 +9,12 @@ from app.access_log.checkpoint import Checkpoint
 from app.access_log.succession import Names, Reason, Succession
 
 OLD, NEW = "log.example/access", "log.example/access-2"
-OPENED = Succession(origin=NEW, kept=2, previous=Checkpoint(OLD, 5, bytes(32)))
+OPENED = Succession(origin=NEW, kept=2, previous=Checkpoint(OLD, 5, bytes(32)), note="signed")
 
 
 def stated(succession: Succession) -> bytes:
     """The section of an entry that states this."""
-    statement = succession.to_json(note="", reasons=[Reason.RESTORED], key="")
+    statement = succession.to_json(reasons=[Reason.RESTORED], key="")
     return canonical_json.encode(statement)
 
 

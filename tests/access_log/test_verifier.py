@@ -235,6 +235,18 @@ def test_what_was_taken_away_without_an_erasure_that_says_so_is_unexplained(
     assert found(changed) == (Finding.UNEXPLAINED, 3)
 
 
+def test_an_entry_about_nobody_has_nothing_that_an_erasure_takes(lines: list[bytes]) -> None:
+    """Whoever wants to hide what an alarm or a change of the policy said could call it erased."""
+    row = ExportReader([lines[FIRST_ROW + 1]]).row(1)
+    assert row is not None
+    kept = {name: row.sections[name] for name in ("circumstances", "actor", "grounds")}
+    assert row.sections.keys() - kept.keys() == {"fields", "payload"}
+    erased = replace(row, sections=kept, missing={"personal": "erased"})
+    with pytest.raises(LogRefused) as refused:
+        RowChecker().check(erased, 1)
+    assert refused.value.finding is Finding.MISSING_SECTION
+
+
 def test_one_erasure_does_not_explain_two_entries_of_one_id(lines: list[bytes]) -> None:
     row = ExportReader([lines[FIRST_ROW + ERASED_ENTRY]]).row(ERASED_ENTRY)
     assert row is not None

@@ -2,20 +2,33 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from app.access_log import canonical_json
 from app.access_log.checkpoint import Checkpoint, sign_checkpoint
 from app.access_log.cosignature import Witness, cosign
 from app.access_log.export import tile_line
-from app.access_log.findings import Finding, Promises
+from app.access_log.findings import Finding, LogRefused, Promises
+from app.access_log.leaf_hashes import LeafHashes
 from app.access_log.merkle import root, split_hashes
 from app.access_log.note import Verifier
 from app.access_log.receipt import Receipt, sign_receipt
+from app.access_log.succession import Names, Reason, Succession
 from app.access_log.verifier import verify_export
-from app.access_log.vouching import Evidence
+from app.access_log.vouching import (
+    Evidence,
+    Vouched,
+    check_predecessors,
+    check_promises,
+    find_disagreement,
+    open_evidence,
+    witnessed,
+)
 from app.crypto.log_signing import LogSigningKey
 
 MakeExport = Callable[..., list[bytes]]
@@ -67,6 +80,39 @@ def test_a_finding_lies_behind_the_last_good_checkpoint_and_before_the_first_bad
     assert (report.index, report.last) == between
 
 
+def test_a_fork_before_the_last_good_checkpoint_does_not_narrow_what_lies_behind_it(
+    lines: list[bytes], verifier: Verifier, log_key: LogSigningKey, origin: str
+) -> None:
+    good = Checkpoint(origin, 400, root(hashes_of(lines)[:400]))
+    forks = [Checkpoint(origin, size, bytes(32)) for size in (300, 400)]
+    saved = [sign_checkpoint(one, log_key) for one in (good, *forks)]
+    evidence = Evidence(verifiers=[verifier], saved_checkpoints=saved)
+    report = verify_export(rewritten(lines, 450), evidence)
+    assert report.finding is Finding.ROOT_MISMATCH
+    assert (report.index, report.last) == (400, 599)
+
+
+def test_each_hash_is_read_once_however_many_checkpoints_disagree(
+    lines: list[bytes], verifier: Verifier, log_key: LogSigningKey, origin: str
+) -> None:
+    class Counted(LeafHashes):
+        read = 0
+
+        def part(self, start: int, stop: int) -> Iterator[bytes]:
+            self.read += stop - start
+            return super().part(start, stop)
+
+    hashes = Counted()
+    hashes.extend(b"".join(hashes_of(lines)))
+    forks = [Checkpoint(origin, size, bytes(32)) for size in range(100, SIZE, 100)]
+    saved = [sign_checkpoint(one, log_key) for one in forks]
+    evidence = Evidence(verifiers=[verifier], saved_checkpoints=saved)
+    refused = find_disagreement(hashes, open_evidence(own_note(lines), evidence))
+    assert refused is not None
+    assert (refused.finding, refused.last) == (Finding.FORKED, 99)
+    assert hashes.read == SIZE
+
+
 def test_a_fork_lies_before_the_checkpoint_that_knows_other_entries(
     lines: list[bytes], verifier: Verifier, log_key: LogSigningKey, origin: str
 ) -> None:
@@ -99,13 +145,19 @@ def test_two_checkpoints_of_one_size_are_a_fork_behind_the_last_one_that_both_ex
 def promise(log_key: LogSigningKey, origin: str, at: datetime) -> Callable[..., str]:
     """The receipt of an entry with this leaf, due an hour after `at`."""
 
-    def make(leaf: bytes, *, origin: str = origin, key: LogSigningKey = log_key) -> str:
+    def make(
+        leaf: bytes,
+        *,
+        origin: str = origin,
+        key: LogSigningKey = log_key,
+        due: datetime = at + timedelta(hours=1),
+    ) -> str:
         receipt = Receipt(
             origin=origin,
             entry_id="0" * 32,
             leaf_hash=leaf,
             body_sha256=bytes(32),
-            expected_by=at + timedelta(hours=1),
+            expected_by=due,
         )
         return sign_receipt(receipt, key)
 
@@ -189,3 +241,119 @@ def test_a_wrong_cosignature_of_a_named_witness_is_a_wrong_signature(
     evidence = Evidence(verifiers=[verifier], witnesses=WITNESSES, quorum=1)
     report = verify_export([header.encode() + b"\n", *lines[1:]], evidence)
     assert report.finding is Finding.BAD_SIGNATURE
+
+
+# A log that goes on under a new name: sixty entries of before are here, forty are declared lost
+
+OLD, KEPT, SIGNED = "log.example/before", 60, 100
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """What a log is held to once it goes on under a new name."""
+
+    key: LogSigningKey
+    name: str
+    hashes: LeafHashes
+    names: Names
+
+    @classmethod
+    def after(cls, previous: Checkpoint, *, name: str, key: LogSigningKey, note: str) -> "Renamed":
+        """The log whose first entry under its new name states this of the one of before."""
+        hashes = LeafHashes()
+        hashes.extend(b"".join(bytes([number]) * 32 for number in range(KEPT + 1)))
+        succession = Succession(origin=name, kept=KEPT, previous=previous, note=note)
+        fields = canonical_json.encode(succession.to_json(reasons=[Reason.RESTORED], key=""))
+        names = Names()
+        assert all(names.follow(index, OLD, None) for index in range(KEPT))
+        assert names.follow(KEPT, name, fields)
+        return cls(key, name, hashes, names)
+
+    def old(self, size: int, root_hash: bytes = bytes(32), *, by: Sequence[int] = ()) -> str:
+        """A checkpoint of before, of this root where it is lost."""
+        found = root(self.hashes.part(0, size)) if size <= KEPT else root_hash
+        return cosigned(sign_checkpoint(Checkpoint(OLD, size, found), self.key), *by)
+
+    def opened(self, **evidence: Any) -> Vouched:  # noqa: ANN401 - members of Evidence
+        """The newest checkpoint and what is held against it."""
+        whole = Checkpoint(self.name, len(self.hashes), root(self.hashes))
+        verifiers = [Verifier.of(name, self.key) for name in (self.name, OLD)]
+        opened = Evidence(verifiers=verifiers, **evidence)
+        return open_evidence(sign_checkpoint(whole, self.key), opened)
+
+    def finding(self, *saved: str) -> Finding | None:
+        """What the saved checkpoints find."""
+        try:
+            check_predecessors(self.hashes, self.opened(saved_checkpoints=saved), self.names)
+        except LogRefused as refused:
+            return refused.finding
+        return None
+
+
+@pytest.fixture(scope="module")
+def renamed(log_key: LogSigningKey, origin: str) -> Renamed:
+    previous = Checkpoint(OLD, SIGNED, bytes(32))
+    note = sign_checkpoint(previous, log_key)
+    return Renamed.after(previous, name=origin, key=log_key, note=note)
+
+
+def test_two_histories_of_the_old_name_are_a_fork_though_both_are_declared_lost(
+    renamed: Renamed,
+) -> None:
+    assert renamed.finding(renamed.old(50), renamed.old(80), renamed.old(SIGNED)) is None
+    two = (renamed.old(80), renamed.old(80, bytes([1]) * 32))
+    assert renamed.finding(*two) is Finding.FORKED
+    assert renamed.finding(renamed.old(SIGNED, bytes([1]) * 32)) is Finding.FORKED
+
+
+def test_what_a_log_says_of_its_old_name_is_held_to_it(log_key: LogSigningKey, origin: str) -> None:
+    """It cannot declare more lost than was signed, nor another beginning than stands here."""
+    previous = Checkpoint(OLD, SIGNED, bytes(32))
+    stranger = sign_checkpoint(previous, WITNESS_KEYS[0])
+    smaller = sign_checkpoint(Checkpoint(OLD, 70, bytes(32)), log_key)
+    for note in ("", stranger, smaller):
+        log = Renamed.after(previous, name=origin, key=log_key, note=note)
+        assert log.finding() is Finding.BAD_SIGNATURE
+    other = Checkpoint(OLD, 50, bytes(32))
+    note = sign_checkpoint(other, log_key)
+    assert Renamed.after(other, name=origin, key=log_key, note=note).finding() is Finding.FORKED
+
+
+def test_witnesses_of_what_is_lost_vouch_for_nothing_that_is_here(renamed: Renamed) -> None:
+    signed = (renamed.old(50, by=[0]), renamed.old(80, by=[0, 1]))
+    for quorum, found in ((1, 50), (2, None)):
+        vouched = renamed.opened(saved_checkpoints=signed, witnesses=WITNESSES, quorum=quorum)
+        here = check_predecessors(renamed.hashes, vouched, renamed.names)
+        if found is None:
+            with pytest.raises(LogRefused) as refused:
+                witnessed(vouched, here)
+            assert refused.value.finding is Finding.NOT_COSIGNED
+        else:
+            assert witnessed(vouched, here) == found
+
+
+def test_a_log_that_declares_nothing_lost_owes_what_its_old_name_promised(
+    log_key: LogSigningKey, origin: str, promise: Callable[..., str]
+) -> None:
+    receipts = [promise(bytes([40]) * 32, origin=OLD), promise(bytes([99]) * 32, origin=OLD)]
+    for size, lost in ((SIGNED, 1), (KEPT, 0)):
+        hashes = [bytes([number]) * 32 for number in range(size)]
+        previous = Checkpoint(OLD, size, root(hashes))
+        note = sign_checkpoint(previous, log_key)
+        log = Renamed.after(previous, name=origin, key=log_key, note=note)
+        vouched = log.opened(receipts=receipts)
+        if lost:
+            assert check_promises(log.hashes, vouched, log.names) == Promises(kept=1, lost=1)
+        else:
+            with pytest.raises(LogRefused) as refused:
+                check_promises(log.hashes, vouched, log.names)
+            assert refused.value.finding is Finding.BROKEN_PROMISE
+
+
+def test_of_two_promises_of_one_entry_the_earlier_counts(
+    lines: list[bytes], verifier: Verifier, promise: Callable[..., str], at: datetime
+) -> None:
+    early, late = (promise(bytes(32), due=at + timedelta(hours=hours)) for hours in (1, 99))
+    for receipts in ((early, late), (late, early)):
+        evidence = Evidence(verifiers=[verifier], receipts=receipts, at=at + timedelta(hours=2))
+        assert verify_export(lines, evidence).finding is Finding.BROKEN_PROMISE

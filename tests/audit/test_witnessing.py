@@ -353,6 +353,11 @@ ODD_ANSWERS: Mapping[str, Callable[[str], Response]] = {
     "long": lambda _: PlainTextResponse("x" * (witnessing_module.ANSWER_BYTES + 1)),
     "elsewhere": lambda _: RedirectResponse("/stranger/add-checkpoint", 307),
     "untyped": lambda _: PlainTextResponse("0\n", 409),
+    # A line that is right under another text, and a number that no log and no database can hold.
+    "forged": lambda text: PlainTextResponse(
+        "more\n\n" + cosign(f"{text}\nmore\n", name="forged", key=key_of("forged"), time=1)
+    ),
+    "endless": lambda _: Response("9" * 19 + "\n", 409, headers={"Content-Type": SIZE_TYPE}),
     "sizeless": lambda _: Response("many\n", 409, headers={"Content-Type": SIZE_TYPE}),
     "broken": lambda _: PlainTextResponse("", 500),
 }

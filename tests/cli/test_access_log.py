@@ -201,6 +201,24 @@ def test_what_cannot_be_verified_at_all_is_no_finding(
     assert invoke("access-log", "verify", str(export)).code == 2
 
 
+@pytest.mark.parametrize("option", ["--checkpoint", "--receipt"])
+def test_evidence_that_is_none_does_not_pass_for_evidence_that_holds(
+    export: Path, key: str, invoke: Invoke, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "none").touch()
+    (tmp_path / "folder" / "garbage").write_bytes(b"\xff")
+    (tmp_path / "nothing").mkdir()
+    for name in ("folder", "nothing", "none", f"elsewhere/{FILE_NAME}"):
+        done = invoke(
+            "access-log", "verify", str(export), "--key", key, option, str(tmp_path / name)
+        )
+        expected = Finding.SAVED_CHECKPOINT_REFUSED if "check" in option and name == "none" else 1
+        assert done.code == expected, (name, done.said)
+        assert str(tmp_path / name) in done.err or done.code != 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_no_status_of_a_finding_is_that_of_a_crash_or_of_wrong_usage() -> None:
     assert min(Finding) > 2
     assert max(Finding) < 126

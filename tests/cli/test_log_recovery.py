@@ -117,6 +117,22 @@ def test_an_older_copy_goes_on_under_a_new_name_that_names_the_last_checkpoint_o
     assert (fields["reasons"], fields["key"]) == (["restored-from-backup"], new.to_vkey())
 
 
+def test_a_script_that_verifies_sees_the_names_of_a_log_and_what_it_lost(
+    installation: Installation, invoke: Invoke, recover: Recover, tmp_path: Path
+) -> None:
+    restore_an_older_copy(installation)
+    assert recover().code == 0
+    file = tmp_path / "log.ndjson"
+    file.write_bytes(b"".join(exported(installation)))
+    keys = [log_key(installation, origin).to_vkey() for origin in (OLD, NEW)]
+    verify = ("access-log", "verify", str(file), "--key", keys[0], "--key", keys[1])
+    done = invoke(*verify, "--json")
+    assert (done.code, done.json["lost"]) == (0, 4)
+    assert done.json["origin"] == NEW
+    assert done.json["names"] == [{"origin": NEW, "from": 3, "after": OLD, "lost": 4}]
+    assert "4 entries of that are declared lost" in invoke(*verify).out
+
+
 def test_what_is_not_wrong_is_not_recovered(installation: Installation, recover: Recover) -> None:
     grow(installation, "police-1")
     older = (installation.folder / "throughcare.db").read_bytes()

@@ -1,5 +1,6 @@
 """`throughcare access-log witness|evidence|checkpoint`: from a new key to a checked proof."""
 
+import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from sqlalchemy import Connection
 from typer.testing import CliRunner
 
 from app.access_log import checkpoints, witnesses
-from app.access_log.cosignature import Witness, cosign
+from app.access_log.cosignature import MAX_TIME, Witness, cosign
 from app.access_log.witnesses import Heard, NamedWitness, Standing, Witnesses
 from app.cli import commands
 from app.crypto.key_ring import KeyRing
@@ -154,6 +155,24 @@ def test_the_status_tells_who_has_cosigned_and_whether_that_is_enough(
     assert f"w2.example  standing {standings[1].value}" in shown.out
 
 
+def test_a_witness_whose_clock_is_nonsense_is_shown_with_the_others(
+    installation: Installation, invoke: Invoke
+) -> None:
+    def hear_nonsense(connection: Connection) -> None:
+        newest = checkpoints.latest(connection)
+        assert newest is not None
+        text, one = newest.checkpoint.to_text(), NAMED[0].key
+        line = cosign(text, name=one.name, key=WITNESS_KEYS[0], time=MAX_TIME)
+        witnesses.add_lines(connection, newest.checkpoint.size, [line])
+
+    with opened(installation.settings) as database:
+        database.run_blocking(hear_nonsense)
+    agreed = f"{NAMED[0].key.to_vkey()} {NAMED[0].url}"
+    done = invoke("access-log", "checkpoint", "--json", WITNESSES=agreed)
+    assert (done.code, done.json["quorum"]) == (0, "signs"), done.said
+    assert done.json["witnesses"][0]["signed_at"] == "after the year 9999"
+
+
 def test_without_witnesses_the_status_is_that_of_the_checkpoint(invoke: Invoke) -> None:
     done = invoke("access-log", "checkpoint", "--json")
     assert (done.code, done.json["quorum"], done.json["witnesses"]) == (0, "none named", [])
@@ -177,8 +196,11 @@ def test_witnesses_that_cannot_be_the_agreed_ones_are_a_refusal_to_start(
 
 
 def test_the_log_is_no_witness_of_itself(installation: Installation) -> None:
-    ring = KeyRing.load(installation.settings.key_directory)
-    vkey = Witness.of("w.example", ring.log_signing).to_vkey()
-    settings = replace(installation.settings, witnesses=(f"{vkey} https://w.example",))
-    with pytest.raises(NotReady, match="none the log's"):
-        agreed_witnesses(settings, ring)
+    """By none of its keys, while one takes over from another."""
+    ring = KeyRing.rotate_log_key(installation.settings.key_directory, random=secrets.token_bytes)
+    assert len(ring.log_signing.accepted) == 2
+    for key in ring.log_signing.accepted:
+        vkey = Witness("w.example", key).to_vkey()
+        settings = replace(installation.settings, witnesses=(f"{vkey} https://w.example",))
+        with pytest.raises(NotReady, match="none the log's"):
+            agreed_witnesses(settings, ring)

@@ -318,3 +318,20 @@ def test_a_lost_key_of_the_log_is_replaced_once_however_often_it_is_tried(direct
         # The next key may have gone with it.
         assert lost.public_bytes not in first.accepted
         assert first.successor is None
+
+
+@pytest.mark.parametrize("stolen", [0, 1, 2], ids=["retired", "active", "next"])
+def test_whichever_key_of_a_log_is_replaced_none_of_them_is_left(
+    directory: Path, stolen: int
+) -> None:
+    for _ in range(3):
+        ring = KeyRing.rotate_log_key(directory, random=secrets.token_bytes)
+    key = ring.log_signing
+    assert (key.predecessor is None, key.successor is None) == (False, False)
+    active, following, retired = key.accepted
+    lost = (retired, active, following)[stolen]
+    fresh = KeyRing.replace_log_key(directory, lost, random=secrets.token_bytes).log_signing
+    assert len(fresh.accepted) == 1
+    assert not {active, following, retired} & set(fresh.accepted)
+    again = KeyRing.replace_log_key(directory, lost, random=secrets.token_bytes).log_signing
+    assert again.accepted == fresh.accepted

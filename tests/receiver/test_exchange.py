@@ -143,6 +143,11 @@ def test_what_is_no_json_object_is_refused(content: bytes) -> None:
         Answer(status=200, headers={}, content=content).json()
 
 
+def test_a_name_that_no_host_can_have_is_no_answer(connections: httpx.Client) -> None:
+    with pytest.raises(ServiceUnreachable, match="UnicodeError"):
+        _get(connections, f"https://{'a' * 70}.example/")
+
+
 def test_a_closed_port_is_named_without_what_stands_in_the_path(connections: httpx.Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -333,7 +333,9 @@ def test_nothing_that_an_honest_log_signed_can_be_made_a_proof() -> None:
             assert found in {None, Kind.UNPROVED}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"held": 1, "offered": 2, "proof": 3}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"held": 1, "offered": 2, "proof": 3}', "[" * 100_000]
+)
 def test_another_file_is_no_evidence(text: str) -> None:
     with pytest.raises(EvidenceRefused):
         Evidence.from_json(text)

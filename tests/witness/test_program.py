@@ -57,7 +57,7 @@ def test_a_witness_that_lost_its_memory_does_not_start(folder: Path) -> None:
         start(folder)
 
 
-@pytest.mark.parametrize("written", ["", "{", "[]", '{"exchange.example/log": 3}'])
+@pytest.mark.parametrize("written", ["", "{", "[]", '{"exchange.example/log": 3}', "[" * 100_000])
 def test_a_damaged_memory_is_refused(folder: Path, written: str) -> None:
     (folder / "memory.json").write_text(written)
     with pytest.raises(ConfigurationError, match="not what this witness remembered"):
