@@ -1,9 +1,13 @@
 """Every operation, channel and outcome that an entry can name is one that the product writes."""
 
+import asyncio
+from uuid import uuid4
+
 import pytest
 
 from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.workers import make_watcher
 from tests.administration.test_data_keys import erase
 from tests.notifications.play import Prison, Town
 from tests.notifications.test_paper import centre_of, told_of_release
@@ -13,6 +17,7 @@ from tests.notifications.test_paper import centre_of, told_of_release
 def test_each_word_of_the_log_stands_in_an_entry_of_a_real_flow(town: Town, prison: Prison) -> None:
     notices_are_pushed_polled_and_printed(town, prison)
     files_are_written_imported_read_and_erased(town, prison)
+    somebody_guesses(town)
     auditor = town.join("oversight_auditor", competent=False)
     assert auditor.call("GET", "/v1/access-log/entries").status_code == 200
     entries = [one["circumstances"] for one in town._entries(EntryFilter())]  # noqa: SLF001 - all
@@ -50,3 +55,12 @@ def files_are_written_imported_read_and_erased(town: Town, prison: Prison) -> No
     prison.agency.call("POST", way, line, Content_Type="application/x-ndjson")
     house, person_id = town.world.service.house, town.person_id(prison.agency, reference)
     town.work(lambda c: erase(c, house, person_id))
+
+
+def somebody_guesses(town: Town) -> None:
+    """References that nobody has, more than a slip: what the watcher tells of."""
+    guesser = town.join("probation_service", name="guesser")
+    for _ in range(10):
+        guesser.call("GET", f"/v1/inmate-files/{uuid4().hex}")
+    service = town.world.service
+    asyncio.run(make_watcher(service.settings, service.in_force, service.clock).round())
