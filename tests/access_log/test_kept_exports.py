@@ -18,6 +18,7 @@ from app.access_log.export_rows import PORTION
 from app.access_log.kept_exports import (
     EXPORT,
     LEASE,
+    MOST_KEPT,
     PART,
     NewExport,
     NoLongerWritten,
@@ -31,6 +32,7 @@ from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
+from app.problems import Conflict
 from tests.access_log.inclusion import proven
 
 Record = Callable[..., ledger.AppendedEntry]
@@ -254,6 +256,17 @@ def test_an_erasure_takes_the_content_of_every_export_away(
     assert stored(log, waiting)[0] == State.DROPPED
     with pytest.raises(DecryptionFailed):
         log.read_blocking(lambda c: kept_exports.open_part(c, content_id, 0, keys=log_keys))
+
+
+def test_what_an_erasure_took_away_can_be_asked_for_again(
+    log: Database, exporter: Exporter
+) -> None:
+    for _ in range(MOST_KEPT):
+        keep(exporter)
+    with pytest.raises(Conflict):
+        keep(exporter)
+    log.run_blocking(kept_exports.drop_all)
+    write(exporter, keep(exporter))
 
 
 def test_what_was_opened_before_an_erasure_is_not_stored_after_it(
