@@ -166,6 +166,7 @@ class Unavailable(ThroughcareError):
 class Overloaded(Unavailable):
     """Too much waits to be recorded. Nothing was done; `retry_after`: whole seconds to wait."""
 
+    title = "Too much is waiting"
     slug = "overloaded"
     # What waits is committed within a second, unless something is wrong.
     retry_after: ClassVar[int] = 1

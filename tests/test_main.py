@@ -555,8 +555,8 @@ def test_a_sequencer_of_its_own_asks_them_too_and_follows_the_policy(
     agreed = replace(settings, witnesses=(f"{vkey} https://w.example",))
     with opened(settings) as database:
         for one, names in (
-            (settings, {"Sequencer"}),
-            (agreed, {"Sequencer", "Witnessing", "InForce"}),
+            (settings, {"Sequencer", "Watcher", "InForce"}),
+            (agreed, {"Sequencer", "Watcher", "InForce", "Witnessing"}),
         ):
             jobs = sequencing(one, house, database, clock, asyncio.Event())
             assert set(jobs) == names

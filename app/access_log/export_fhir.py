@@ -35,7 +35,7 @@ TYPES: Mapping[str, tuple[str, str]] = {
     Operation.POLICY_CHANGE: ("amend", "U"),
     Operation.KEY_EVENT: ("amend", "U"),
     Operation.DELIVERY: ("transmit", "E"),
-    Operation.ALERT: ("originate", "C"),
+    Operation.ALERT: ("report", "E"),
 }
 # audit-event-outcome: 0 success, 4 minor failure, 8 serious failure.
 OUTCOMES: Mapping[str, str] = {

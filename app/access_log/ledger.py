@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from app.access_log import person_keys, tiles
+from app.access_log import periods, person_keys, tiles
 from app.access_log.checkpoint import Checkpoint
 from app.access_log.entry import Entry
 from app.access_log.merkle import Frontier
@@ -151,6 +151,7 @@ def integrate(connection: Connection) -> Head:
     connection.execute(_INSERT_LOOKUP, numbered)
     grown = Head(head.frontier.extend(row["leaf_hash"] for row in rows))
     tiles.store_full_tiles(connection, head.size, grown.size)
+    periods.store(connection, head.size, grown.size)
     _advance(connection, head, grown)
     return grown
 

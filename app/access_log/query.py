@@ -16,6 +16,7 @@ from typing import Self
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
+from app.access_log import periods
 from app.access_log.instants import format_instant
 from app.access_log.opened_entry import LOOKUP, EntryOpener, OpenedEntry, rows_query
 from app.access_log.sealing import LogKeys
@@ -145,18 +146,25 @@ def matching_rows(
     after_index: int | None,
 ) -> list[RowMapping]:
     """The next rows of `rows_query` that match in their columns; `field` is none of them."""
-    query = rows_query().where(
-        LOOKUP.c.log_index > (-1 if after_index is None else after_index),
-        LOOKUP.c.log_index < tree_size,
-        *_conditions(filters),
-    )
-    return list(connection.execute(query.limit(limit)).mappings())
+    first = 0 if after_index is None else after_index + 1
+    matching = rows_query().where(*_conditions(filters))
+    rows: list[RowMapping] = []
+    for start, stop in periods.stretches(connection, filters.since, filters.until, size=tree_size):
+        query = matching.where(LOOKUP.c.log_index >= max(first, start), LOOKUP.c.log_index < stop)
+        rows += connection.execute(query.limit(limit - len(rows))).mappings()
+    return rows
 
 
 def count_rows(connection: Connection, filters: EntryFilter, *, tree_size: int) -> int:
     """How many rows match in their columns."""
-    matching = (LOOKUP.c.log_index < tree_size, *_conditions(filters))
-    return connection.scalar(select(func.count()).select_from(LOOKUP).where(*matching)) or 0
+    matching = select(func.count()).select_from(LOOKUP).where(*_conditions(filters))
+    return sum(
+        connection.scalar(matching.where(LOOKUP.c.log_index >= start, LOOKUP.c.log_index < stop))
+        or 0
+        for start, stop in periods.stretches(
+            connection, filters.since, filters.until, size=tree_size
+        )
+    )
 
 
 def releases(entry: OpenedEntry, path: str | None) -> bool:

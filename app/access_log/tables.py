@@ -60,7 +60,6 @@ class AccessLogLookup(LookupColumns, table=True):
         Index("ix_access_log_lookup_client", "client_id", "log_index"),
         Index("ix_access_log_lookup_officer", "officer_id", "log_index"),
         Index("ix_access_log_lookup_subject", "subject_index", "log_index"),
-        Index("ix_access_log_lookup_time", "recorded_at", "log_index"),
         # Of few values each; but a rare one would be looked for in the whole log.
         Index("ix_access_log_lookup_operation", "operation", "log_index"),
         Index("ix_access_log_lookup_outcome", "outcome", "log_index"),
@@ -89,6 +88,17 @@ class AccessLogTile(SQLModel, table=True):
     )
     hashes: bytes
     root: bytes
+
+
+class AccessLogPeriod(SQLModel, table=True):
+    """Between which times the entries of a full tile of leaves were recorded."""
+
+    __tablename__ = "access_log_period"
+    tile_index: int = Field(
+        primary_key=True, sa_type=Number, sa_column_kwargs={"autoincrement": False}
+    )
+    oldest: datetime = Field(sa_type=Instant)
+    newest: datetime = Field(sa_type=Instant)
 
 
 class AccessLogHead(SQLModel, table=True):

@@ -325,6 +325,7 @@ def test_every_table_is_known_to_be_about_a_person_or_not() -> None:
         "access_log_head",
         "access_log_lookup",
         "access_log_pending",
+        "access_log_period",
         "access_log_person_key",
         "access_log_quorum",
         "access_log_tile",
