@@ -1,9 +1,11 @@
 """`throughcare access-log`: an export by an auditor, and the status that verification ends with."""
 
 import json
+import sqlite3
 import stat
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -404,6 +406,12 @@ def test_an_auditor_lists_the_alerts(service: Installation, at_service: Invoke) 
     assert alert["count"] == 10
     assert done.out.endswith("1 alerts\n")
     assert at_service("alerts", "list", "--as", prison).code == 1
+    damage = "UPDATE access_log_entry SET retained = x'00' WHERE entry_id = ?"
+    with closing(sqlite3.connect(service.folder / "throughcare.db")) as database, database:
+        database.execute(damage, [alert["id"]])
+    done = at_service("alerts", "list", "--as", auditor)
+    assert f"{alert['index']} cannot be read: damaged\n" in done.out
+    assert at_service("alerts", "list", "--as", auditor, "--json").code == 0
 
 
 def test_rules_are_told_in_words_or_refused(invoke: Invoke, tmp_path: Path) -> None:
