@@ -58,6 +58,9 @@ Outcome = tuple[Future[Any], Any, Exception | None]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+# A day is left for time zones.
+EARLIEST = (datetime.min.replace(tzinfo=UTC) + timedelta(days=1) - EPOCH) // MICROSECOND
+LATEST = (datetime.max.replace(tzinfo=UTC) - timedelta(days=1) - EPOCH) // MICROSECOND
 # One commit answers at most this many: a bound on memory and on the wait of the first.
 BATCH = 256
 # A long read sees one state: in WAL mode SQLite gives that by itself.
@@ -94,8 +97,14 @@ class Instant(TypeDecorator[datetime]):
         return (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Integer to an aware datetime in UTC."""
-        return None if value is None else EPOCH + value * MICROSECOND
+        """Integer to an aware datetime in UTC.
+
+        One that no calendar has was altered. It is read as the nearest that there is: whoever
+        could stop all readers of the log with it would hide what else was altered.
+        """
+        if value is None:
+            return None
+        return EPOCH + min(max(value, EARLIEST), LATEST) * MICROSECOND
 
 
 class DatabaseUnavailable(Unavailable):

@@ -586,6 +586,13 @@ def test_no_moment_is_no_value() -> None:
     assert Instant().process_result_value(None, DIALECT) is None
 
 
+@pytest.mark.parametrize("altered", [-(2**63), 2**63 - 1])
+def test_a_time_that_no_calendar_has_stops_no_reader(altered: int) -> None:
+    moment = Instant().process_result_value(altered, DIALECT)
+    assert moment is not None
+    assert moment.astimezone(timezone(timedelta(hours=14 if altered > 0 else -12)))
+
+
 def test_a_moment_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         Instant().process_bind_param(datetime(2027, 3, 3), DIALECT)  # noqa: DTZ001 - the mistake that is meant

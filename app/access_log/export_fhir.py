@@ -123,11 +123,9 @@ def _agents(actor: Mapping[str, Any]) -> list[Json]:
 
 
 def _grounds(grounds: Mapping[str, Any]) -> list[Json]:
-    return [
-        {"coding": [_coding(f"{OWN}:{name}", str(value))]}
-        for name, value in grounds.items()
-        if value
-    ]
+    # A code of FHIR has single spaces, and none around it; the lines of JSON have what was stated.
+    stated = ((name, " ".join(str(value).split())) for name, value in grounds.items())
+    return [{"coding": [_coding(f"{OWN}:{name}", code)]} for name, code in stated if code]
 
 
 def _entities(sections: Mapping[str, Mapping[str, Any]]) -> list[Json]:

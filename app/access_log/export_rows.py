@@ -1,7 +1,8 @@
 """Rows of an export: an entry, when it was recorded, and the proof of its place.
 
 Each proof is a file of its own (C2SP tlog-proof), with the checkpoint that it leads to: whoever
-holds one row of an export and the log's key can prove it, in whatever format it came.
+holds one row of an export and the log's key can prove its leaf, in whatever format it came. What
+the row says is proved by the salts, which the lines of JSON have and the other formats do not.
 """
 
 from dataclasses import dataclass

@@ -30,7 +30,8 @@ PART = table_of(AccessLogExportPart)
 
 # For how long an export is kept, unless it is deleted before.
 KEPT_FOR: Final = timedelta(hours=24)
-# So many of a client are kept at once: each may hold the whole log again.
+# So many of a client are kept at once: each may hold the whole log again. One that was dropped
+# holds nothing, and its client is to ask again.
 MOST_KEPT: Final = 5
 # Far longer than a part takes: whoever writes an export and does not come back has died.
 LEASE: Final = timedelta(minutes=1)
@@ -93,7 +94,11 @@ def keep(
     connection: Connection, new: NewExport, *, keys: LogKeys, random: RandomBytes, at: datetime
 ) -> None:
     """Store what a client asks for. Conflict where it has as many as are kept."""
-    kept = select(func.count()).select_from(EXPORT).where(*_of_client(new.client_id, at))
+    kept = (
+        select(func.count())
+        .select_from(EXPORT)
+        .where(EXPORT.c.state != State.DROPPED.value, *_of_client(new.client_id, at))
+    )
     if (connection.scalar(kept) or 0) >= MOST_KEPT:
         raise Conflict(f"a client has {MOST_KEPT} exports at most: delete one")
     wrapped = keys.key_encryption.wrap(

@@ -193,7 +193,7 @@ class Rules:
             if unknown := document.keys() - {"rule"}:
                 raise RulesRefused(f"{name}: no such key: {', '.join(sorted(unknown))}")
             found = _RULES.validate_python(document.get("rule"))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise RulesRefused(f"{name}: {error}") from error
         except ValidationError as error:
             raise RulesRefused("; ".join(_findings(error, text, document, name))) from error

@@ -44,7 +44,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     or be given up.
     """
     also = (403, 408, 429) if 401 in statuses else ()  # noqa: PLR2004 - RFC 9110
-    titles = {error.status: error.title for error in _tree(ThroughcareError)}
+    # Of the errors of one status the widest names it: it comes first in the tree.
+    titles = {error.status: error.title for error in reversed(_tree(ThroughcareError))}
     schema = {"$ref": REFERENCE_TEMPLATE.format(model="Problem")}
     return {
         status: {"description": titles[status], "content": {PROBLEM: {"schema": schema}}}

@@ -1,7 +1,7 @@
 """Exports of the access log: made at once where they are small, else as a job; fetched in parts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection, Row
+from starlette.types import Receive, Scope, Send
 
 from app.access_log import checkpoints, kept_exports
 from app.access_log.kept_exports import State
@@ -27,6 +28,28 @@ from app.house import House, Refusal
 from app.problems import Conflict, ThroughcareError
 
 router = APIRouter(tags=["access log"])
+
+
+class Content(StreamingResponse):
+    """Parts of an export. `then` is called at the end, also where the client goes away before.
+
+    It must not wait for anything: what waits in an answer that is broken off is broken off too.
+    """
+
+    def __init__(
+        self, parts: AsyncIterator[bytes], *, then: Callable[[], None], media_type: str, length: int
+    ) -> None:
+        headers = {"Content-Length": str(length)}
+        super().__init__(parts, media_type=media_type, headers=headers)
+        self._then = then
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the parts."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._then()
+
 
 CSV, FHIR = "text/csv; charset=utf-8; header=present", "application/fhir+ndjson"
 MEDIA_TYPES = {WHOLE_LOG: NDJSON, "jsonl": NDJSON, "csv": CSV, "fhir": FHIR}
@@ -58,7 +81,9 @@ async def create_export(request: Request) -> Response:
     if at_once:
         writing = asyncio.create_task(_write(service, kept))
         await asyncio.wait({writing}, timeout=AT_ONCE_SECONDS)
-        kept = await _status(request, kept.export_id)
+        kept = await service.database.read(
+            lambda c: exports.own(c, kept.client_id, kept.export_id, at=service.clock())
+        )
     answer = await _shown(service, kept, 201 if kept.state == State.FINISHED else 202)
     answer.headers["Location"] = f"/v1/access-log/exports/{kept.export_id}"
     return answer
@@ -82,10 +107,14 @@ async def export_log(request: Request) -> Response:
         raise Conflict("the log is too long for one answer: ask for an export of it")
     kept = await _keep(request, measured, at_once=True)
     await _write(service, kept)
+
+    def forget() -> None:
+        service.database.submit(lambda c: kept_exports.forget(c, kept.export_id))
+
     try:
-        return await _content(request, kept.export_id, forget=True)
+        return await _content(request, kept.export_id, then=forget)
     except ThroughcareError:
-        await service.database.run(lambda c: kept_exports.forget(c, kept.export_id))
+        forget()
         raise
 
 
@@ -162,7 +191,7 @@ async def _write(service: Service, claimed: Row[Any]) -> None:
 
 async def _status(request: Request, export_id: str) -> Row[Any]:
     def door(connection: Connection, _: House, caller: Caller, at: datetime) -> Row[Any]:
-        return exports.status(connection, caller, export_id, at=at)
+        return exports.own(connection, caller.client_id, export_id, at=at)
 
     return await perform(request, door)
 
@@ -188,7 +217,9 @@ async def _shown(service: Service, row: Row[Any], status: int = 200) -> Response
     )
 
 
-async def _content(request: Request, export_id: str, *, forget: bool = False) -> Response:
+async def _content(
+    request: Request, export_id: str, *, then: Callable[[], None] = lambda: None
+) -> Response:
     """Record the fetch; then the content, part by part."""
     service = service_of(request)
 
@@ -198,23 +229,16 @@ async def _content(request: Request, export_id: str, *, forget: bool = False) ->
         return exports.fetch(connection, house, caller, export_id, at=at)
 
     row = await perform(request, door)
-    return StreamingResponse(
-        _parts(service, row, forget=forget),
-        media_type=MEDIA_TYPES[row.format],
-        headers={"Content-Length": str(row.length)},
-    )
+    media_type = MEDIA_TYPES[row.format]
+    return Content(_parts(service, row), then=then, media_type=media_type, length=row.length)
 
 
-async def _parts(service: Service, row: Row[Any], *, forget: bool) -> AsyncIterator[bytes]:
+async def _parts(service: Service, row: Row[Any]) -> AsyncIterator[bytes]:
     """The parts; where one is gone the answer breaks off, and its length says so."""
     keys = service.house.log_keys()
     database = service.database
-    try:
-        for number in await database.read(lambda c: kept_exports.part_numbers(c, row.content_id)):
-            opened = partial(
-                kept_exports.open_part, content_id=row.content_id, number=number, keys=keys
-            )
-            yield await database.read(opened)
-    finally:
-        if forget:
-            await database.run(lambda c: kept_exports.forget(c, row.export_id))
+    for number in await database.read(lambda c: kept_exports.part_numbers(c, row.content_id)):
+        opened = partial(
+            kept_exports.open_part, content_id=row.content_id, number=number, keys=keys
+        )
+        yield await database.read(opened)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Annotated
 
@@ -30,6 +31,9 @@ RENDERED: Mapping[str, Callable[[Written], bytes]] = {
     TEXT: Written.to_text,
     PDF: document.render,
 }
+# One after the other, in a thread of their own: a long PDF takes seconds, and the threads of the
+# event loop are few. Sequencer and dispatcher work in those.
+RENDERER = ThreadPoolExecutor(1, thread_name_prefix="own report")
 
 
 class Part(Model):
@@ -91,7 +95,9 @@ async def get_own_report(
     report = await service.database.read(lambda c: gather(c, house, person_id, at=at))
     media_type = preferred(accept, list(RENDERED))
     language = preferred_language(accept_language, LANGUAGES)
-    body = await asyncio.to_thread(_rendered, report, house, language, media_type)
+    body = await asyncio.get_running_loop().run_in_executor(
+        RENDERER, _rendered, report, house, language, media_type
+    )
     await _put_on_record(request, reference, language, media_type, body)
     headers = {"Content-Language": language, "Vary": "Accept, Accept-Language"}
     return Response(body, media_type=media_type, headers=headers)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -37,6 +38,9 @@ log = logging.getLogger("throughcare.exporter")
 WHOLE_LOG: Final = "log"
 # Tiles of hashes that make one part of the whole log: as large as one of entries.
 TILES = 64
+# Threads of their own: an export takes seconds at least, and the threads of the event loop are
+# few. Sequencer and dispatcher work in those. A long job leaves one to those that are made at once.
+WRITERS = ThreadPoolExecutor(2, thread_name_prefix="export")
 
 
 class Source(Protocol):
@@ -104,7 +108,8 @@ class Exporter:
     ) -> bool:
         """Write an export; False where that failed, and is to be tried again after its lease."""
         try:
-            await asyncio.to_thread(self.write, claimed, broken_off)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(WRITERS, self.write, claimed, broken_off)
         except Exception:
             log.exception("an export could not be written")
             return False

@@ -79,12 +79,15 @@ def ask(
     kept_exports.keep(connection, new, keys=house.log_keys(), random=house.random, at=at)
     if at_once:
         kept_exports.claim(connection, export_id, random=house.random, at=at)
-    return _own(connection, caller, export_id, at=at)
+    return own(connection, caller.client_id, export_id, at=at)
 
 
-def status(connection: Connection, caller: Caller, export_id: str, *, at: datetime) -> Row[Any]:
-    """An export of the caller's; NotFound for another's as for none."""
-    return _own(connection, caller, export_id, at=at)
+def own(connection: Connection, client_id: str, export_id: str, *, at: datetime) -> Row[Any]:
+    """An export of this client's; NotFound for another's as for none."""
+    row = kept_exports.find(connection, export_id, client_id=client_id, at=at)
+    if row is None:
+        raise NO_SUCH_EXPORT
+    return row
 
 
 def fetch(
@@ -120,10 +123,3 @@ def forget(
         return Refusal(NO_SUCH_EXPORT)
     kept_exports.forget(connection, export_id)
     return None
-
-
-def _own(connection: Connection, caller: Caller, export_id: str, *, at: datetime) -> Row[Any]:
-    row = kept_exports.find(connection, export_id, client_id=caller.client_id, at=at)
-    if row is None:
-        raise NO_SUCH_EXPORT
-    return row

@@ -31,6 +31,9 @@ TASK = 0x5741_5443_4845_5253  # "WATCHERS"
 AT_ONCE = 250
 # Looks of one round: after a standstill the others get their turn between two rounds.
 LOOKS = 20
+# Seconds before the next round where one has not come to the end. Whoever floods the log would
+# else keep what it does ahead of the watcher.
+PAUSE = 1.0
 
 # The watcher as the log names it: it acts on nobody's behalf.
 WATCHER = Caller(
@@ -77,28 +80,28 @@ class Watcher:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look again and again until asked to stop."""
+        behind = False
         while not stop.is_set():
             try:
-                await asyncio.wait_for(stop.wait(), self.interval)
+                await asyncio.wait_for(stop.wait(), PAUSE if behind else self.interval)
             except TimeoutError:
-                await self._try()
+                behind = await self._try()
 
-    async def round(self) -> None:
-        """Look at everything new, if nobody else does."""
-        await asyncio.to_thread(self._take_turn)
+    async def round(self) -> bool:
+        """Look at what is new, if nobody else does; whether there is more of it."""
+        return await asyncio.to_thread(self._take_turn)
 
-    async def _try(self) -> None:
+    async def _try(self) -> bool:
         try:
-            await self.round()
+            return await self.round()
         except Exception as error:  # noqa: BLE001 - a watcher that has ended is missed by nobody
             # By its type alone: a message may repeat what was to be written.
             log.error("the access log could not be watched: %s", type(error).__name__)  # noqa: TRY400
+            return False
 
-    def _take_turn(self) -> None:
+    def _take_turn(self) -> bool:
         with self.database.alone(TASK) as alone:
-            for _ in range(LOOKS if alone else 0):
-                if not self._look():
-                    return
+            return alone and all(self._look() for _ in range(LOOKS))
 
     def _look(self) -> bool:
         """One look; whether there is more to look at."""

@@ -66,13 +66,16 @@ def _entries(client: AgencyClient) -> Iterator[dict[str, Any]]:
     while True:
         page = client.request("GET", "/v1/access-log/entries", query=query).json()
         for entry in page["entries"]:
-            yield {"index": entry["index"], "id": entry["id"], **entry["sections"]["fields"]}
+            said = entry["sections"].get("fields", {"missing": entry["missing"]})
+            yield {"index": entry["index"], "id": entry["id"], **said}
         if page["next"] is None:
             return
         query |= {"after": str(page["next"]), "tree_size": str(page["tree_size"])}
 
 
 def _line(one: dict[str, Any]) -> str:
+    if "missing" in one:
+        return f"{one['index']} cannot be read: {', '.join(one['missing'].values())}"
     who = " ".join(one[name] for name in ("agency", "officer") if name in one) or "the log itself"
     return (
         f"{one['index']} {one['severity']} {one['alert']}: {who}, {one['count']}, "

@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -13,6 +15,7 @@ from app.cli.output import Json, errors, show
 from app.problems import Conflict, InvalidInput
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
+from app.receiver.errors import ServiceError
 
 EXPORTS = "/v1/access-log/exports"
 FILTERS = (
@@ -47,16 +50,27 @@ def export(
     as_json: Json = False,
 ) -> None:
     """As an auditor: export the log up to its newest checkpoint, or the entries that match."""
-    filters = dict(map(_filter, where or ()))
+    filters = _filters(where or ())
     with AgencyClient(AgencyConfiguration.from_file(configuration)) as auditor:
         asked = {"format": export_format.value, "filters": filters}
         made = auditor.request("POST", EXPORTS, json=asked).json()
         place = f"{EXPORTS}/{made['export_id']}"
-        _wait(auditor, place, made)
-        with _private(file) as opened:
-            length = auditor.save(f"{place}/content", opened)
-        auditor.request("DELETE", place)
+        try:
+            _wait(auditor, place, made)
+            with _private(file) as opened:
+                length = auditor.save(f"{place}/content", opened)
+        finally:
+            # Also one that failed: a client may keep a few, and nobody would find it again.
+            with suppress(ServiceError):
+                auditor.request("DELETE", place)
     show({"file": str(file), "bytes": length}, as_json=as_json)
+
+
+def _filters(texts: Sequence[str]) -> dict[str, str]:
+    named = list(map(_filter, texts))
+    if len(dict(named)) < len(named):
+        raise InvalidInput("expected each filter once")
+    return dict(named)
 
 
 def _filter(text: str) -> tuple[str, str]:

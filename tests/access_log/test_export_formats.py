@@ -115,6 +115,18 @@ def test_an_audit_event_names_officer_agency_person_and_purpose(make: Make, orig
     assert event(make(actor=Actor(), person=None), origin)["agent"][0]["requestor"]
 
 
+@pytest.mark.parametrize(
+    ("stated", "codes"),
+    [("K  12/2026", ["K 12/2026"]), (" Law 1\n", ["Law 1"]), ("\u2003", [])],
+)
+def test_what_an_agency_states_with_odd_spaces_is_a_code_all_the_same(
+    make: Make, origin: str, stated: str, codes: list[str]
+) -> None:
+    read = event(make(grounds=Grounds(case=stated)), origin)
+    purposes = read.get("purposeOfEvent", [])
+    assert [coding["code"] for one in purposes for coding in one["coding"]] == codes
+
+
 def test_an_entry_of_which_nothing_opens_is_an_audit_event_all_the_same(
     origin: str, at: datetime
 ) -> None:

@@ -18,6 +18,7 @@ from app.access_log.export_rows import PORTION
 from app.access_log.kept_exports import (
     EXPORT,
     LEASE,
+    MOST_KEPT,
     PART,
     NewExport,
     NoLongerWritten,
@@ -27,11 +28,12 @@ from app.access_log.kept_exports import (
 from app.access_log.sealing import LogKeys
 from app.access_log.vocabulary import Operation
 from app.administration.purger import Purger
-from app.audit.exporter import Exporter
+from app.audit.exporter import WRITERS, Exporter
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
+from app.problems import Conflict
 from tests.access_log.inclusion import proven
 
 Record = Callable[..., ledger.AppendedEntry]
@@ -255,6 +257,38 @@ def test_an_erasure_takes_the_content_of_every_export_away(
     assert stored(log, waiting)[0] == State.DROPPED
     with pytest.raises(DecryptionFailed):
         log.read_blocking(lambda c: kept_exports.open_part(c, content_id, 0, keys=log_keys))
+
+
+def test_exports_wait_for_one_another_in_threads_of_their_own(exporter: Exporter) -> None:
+    written, export_id = threading.Event(), keep(exporter)
+    row = exporter.database.run_blocking(
+        lambda c: kept_exports.claim(c, export_id, random=exporter.random, at=exporter.clock())
+    )
+    assert row is not None
+
+    async def attempt() -> None:
+        async with asyncio.timeout(0.1):
+            await exporter.attempt(row)
+
+    try:
+        for _ in range(2):
+            WRITERS.submit(written.wait, 60)
+        with pytest.raises(TimeoutError):
+            asyncio.run(attempt())
+    finally:
+        written.set()
+    assert stored(exporter.database, export_id)[:2] == (State.RUNNING, 0)
+
+
+def test_what_an_erasure_took_away_can_be_asked_for_again(
+    log: Database, exporter: Exporter
+) -> None:
+    for _ in range(MOST_KEPT):
+        keep(exporter)
+    with pytest.raises(Conflict):
+        keep(exporter)
+    log.run_blocking(kept_exports.drop_all)
+    write(exporter, keep(exporter))
 
 
 def test_what_was_opened_before_an_erasure_is_not_stored_after_it(

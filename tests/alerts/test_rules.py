@@ -86,6 +86,7 @@ def test_an_id_is_given_once() -> None:
     ("text", "said"),
     [
         ("rule = [", "mine.toml: Invalid value"),
+        (f"rule = {'[' * 5_000}", "mine.toml: "),
         ("", "mine.toml: expected a list of [[rule]]"),
         ("rule = []", "mine.toml: expected a list of [[rule]]"),
         ("rule = [1]", "mine.toml:1: rule 1: kind"),

@@ -7,6 +7,7 @@ import pytest
 
 from app.api.application import make_application
 from app.api.contract import write
+from app.problems import TooManyRequests, Unavailable
 
 CONTRACT = Path(__file__).parent.parent.parent / "openapi" / "openapi.json"
 
@@ -36,3 +37,9 @@ def test_every_operation_may_fail_and_says_how() -> None:
     for operations in make_application().openapi()["paths"].values():
         for one in operations.values():
             assert "application/problem+json" in one["responses"]["500"]["content"]
+
+
+def test_a_status_is_named_by_the_widest_error_that_has_it() -> None:
+    answers = operation("get", "/v1/cases")["responses"]
+    assert answers["429"]["description"] == TooManyRequests.title
+    assert answers["503"]["description"] == Unavailable.title

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from app.access_log.vocabulary import Operation, Outcome
+from app.api.own_report import RENDERER
 from tests.api.exchange import (
     Exchange,
     Speaker,
@@ -61,6 +64,22 @@ def paragraphs(answer: httpx.Response) -> str:
     assert answer.status_code == 200, answer.text
     parts: list[dict[str, Any]] = answer.json()["parts"]
     return "\n".join(text for part in parts for text in (part["heading"], *part["paragraphs"]))
+
+
+def test_nothing_but_another_report_waits_for_a_long_one(
+    exchange: Exchange, prison: Speaker, person: str
+) -> None:
+    written = threading.Event()
+    RENDERER.submit(written.wait, 60)
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            report = thread.submit(ask, prison, person)
+            with pytest.raises(TimeoutError):
+                report.result(0.3)
+            assert exchange.world.raw("GET", "/log/checkpoint").status_code == 200
+        finally:
+            written.set()
+        assert report.result(60).status_code == 200
 
 
 def test_what_an_agency_read_stands_in_the_report(

@@ -1,22 +1,25 @@
 """Exports that an auditor asks for: at once or as a job, proven row by row, for nobody else."""
 
+import asyncio
 import csv
 import hashlib
 import io
 import json
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from fhir.resources.R4B.auditevent import AuditEvent
 from sqlalchemy import Connection, select
+from starlette.types import Message
 
 from app.access_log import kept_exports
 from app.access_log.kept_exports import MOST_KEPT, PART, NewExport, Part, State
 from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Operation
+from app.api.log_exports import Content
 from app.audit import exports
 from app.policy.roles import ROLE_PURPOSES
 from tests.access_log.inclusion import proven
@@ -296,3 +299,43 @@ def test_a_log_that_is_too_long_for_one_answer_is_a_job_too(
 ) -> None:
     is_problem(auditor.call("GET", EXPORTS), 409, "conflict")
     assert made(202, export_format="log")["total"] > AT_ONCE
+
+
+def test_an_answer_that_is_broken_off_is_cleaned_up_after() -> None:
+    ended: list[bool] = []
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"part"
+        await asyncio.Event().wait()
+
+    async def send(_: Message) -> None:
+        await asyncio.sleep(0)
+
+    async def broken_off(after: float) -> None:
+        async def client_goes_away() -> Message:
+            await asyncio.sleep(after)
+            return {"type": "http.disconnect"}
+
+        answer = Content(parts(), then=lambda: ended.append(True), media_type="a/b", length=9)
+        await answer({"type": "http"}, client_goes_away, send)
+
+    for after in (0, 0.01):  # before its first byte, and amid it
+        asyncio.run(broken_off(after))
+    assert ended == [True, True]
+
+
+def test_who_may_ask_no_more_for_now_still_learns_where_the_export_is(
+    exchange: Exchange, auditor: Speaker, prison: Speaker
+) -> None:
+    other = exchange.agency("oversight_auditor")
+    limit = exchange.world.service.rate_limit
+    before = limit.burst, limit.per_minute
+    body = {"format": "jsonl", "filters": {"agency": prison.id}}
+    assert auditor
+    try:
+        limit.burst, limit.per_minute = 2, 1  # two doors
+        made = other.post(EXPORTS, body)
+        assert made.status_code == 201, made.text
+    finally:
+        limit.burst, limit.per_minute = before
+    assert made.headers["location"].startswith(EXPORTS)

@@ -456,6 +456,27 @@ def test_the_loop_looks_and_goes_on_after_a_failure(
     assert rows(watcher.database, HEAD) == 1
 
 
+def test_who_writes_more_than_one_round_looks_at_is_not_left_ahead(
+    watcher: Watcher, read: Append, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "AT_ONCE", 1)
+    monkeypatch.setattr(watching, "LOOKS", 2)
+    monkeypatch.setattr(watching, "PAUSE", 0.01)
+    read(*[None] * 20)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        assert await watcher.round()
+        task = asyncio.create_task(replace(watcher, interval=0.3).run(stop))
+        async with asyncio.timeout(2.4):  # nine intervals are more
+            while await watcher.database.read(memory.position) < 20:  # noqa: ASYNC110 - it looks into a table
+                await asyncio.sleep(0.01)
+        stop.set()
+        await task
+
+    asyncio.run(run())
+
+
 def test_the_first_look_at_an_empty_log_writes_nothing(watcher: Watcher) -> None:
     assert look(watcher) == []
     assert rows(watcher.database, POSITION) == 0

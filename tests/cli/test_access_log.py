@@ -1,9 +1,11 @@
 """`throughcare access-log`: an export by an auditor, and the status that verification ends with."""
 
 import json
+import sqlite3
 import stat
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from app.access_log.cosignature import Witness
 from app.access_log.findings import Finding
+from app.access_log.kept_exports import MOST_KEPT
 from app.access_log.note import Verifier
 from app.access_log.receipt import Receipt as LogReceipt
 from app.access_log.receipt import sign_receipt, to_header
@@ -243,6 +246,24 @@ def test_entries_of_one_kind_are_exported_as_a_table(
         done = at_service("access-log", "export", str(file), "--as", str(auditor), "--where", wrong)
         assert done.code == 1
         assert "expected a filter" in done.err
+    twice = ("--where", "agency=prison-1", "--where", "agency=prison-2")
+    done = at_service("access-log", "export", str(file), "--as", str(auditor), *twice)
+    assert done.code == 1
+    assert "each filter once" in done.err
+
+
+def test_an_export_that_cannot_be_written_here_is_not_left_at_the_service(
+    service: Installation, at_service: Invoke, tmp_path: Path, export: Path
+) -> None:
+    assert export
+    auditor = str(service.folder / "auditor-1" / "agency.toml")
+    few = ("--as", auditor, "--format", "csv", "--where", "operation=collection")
+    for _ in range(MOST_KEPT):
+        done = at_service("access-log", "export", str(tmp_path), *few)
+        assert done.code == 1
+        assert str(tmp_path) in done.err
+    done = at_service("access-log", "export", str(tmp_path / "export.csv"), *few)
+    assert done.code == 0, done.said
 
 
 def test_an_export_over_an_open_file_closes_it(
@@ -403,6 +424,12 @@ def test_an_auditor_lists_the_alerts(service: Installation, at_service: Invoke) 
     assert alert["count"] == 10
     assert done.out.endswith("1 alerts\n")
     assert at_service("alerts", "list", "--as", prison).code == 1
+    damage = "UPDATE access_log_entry SET retained = x'00' WHERE entry_id = ?"
+    with closing(sqlite3.connect(service.folder / "throughcare.db")) as database, database:
+        database.execute(damage, [alert["id"]])
+    done = at_service("alerts", "list", "--as", auditor)
+    assert f"{alert['index']} cannot be read: damaged\n" in done.out
+    assert at_service("alerts", "list", "--as", auditor, "--json").code == 0
 
 
 def test_rules_are_told_in_words_or_refused(invoke: Invoke, tmp_path: Path) -> None:
