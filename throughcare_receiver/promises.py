@@ -43,19 +43,24 @@ def check_promises(
     Args:
         store: with the receipts.
         log: the log's keys, from the agreement.
-        proof_of: the answer of `/log/proof/{entry}`; None where the log has none (404). Whatever
-            else it raises ends the check.
+        proof_of: the answer of `/log/proof/{entry}`; None where the log has none (404). What it
+            raises says nothing of that receipt, which is asked for again the next time; it is
+            raised at the end unless another promise is found broken.
         at: now, with its time zone.
     """
-    found = [
-        (receipt, _objection(store, receipt, log, proof_of))
-        for receipt in store.due_receipts(at=at)
-    ]
-    return tuple(
-        BrokenPromise(receipt=receipt, reason=reason)
-        for receipt, reason in found
-        if reason is not None
-    )
+    broken: list[BrokenPromise] = []
+    unanswered: Exception | None = None
+    for receipt in store.due_receipts(at=at):
+        try:
+            reason = _objection(store, receipt, log, proof_of)
+        except Exception as error:  # noqa: BLE001 - one answer that does not come must hide no other
+            unanswered = unanswered or error
+            continue
+        if reason is not None:
+            broken.append(BrokenPromise(receipt=receipt, reason=reason))
+    if unanswered is not None and not broken:
+        raise unanswered
+    return tuple(broken)
 
 
 def _objection(

@@ -1,6 +1,7 @@
 """The log is held to its receipts: what is due is asked for, until it is proved."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -89,3 +90,16 @@ def test_a_service_that_gives_no_answer_is_no_broken_promise(store: MemoryStore)
         check_promises(store, log=[LOG], proof_of=proof_of, at=DUE)
     [owed] = store.due_receipts(at=DUE)
     assert owed == RECEIPT
+
+
+def test_one_answer_that_does_not_come_hides_no_broken_promise(store: MemoryStore) -> None:
+    other = replace(RECEIPT, entry_id="0" * 32, leaf_hash=b"\2" * 32)
+    store.keep_receipt(other)
+
+    def proof_of(entry_id: str) -> str | None:
+        if entry_id == RECEIPT.entry_id:
+            raise Unreachable
+        return None
+
+    [broken] = check_promises(store, log=[LOG], proof_of=proof_of, at=DUE)
+    assert broken.receipt == other
