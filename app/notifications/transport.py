@@ -8,10 +8,11 @@ layer can undo stands here: nothing of the environment is read and no redirect i
 import asyncio
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 from app.access_log.receipt import HEADER
 from app.notifications.addresses import (
@@ -33,6 +34,8 @@ MEDIA_TYPE = "application/jose"
 GONE = 410
 # The receiver has read enough to know that the same bytes will never do.
 UNREADABLE = frozenset({400, 413, 415})
+# Threads of their own: an endpoint's slow name server holds up no reading and no sequencer.
+LOOK_UPS = ThreadPoolExecutor(32, thread_name_prefix="name look-up")
 # Whose requests' beginnings are remembered, of some hundred bytes each.
 ENDPOINTS = 1024
 # More seconds than that are as good as never; longer numbers are not even read.
@@ -121,7 +124,8 @@ async def _post(
             # same bytes have the same `jti`: should they arrive twice, they are taken once.
             if not lost.unanswered:
                 raise
-    target = await asyncio.to_thread(endpoint.rules.locate, endpoint.url, resolve=resolve)
+    locate = partial(endpoint.rules.locate, endpoint.url, resolve=resolve)
+    target = await asyncio.get_running_loop().run_in_executor(LOOK_UPS, locate)
     # A receiver that takes no connection is told from one that takes it and says nothing.
     connection = await connect(target, tls=endpoint.tls, patience=deadline / 3)
     return await _exchange(kept.hold(connection, endpoint), request, kept)

@@ -186,6 +186,31 @@ def test_a_receiver_that_says_nothing_is_ended_by_the_deadline() -> None:
         assert post(listener.url, deadline=0.2).problem == "no answer in time"
 
 
+def test_slow_name_servers_hold_up_nothing_but_their_own_endpoints() -> None:
+    answered = threading.Event()
+
+    def resolve(_: str, __: int) -> list[str]:
+        answered.wait(10)
+        return []
+
+    async def meanwhile() -> str:
+        sending = [
+            asyncio.create_task(
+                send("http://localhost:1/", SEALED, rules=LOOPBACK, resolve=resolve)
+            )
+            for _ in range(40)
+        ]
+        # More than the loop has threads by default are waiting; other work has its turn.
+        try:
+            async with asyncio.timeout(5):
+                return await asyncio.to_thread(lambda: "done")
+        finally:
+            answered.set()
+            await asyncio.gather(*sending)
+
+    assert asyncio.run(meanwhile()) == "done"
+
+
 def test_a_resolver_that_says_nothing_is_ended_by_the_deadline() -> None:
     def resolve(_: str, __: int) -> list[str]:
         time.sleep(1)
