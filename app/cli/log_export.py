@@ -1,5 +1,6 @@
 """`throughcare access-log export`: ask for an export as an auditor, wait for it, fetch it."""
 
+import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -56,9 +57,8 @@ def export(
         made = auditor.request("POST", EXPORTS, json=asked).json()
         place = f"{EXPORTS}/{made['export_id']}"
         try:
-            _wait(auditor, place, made)
-            with _private(file) as opened:
-                length = auditor.save(f"{place}/content", opened)
+            finished = _wait(auditor, place, made)
+            length = _fetch(auditor, place, file, sha256=finished["sha256"])
         finally:
             # Also one that failed: a client may keep a few, and nobody would find it again.
             with suppress(ServiceError):
@@ -80,8 +80,8 @@ def _filter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _wait(auditor: AgencyClient, place: str, made: dict[str, Any]) -> None:
-    """Until the export is finished. Conflict where it will never be."""
+def _wait(auditor: AgencyClient, place: str, made: dict[str, Any]) -> dict[str, Any]:
+    """The export once it is finished. Conflict where it will never be."""
     with Progress(console=errors, transient=True) as progress:
         bar = progress.add_task("exporting", total=made["total"])
         while made["state"] in ("waiting", "running"):
@@ -92,6 +92,24 @@ def _wait(auditor: AgencyClient, place: str, made: dict[str, Any]) -> None:
         raise Conflict("somebody was erased meanwhile: ask again")
     if made["state"] != "finished":
         raise Conflict("the log is damaged: export it with --format log, and verify it")
+    return made
+
+
+def _fetch(auditor: AgencyClient, place: str, file: Path, *, sha256: str) -> int:
+    """Put the whole content into the file; what breaks off leaves what was there. Its bytes."""
+    if file.is_dir():
+        raise InvalidInput(f"{file}: expected a file, not a folder")
+    fresh = file.with_name(f".{file.name}.new")
+    try:
+        with _private(fresh) as opened:
+            length = auditor.save(f"{place}/content", opened)
+        with fresh.open("rb") as written:
+            if hashlib.file_digest(written, "sha256").hexdigest() != sha256:
+                raise Conflict("what came is not what the service announced: ask again")
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return length
 
 
 def _private(file: Path) -> BinaryIO:
