@@ -117,7 +117,9 @@ def test_what_is_wrapped_anew_opens_beside_a_service_that_was_not_started_again(
     assert min(hanging["file keys"], hanging["log keys"], hanging["references"]) >= len(persons)
     assert not any(status(exchange, rotated)["active"].hanging.values())
     done = rewrap(exchange, rotated)
-    assert (done.damaged, done.seen >= sum(hanging.values())) == (0, True)
+    # The service may have dropped the key of the export meanwhile.
+    lasting = sum(hanging.values()) - hanging["exports"]
+    assert (done.damaged, done.seen >= lasting) == (0, True)
     assert [prison.get(person).json() for person in persons] == before
     # Reading wrote entries under keys of this year that stood already; nobody new came.
     assert status(exchange, rotated)["retired"].removable
