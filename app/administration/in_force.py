@@ -26,6 +26,7 @@ from app.administration.registry import OPERATOR
 from app.database import Database
 from app.house import Act, House, record
 from app.problems import Unavailable
+from app.rounds import repeat
 
 log = logging.getLogger("throughcare.policy")
 
@@ -81,16 +82,14 @@ class InForce:
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Look again and again until asked to stop."""
-        while not stop.is_set():
-            try:
-                await self.look()
-            except Exception:
-                # Whatever it was: each decision looks by itself.
-                log.exception("the policy in force could not be looked up")
-            try:
-                await asyncio.wait_for(stop.wait(), self.interval)
-            except TimeoutError:
-                continue
+        # Whatever it was: each decision looks by itself.
+        await repeat(
+            self.look,
+            stop,
+            interval=self.interval,
+            log=log,
+            failed="the policy in force could not be looked up",
+        )
 
     async def look(self) -> None:
         """Follow what took effect, also where nobody asks; make ready what two have signed."""

@@ -10,6 +10,7 @@ from functools import partial
 from app.access_log import kept_exports
 from app.agencies import replay
 from app.database import Database
+from app.rounds import repeat
 
 log = logging.getLogger("throughcare.purger")
 
@@ -27,16 +28,14 @@ class Purger:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Purge again and again until asked to stop."""
-        while not stop.is_set():
-            try:
-                await self.round()
-            except Exception:
-                # Whatever it was: without a purger the tables grow, and nobody notices.
-                log.exception("what has expired could not be purged")
-            try:
-                await asyncio.wait_for(stop.wait(), self.interval)
-            except TimeoutError:
-                continue
+        # Whatever it was: without a purger the tables grow, and nobody notices.
+        await repeat(
+            self.round,
+            stop,
+            interval=self.interval,
+            log=log,
+            failed="what has expired could not be purged",
+        )
 
     async def round(self) -> None:
         """Purge once. Of large exports a few parts at a time: the writer has other work."""

@@ -25,7 +25,7 @@ from app.agencies.registry import (
     ProviderRecord,
 )
 from app.agencies.token_status import TokenQuestion
-from app.agencies.tokens import Caller
+from app.agencies.tokens import Caller, installation
 from app.crypto.addresses import normal_address
 from app.crypto.errors import CryptoError
 from app.crypto.json_web_keys import public_jwks
@@ -42,20 +42,12 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # A working day: whoever signed in earlier is not the one at the desk for sure.
 MAX_SIGN_IN_AGE = 12 * 3600
 # Whoever runs the commands of this installation, as the log names them.
-OPERATOR = Caller(
-    agency_id="operator",
-    agency_name="operator of this installation",
-    role="operator",
-    country="",
-    municipalities=frozenset(),
+OPERATOR = installation(
+    "operator",
+    "operator of this installation",
     client_id="command-line",
-    officer_id="operator",
-    officer_function="operator",
-    assurance="asserted",
+    officer="operator",
     purpose="registry",
-    legal_basis="operation",
-    case=None,
-    token_id="",
 )
 
 

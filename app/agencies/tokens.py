@@ -135,6 +135,27 @@ class Caller:
     fallback: bool = False
 
 
+def installation(
+    agency_id: str, agency_name: str, *, client_id: str, officer: str, purpose: str
+) -> Caller:
+    """This installation itself, as the log names what it does on no agency's behalf."""
+    return Caller(
+        agency_id=agency_id,
+        agency_name=agency_name,
+        role="operator",
+        country="",
+        municipalities=frozenset(),
+        client_id=client_id,
+        officer_id=officer,
+        officer_function=officer,
+        assurance="asserted",
+        purpose=purpose,
+        legal_basis="operation",
+        case=None,
+        token_id="",
+    )
+
+
 def issue(
     connection: Connection,
     request: TokenRequest,

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from app.access_log import ledger
 from app.database import Database
+from app.rounds import repeat
 
 log = logging.getLogger("throughcare.backlog")
 
@@ -33,16 +34,14 @@ class Backlog:
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Look until asked to stop."""
-        while not stop.is_set():
-            try:
-                await self.look()
-            except Exception:
-                # Whatever it was: the count of the last look stands.
-                log.exception("what waits for its place in the log could not be counted")
-            try:
-                await asyncio.wait_for(stop.wait(), self.interval)
-            except TimeoutError:
-                continue
+        # Whatever it was: the count of the last look stands.
+        await repeat(
+            self.look,
+            stop,
+            interval=self.interval,
+            log=log,
+            failed="what waits for its place in the log could not be counted",
+        )
 
     async def look(self) -> None:
         """Count what waits since the last look, and remember what waits now."""

@@ -31,6 +31,7 @@ from app.access_log.tile_paths import TILE_WIDTH
 from app.access_log.tiles import LogDamaged
 from app.crypto.key_ring import RandomBytes
 from app.database import Database
+from app.rounds import pause
 
 log = logging.getLogger("throughcare.exporter")
 
@@ -81,10 +82,7 @@ class Exporter:
         """Write what waits, one export after the other, until asked to stop."""
         while not stop.is_set():
             if not await self._try(stop):
-                try:
-                    await asyncio.wait_for(stop.wait(), self.interval)
-                except TimeoutError:
-                    continue
+                await pause(stop, self.interval)
 
     async def _try(self, stop: asyncio.Event) -> bool:
         """Whether there was an export to write."""

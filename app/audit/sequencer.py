@@ -17,6 +17,7 @@ from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import open_checkpoint, verifiers_of
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
+from app.rounds import pause
 
 # Who holds this number works: of all the locks of this database, that of the sequencer.
 TASK = 0x5345_5155_454E_4345  # "SEQUENCE"
@@ -39,10 +40,7 @@ class Sequencer:
         """Work until asked to stop, and once more then. What contradicts itself is not signed."""
         while not stop.is_set():
             await self._try()
-            try:
-                await asyncio.wait_for(stop.wait(), self.interval)
-            except TimeoutError:
-                continue
+            await pause(stop, self.interval)
         await self._try()
 
     async def round(self) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from app.access_log import ledger
 from app.access_log.vocabulary import Channel, Operation, Outcome
-from app.agencies.tokens import Caller
+from app.agencies.tokens import installation
 from app.alerts import kinds, memory, reading
 from app.alerts.alert import Alert
 from app.alerts.fact import Fact
@@ -24,6 +24,7 @@ from app.alerts.look import Batch, Raised, look, only_new
 from app.alerts.rules import OPERATOR, RefusedWitness, Rules, StaleCheckpoint
 from app.database import Database
 from app.house import Act, House, record
+from app.rounds import pause
 
 # Who holds this number watches: of all the locks of this database, that of the watcher.
 TASK = 0x5741_5443_4845_5253  # "WATCHERS"
@@ -36,20 +37,12 @@ LOOKS = 20
 PAUSE = 1.0
 
 # The watcher as the log names it: it acts on nobody's behalf.
-WATCHER = Caller(
-    agency_id="exchange",
-    agency_name="this installation",
-    role="operator",
-    country="",
-    municipalities=frozenset(),
+WATCHER = installation(
+    "exchange",
+    "this installation",
     client_id="watcher",
-    officer_id="watcher",
-    officer_function="watcher",
-    assurance="asserted",
+    officer="watcher",
     purpose="lawfulness_verification",
-    legal_basis="operation",
-    case=None,
-    token_id="",
 )
 
 log = logging.getLogger("throughcare.watcher")
@@ -82,9 +75,8 @@ class Watcher:
         """Look again and again until asked to stop."""
         behind = False
         while not stop.is_set():
-            try:
-                await asyncio.wait_for(stop.wait(), PAUSE if behind else self.interval)
-            except TimeoutError:
+            await pause(stop, PAUSE if behind else self.interval)
+            if not stop.is_set():
                 behind = await self._try()
 
     async def round(self) -> bool:

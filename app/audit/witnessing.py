@@ -24,9 +24,10 @@ from app.access_log.cosignature import Witness, cosignatures
 from app.access_log.note import NoteRefused, split_note
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.access_log.witnesses import Heard, NamedWitness, QuorumState, Standing, Witnesses
-from app.agencies.tokens import Caller
+from app.agencies.tokens import installation
 from app.database import Database
 from app.house import Act, House, record
+from app.rounds import repeat
 
 # Who holds this number asks; two at once would be told of each other's checkpoints as conflicts.
 TASK = 0x5749_544E_4553_5353  # "WITNESSS"
@@ -43,20 +44,12 @@ ATTEMPTS = 2
 OK, CONFLICT, UNPROCESSABLE = 200, 409, 422
 
 # The job as the log names it: it acts on nobody's behalf. `case` names the witness.
-WITNESSING = Caller(
-    agency_id="exchange",
-    agency_name="this installation",
-    role="operator",
-    country="",
-    municipalities=frozenset(),
+WITNESSING = installation(
+    "exchange",
+    "this installation",
     client_id="sequencer",
-    officer_id="sequencer",
-    officer_function="sequencer",
-    assurance="asserted",
+    officer="sequencer",
     purpose="witnessing",
-    legal_basis="operation",
-    case=None,
-    token_id="",
 )
 
 log = logging.getLogger("throughcare.witnesses")
@@ -80,16 +73,14 @@ class Witnessing:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop."""
-        while not stop.is_set():
-            try:
-                await self.round()
-            except Exception:
-                # Whatever it was: the next checkpoint needs its witnesses, too.
-                log.exception("the witnesses could not be asked")
-            try:
-                await asyncio.wait_for(stop.wait(), self.interval)
-            except TimeoutError:
-                continue
+        # Whatever it was: the next checkpoint needs its witnesses, too.
+        await repeat(
+            self.round,
+            stop,
+            interval=self.interval,
+            log=log,
+            failed="the witnesses could not be asked",
+        )
 
     async def round(self) -> None:
         """Ask whoever has not signed the newest checkpoint, and judge what came of it."""
