@@ -14,11 +14,11 @@ demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 
 test: $(VENV)/checks check  ## Set up, then run every check
 
-# Types are checked beside the tests, which wait for others a third of their time.
-check: lint layers foreign
-	@$(BIN)/mypy > $(VENV)/types.txt 2>&1 & types=$$!; \
+# What needs no database is checked beside the tests, which wait for others a third of their time.
+check: lint
+	@$(MAKE) --no-print-directory types layers foreign > $(VENV)/beside.txt 2>&1 & beside=$$!; \
 	$(MAKE) --no-print-directory unit; tests=$$?; \
-	wait $$types; types=$$?; cat $(VENV)/types.txt; exit $$((tests || types))
+	wait $$beside; beside=$$?; cat $(VENV)/beside.txt; exit $$((tests || beside))
 
 lint:
 	$(BIN)/ruff check .
