@@ -7,7 +7,7 @@ and sequencer at work; only the clock can be set. Agencies speak to it as they w
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -26,7 +26,7 @@ from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
 from app.demo.stage import free_port
 from app.house import House
-from app.main import log_verifier, make_house
+from app.main import log_verifier, make_house, roles_of_service
 from app.policy.bundle import Bundle
 from app.policy.loader import load_bundle
 from app.policy.roles import ROLE_PURPOSES
@@ -35,6 +35,7 @@ from app.receiver.configuration import AgencyConfiguration
 from app.receiver.new_agency import NewAgency, write_configuration
 from app.serving import create_app
 from app.settings import Settings
+from tests.logins import login
 from throughcare_receiver.keys import DecryptionKey
 
 START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
@@ -214,6 +215,9 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
     settings = Settings(**values)
     clock = Clock()
     prepare(settings, at=clock())
+    if url.startswith("postgresql"):
+        # The owner has prepared it; what serves may do its work and nothing else.
+        settings = replace(settings, database_url=login(url, roles_of_service(settings)))
     house = make_house(settings, at=clock())
     with served(settings, clock, house) as service:
         world = World(folder=folder, settings=settings, clock=clock, service=service)
