@@ -23,7 +23,7 @@ from app.api.connections import BoundedConnection
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import Database
+from app.database import Database, take_time
 from app.files import store
 from app.grants import Role
 from app.main import (
@@ -177,6 +177,7 @@ def migrate(connection: Connection, ring: KeyRing) -> None:
     """Bring the tables to this version."""
     config = alembic_config()
     config.attributes["connection"] = connection
+    take_time(connection)
     before = MigrationContext.configure(connection).get_current_revision()
     command.upgrade(config, "head")
     for statement in grants.apply(connection):
