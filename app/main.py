@@ -40,7 +40,7 @@ from app.alerts.rules import Rules
 from app.crypto.claims import LEEWAY_SECONDS
 from app.crypto.key_ring import KeyRing
 from app.database import Database, make_engine, open_database
-from app.durability import make_private, open_to_others, weaknesses
+from app.durability import make_private, open_to_others, over_network, unfit, weaknesses
 from app.grants import Role
 from app.house import House
 from app.notifications.addresses import EndpointRules
@@ -55,6 +55,8 @@ log = logging.getLogger("throughcare.main")
 # Clocks of several machines differ: one of them may have signed just now.
 LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
 PROJECT = Path(__file__).parent.parent
+# Where Linux says what is mounted; nothing is known elsewhere.
+MOUNTS = Path("/proc/self/mountinfo")
 
 NO_TABLES = "the tables are not of this version: run `throughcare init`"
 ONE_PROCESS = (
@@ -233,6 +235,7 @@ def opened(settings: Settings) -> Iterator[Database]:
         database = open_database(settings.database_url, before_commit=ledger.integrate)
         try:
             _check_reachable(database)
+            _check_fit(database)
             _check_durable(database, settings)
             if file is not None:
                 _check_private(file)
@@ -337,9 +340,17 @@ def _file_of(settings: Settings) -> Path | None:
     return Path(url.database or "").resolve() if embedded else None
 
 
+def _check_fit(database: Database) -> None:
+    for reason in database.read_blocking(unfit):
+        raise NotReady(f"the database cannot be used: {reason}")
+
+
 def _check_durable(database: Database, settings: Settings) -> None:
     """Refuse a database whose commits may be lost: the record of a disclosure would be, too."""
     found = database.read_blocking(weaknesses)
+    file = _file_of(settings)
+    if file is not None and MOUNTS.exists() and (kind := over_network(file, MOUNTS.read_text())):
+        found.append(f"its file lies on {kind}, where its locks may not hold")
     if found and not settings.allow_unsafe_database:
         raise NotReady(
             f"the database is not safe: {'; '.join(found)}. On data that nobody needs, "
