@@ -24,6 +24,7 @@ from app.api.connections import BoundedConnection
 from app.api.service import Service
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
+from app.database import Database, open_database
 from app.demo.stage import free_port
 from app.house import House
 from app.main import log_verifier, make_house, roles_of_service
@@ -81,6 +82,8 @@ class World:
     settings: Settings
     clock: Clock
     service: Service
+    # The database as an administrator has it, who may do more there than the service.
+    owner: Database
     agencies: dict[str, NewAgency] = field(default_factory=dict)
     _sealing_keys: Iterator[DecryptionKey] = field(default_factory=sealing_keys)
     # No connection is kept, so that each request stands alone.
@@ -220,9 +223,11 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
         settings = replace(settings, database_url=login(url, roles_of_service(settings)))
     house = make_house(settings, at=clock())
     with served(settings, clock, house) as service:
-        world = World(folder=folder, settings=settings, clock=clock, service=service)
+        owner = open_database(url) if url.startswith("postgresql") else service.database
+        world = World(folder=folder, settings=settings, clock=clock, service=service, owner=owner)
         yield world
         world.close()
+        owner.close()
 
 
 @contextmanager
