@@ -214,7 +214,7 @@ def ready(
     """
     with opened(settings) as database:
         if roles:
-            _check_roles(database, settings, roles)
+            check_roles(database, settings, roles)
         # The clock is read last: another process may have signed while this one came to it.
         database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
         yield database
@@ -360,7 +360,7 @@ def _check_durable(database: Database, settings: Settings) -> None:
         log.warning("NOT FOR REAL DATA: the database may lose what was recorded: %s", one)
 
 
-def _check_roles(database: Database, settings: Settings, roles: Collection[Role]) -> None:
+def check_roles(database: Database, settings: Settings, roles: Collection[Role]) -> None:
     """Refuse a user of the server that may not do its work, or may do more than that."""
     if database.engine.dialect.name == "sqlite":
         return
