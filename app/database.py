@@ -18,7 +18,7 @@ import socket
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -72,13 +72,36 @@ _SNAPSHOT: Mapping[str, dict[str, Any]] = {
 BUSY_SECONDS = 30
 POOL_THREADS = 8
 STATEMENT_MILLISECONDS = 30_000
+# Who holds a lock for longer than this stands still: whoever waits for it is told so, and may ask
+# again, before its statement would end anyway.
+LOCK_MILLISECONDS = 15_000
+# A server that takes no connection within this time is not there.
+CONNECT_SECONDS = 10
+# A machine that went away without a word is noticed within a minute: after half of it, asked three
+# times; and where it leaves unanswered what was sent.
+_KEEPALIVE: Mapping[str, int] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 # A machine that is gone closes no connection: what it held is free again after this time. Longer
 # than any work computes between two statements.
 IDLE_MILLISECONDS = 300_000
+# What keeps to all these times has ended by then. A server whose machine lives and which says
+# nothing would be waited for without an end.
+ANSWER_SECONDS = 300.0
 PROGRAM = "throughcare "
 # What says that the database, and not the work, has failed.
 FAILURES = (DBAPIError, PoolTimeout)
 NOT_DURABLE = "the record could not be made durable"
+NOT_READABLE = "the database cannot be read now"
+# SQLSTATE insufficient_privilege: what may be done and what not stands in app/grants.py.
+_NOT_PERMITTED = "42501"
+NOT_PERMITTED = (
+    "the database user may not do this: an administrator's command connects as the owner of the "
+    "tables (docs/hardening.md)"
+)
 STOPPING = "the service is stopping"
 
 
@@ -149,7 +172,9 @@ class Database(ABC):
 
     async def run(self, work: Work[T], *, client: str | None = None, urgent: bool = False) -> T:
         """Run work in a transaction and wait until it is durable. Otherwise as `submit`."""
-        return await asyncio.wrap_future(self.submit(work, client=client, urgent=urgent))
+        return await _in_time(
+            asyncio.wrap_future(self.submit(work, client=client, urgent=urgent)), NOT_DURABLE
+        )
 
     def run_blocking(self, work: Work[T]) -> T:
         """The same for callers without an event loop (command line, tests)."""
@@ -157,7 +182,7 @@ class Database(ABC):
 
     async def read(self, work: Work[T]) -> T:
         """Run a long read on a snapshot of its own, away from the writer."""
-        return await asyncio.to_thread(self.read_blocking, work)
+        return await _in_time(asyncio.to_thread(self.read_blocking, work), NOT_READABLE)
 
     def read_blocking(self, work: Work[T]) -> T:
         """The same without an event loop. What `work` writes is rolled back."""
@@ -167,7 +192,7 @@ class Database(ABC):
             with self.engine.connect() as connection:
                 return work(connection.execution_options(**_SNAPSHOT[connection.dialect.name]))
         except FAILURES as error:
-            raise DatabaseUnavailable("the database cannot be read now") from error
+            raise DatabaseUnavailable(_what_failed(error, NOT_READABLE)) from error
 
     def close(self) -> None:
         """Finish what waits, then let go of every connection. A second call does nothing."""
@@ -323,6 +348,15 @@ class GroupCommitDatabase(Database):
         return future, result, None
 
 
+async def _in_time(answer: Awaitable[T], unanswered: str) -> T:
+    """The answer, or DatabaseUnavailable where none comes: then it is not known what holds."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await answer
+    except TimeoutError as error:
+        raise DatabaseUnavailable(unanswered) from error
+
+
 def _refused(problem: Exception) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_exception(problem)
@@ -332,12 +366,19 @@ def _refused(problem: Exception) -> Future[Any]:
 def _as_answer(error: BaseException) -> Exception:
     """What a caller is told of an error in its work, on both databases alike."""
     if isinstance(error, FAILURES):
-        return _caused(DatabaseUnavailable(NOT_DURABLE), error)
+        return _caused(DatabaseUnavailable(_what_failed(error, NOT_DURABLE)), error)
     # A future cannot carry a StopIteration into a coroutine, and what is no Exception (a
     # panic of the policy engine) would end the thread or the loop that meets it.
     if isinstance(error, StopIteration) or not isinstance(error, Exception):
         return _caused(RuntimeError("the work broke off"), error)
     return error
+
+
+def _what_failed(error: BaseException, otherwise: str) -> str:
+    refused = isinstance(error, DBAPIError) and (
+        getattr(error.orig, "sqlstate", None) == _NOT_PERMITTED
+    )
+    return NOT_PERMITTED if refused else otherwise
 
 
 def _all_failed(batch: list[Piece], error: BaseException) -> list[Outcome]:
@@ -378,14 +419,19 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
         return engine
     options = (
-        f"-c statement_timeout={STATEMENT_MILLISECONDS} "
+        f"-c statement_timeout={STATEMENT_MILLISECONDS} -c lock_timeout={LOCK_MILLISECONDS} "
         f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
     )
     return create_engine(
         url,
         pool_size=POOL_THREADS,
         pool_pre_ping=True,
-        connect_args={"options": options, "application_name": _process_name()},
+        connect_args={
+            "options": options,
+            "application_name": _process_name(),
+            "connect_timeout": CONNECT_SECONDS,
+            **_KEEPALIVE,
+        },
         hide_parameters=True,  # as above
     )
 
@@ -418,6 +464,15 @@ def empty_journal(engine: Engine) -> None:
     with engine.connect() as connection:
         raw = cast("sqlite3.Connection", connection.connection.driver_connection)
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def take_time(connection: Connection) -> None:
+    """Let statements of this transaction take as long as they need: an index over millions of rows.
+
+    Locks are waited for no longer than by others: everybody who comes later waits behind it.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
 
 
 def others_at_work(connection: Connection) -> bool:

@@ -3,7 +3,7 @@
 import fcntl
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from app import grants
 from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import CheckpointRefused, verifiers_of
 from app.access_log.checkpoints import (
@@ -39,7 +40,8 @@ from app.alerts.rules import Rules
 from app.crypto.claims import LEEWAY_SECONDS
 from app.crypto.key_ring import KeyRing
 from app.database import Database, make_engine, open_database
-from app.durability import make_private, open_to_others, weaknesses
+from app.durability import make_private, open_to_others, over_network, unfit, weaknesses
+from app.grants import Role
 from app.house import House
 from app.notifications.addresses import EndpointRules
 from app.policy.archive import Archive
@@ -53,6 +55,8 @@ log = logging.getLogger("throughcare.main")
 # Clocks of several machines differ: one of them may have signed just now.
 LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
 PROJECT = Path(__file__).parent.parent
+# Where Linux says what is mounted; nothing is known elsewhere.
+MOUNTS = Path("/proc/self/mountinfo")
 
 NO_TABLES = "the tables are not of this version: run `throughcare init`"
 ONE_PROCESS = (
@@ -155,7 +159,7 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     endpoint_rules(settings)
     agreed_witnesses(settings, house.ring)
     Rules.from_file(settings.alert_rules)
-    with ready(settings, house, clock):
+    with ready(settings, house, clock, roles=roles_of_service(settings)):
         pass
     _say_if_the_folder_differs(settings, house)
     return house
@@ -194,10 +198,23 @@ def agreed_witnesses(settings: Settings, ring: KeyRing) -> Witnesses:
     return Witnesses(tuple(named), settings.witness_quorum)
 
 
+def roles_of_service(settings: Settings) -> Collection[Role]:
+    """What `serve` is to the database: where it does all, a sequencer as well."""
+    return grants.BOTH if settings.embed_workers else (Role.APPLICATION,)
+
+
 @contextmanager
-def ready(settings: Settings, house: House, clock: Clock) -> Iterator[Database]:
-    """The database of an installation that can start; raises what speaks against starting it."""
+def ready(
+    settings: Settings, house: House, clock: Clock, *, roles: Collection[Role] = ()
+) -> Iterator[Database]:
+    """The database of an installation that can start; raises what speaks against starting it.
+
+    What works for ever says as which `roles`: it may do that, and no more. An administrator's
+    command says none.
+    """
     with opened(settings) as database:
+        if roles:
+            check_roles(database, settings, roles)
         # The clock is read last: another process may have signed while this one came to it.
         database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
         yield database
@@ -218,6 +235,7 @@ def opened(settings: Settings) -> Iterator[Database]:
         database = open_database(settings.database_url, before_commit=ledger.integrate)
         try:
             _check_reachable(database)
+            _check_fit(database)
             _check_durable(database, settings)
             if file is not None:
                 _check_private(file)
@@ -322,9 +340,17 @@ def _file_of(settings: Settings) -> Path | None:
     return Path(url.database or "").resolve() if embedded else None
 
 
+def _check_fit(database: Database) -> None:
+    for reason in database.read_blocking(unfit):
+        raise NotReady(f"the database cannot be used: {reason}")
+
+
 def _check_durable(database: Database, settings: Settings) -> None:
     """Refuse a database whose commits may be lost: the record of a disclosure would be, too."""
     found = database.read_blocking(weaknesses)
+    file = _file_of(settings)
+    if file is not None and MOUNTS.exists() and (kind := over_network(file, MOUNTS.read_text())):
+        found.append(f"its file lies on {kind}, where its locks may not hold")
     if found and not settings.allow_unsafe_database:
         raise NotReady(
             f"the database is not safe: {'; '.join(found)}. On data that nobody needs, "
@@ -332,6 +358,30 @@ def _check_durable(database: Database, settings: Settings) -> None:
         )
     for one in found:
         log.warning("NOT FOR REAL DATA: the database may lose what was recorded: %s", one)
+
+
+def check_roles(database: Database, settings: Settings, roles: Collection[Role]) -> None:
+    """Refuse a user of the server that may not do its work, or may do more than that."""
+    if database.engine.dialect.name == "sqlite":
+        return
+    may_not = database.read_blocking(lambda c: grants.lacking(c, roles))
+    user = database.read_blocking(grants.user)
+    name = make_url(settings.database_url).database or user
+    wanted = ", ".join(grants.name_of(role, name) for role in sorted(roles))
+    if may_not:
+        raise NotReady(
+            f"the database user {user} may not {may_not[0]}: run `throughcare init` as the owner "
+            f"of the tables, then GRANT {wanted} TO {user} (docs/hardening.md)"
+        )
+    more = database.read_blocking(lambda c: grants.excess(c, roles))
+    if more and not settings.allow_unsafe_database:
+        raise NotReady(
+            f"the database user {user} {'; '.join(more)}: connect as one that is a member of "
+            f"{wanted} and of nothing else (docs/hardening.md). On data that nobody needs, "
+            "THROUGHCARE_ALLOW_UNSAFE_DATABASE=true starts it all the same"
+        )
+    if more:
+        log.warning("NOT FOR REAL DATA: the database user %s %s", user, "; ".join(more))
 
 
 def _check_private(file: Path) -> None:

@@ -16,7 +16,15 @@ from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House
-from app.main import Clock, agreed_witnesses, endpoint_rules, make_clock, make_house, ready
+from app.main import (
+    Clock,
+    agreed_witnesses,
+    endpoint_rules,
+    make_clock,
+    make_house,
+    ready,
+    roles_of_service,
+)
 from app.settings import Settings
 from app.workers import (
     Job,
@@ -54,7 +62,7 @@ async def running(
 ) -> AsyncIterator[Service]:
     """A service with what works beside it; all of it ends with the block."""
     house = house or make_house(settings, at=clock())
-    with ready(settings, house, clock) as database:
+    with ready(settings, house, clock, roles=roles_of_service(settings)) as database:
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:

@@ -17,6 +17,7 @@ from app.audit.sequencer import Sequencer
 from app.audit.watcher import Watcher
 from app.audit.witnessing import Witnessing
 from app.database import Database
+from app.grants import Role
 from app.house import House
 from app.main import (
     Clock,
@@ -136,8 +137,8 @@ def sequencing(
     }
 
 
-async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:
-    """Do these jobs as a process of their own, until a signal asks to stop; then to their end.
+async def run_alone(settings: Settings, clock: Clock, jobs: Jobs, *, role: Role) -> None:
+    """Do these jobs as a process of their own, in this role, until a signal; then to their end.
 
     Raises:
         NotReady: the installation cannot start as it is, or its database belongs to one process.
@@ -147,7 +148,7 @@ async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:
     for asked in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(asked, stop.set)
     house = make_house(settings, at=clock())
-    with ready(settings, house, clock) as database:
+    with ready(settings, house, clock, roles=(role,)) as database:
         work = jobs(settings, house, database, clock, stop)
         log.info("at work: %s", ", ".join(work))
         await asyncio.gather(*(watched(name, job) for name, job in work.items()))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import resource
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, text
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import make_url
 
 import app.database
 from app.access_log.tables import AccessLogPending
@@ -32,6 +34,7 @@ from app.database import (
     make_engine,
     open_database,
     table_of,
+    take_time,
 )
 from tests.effort import EFFORT
 
@@ -629,3 +632,105 @@ def test_what_takes_too_long_or_was_left_open_is_stopped_on_postgresql(postgresq
         left_open = text("SHOW idle_in_transaction_session_timeout")
         assert connection.scalar(left_open) == "5min"
     engine.dispose()
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[Database]:
+    """PostgreSQL, with the times of `request.param` in milliseconds in the place of ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in request.param.items():
+            patch.setattr(app.database, name, value)
+        database = open_database(postgresql_url)
+    database.run_blocking(execute("DROP TABLE IF EXISTS child, sheet"))
+    database.run_blocking(execute(SHEET))
+    database.run_blocking(write(1))
+    yield database
+    database.run_blocking(execute("DROP TABLE sheet"))
+    database.close()
+
+
+def stand_still(connection: Connection) -> None:
+    """Work that computes for longer than a transaction may stay open."""
+    connection.execute(text("SELECT 1"))
+    threading.Event().wait(0.3)
+    connection.execute(text("SELECT 1"))
+
+
+@pytest.mark.parametrize(
+    ("server", "work"),
+    [
+        ({"STATEMENT_MILLISECONDS": 50}, execute("SELECT pg_sleep(60)")),
+        ({"LOCK_MILLISECONDS": 50}, execute("UPDATE sheet SET filling = 'x' WHERE number = 1")),
+        ({"IDLE_MILLISECONDS": 50}, stand_still),
+    ],
+    indirect=["server"],
+    ids=["statement", "lock", "idle"],
+)
+def test_what_a_server_ends_for_its_time_is_told_and_the_next_work_runs(
+    postgresql_url: str, server: Database, work: Callable[[Connection], None]
+) -> None:
+    engine = make_engine(postgresql_url)
+    with engine.connect() as other:
+        other.execute(text("SELECT FROM sheet WHERE number = 1 FOR UPDATE"))
+        future = server.submit(work)
+        assert isinstance(problem_of(future), DatabaseUnavailable)
+    engine.dispose()
+    assert server.run_blocking(write(2)) == 2
+
+
+@pytest.mark.parametrize("server", [{"STATEMENT_MILLISECONDS": 50}], indirect=True)
+def test_a_migration_may_take_its_time_and_nobody_else(server: Database) -> None:
+    def slow(connection: Connection) -> None:
+        take_time(connection)
+        connection.execute(text("SELECT pg_sleep(0.1)"))
+
+    server.run_blocking(slow)
+    assert isinstance(
+        problem_of(server.submit(execute("SELECT pg_sleep(60)"))), DatabaseUnavailable
+    )
+
+
+def test_a_server_that_takes_no_connection_is_not_waited_for(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.database, "CONNECT_SECONDS", 2)  # the least that the driver takes
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        url = make_url(postgresql_url).set(host=host, port=port, query={})
+        database = open_database(url.render_as_string(hide_password=False))
+        with pytest.raises(DatabaseUnavailable):
+            database.run_blocking(write(1))
+        database.close()
+
+
+def test_a_machine_that_is_gone_is_noticed(postgresql_url: str) -> None:
+    engine = make_engine(postgresql_url)
+    with engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        told = raw.info.get_parameters()
+    engine.dispose()
+    idle, interval, count = (
+        int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count")
+    )
+    assert idle + interval * count <= 60
+    assert told["tcp_user_timeout"] == "60000"
+
+
+def test_a_database_that_says_nothing_is_not_waited_for_without_an_end(
+    sheet: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.database, "ANSWER_SECONDS", 0.05)
+    answered = threading.Event()
+
+    async def ask() -> None:
+        try:
+            with pytest.raises(DatabaseUnavailable):
+                await sheet.run(lambda _: answered.wait(PATIENCE))
+            with pytest.raises(DatabaseUnavailable):
+                await sheet.read(lambda _: answered.wait(PATIENCE))
+        finally:
+            answered.set()  # the loop waits for its threads when it ends
+
+    asyncio.run(ask())
+    assert sheet.run_blocking(write(1)) == 1

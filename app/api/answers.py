@@ -21,10 +21,10 @@ from app.files.findings import findings
 from app.problems import (
     InvalidInput,
     NotFound,
-    Overloaded,
     ThroughcareError,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
     document,
 )
 
@@ -113,7 +113,7 @@ def problem_answer(error: ThroughcareError) -> Response:
     if isinstance(error, Unauthenticated):
         algorithms = " ".join(PROOF_ALGORITHMS)
         headers["WWW-Authenticate"] = f'DPoP error="{error.reason}", algs="{algorithms}"'
-    if isinstance(error, TooManyRequests | Overloaded):
+    if isinstance(error, TooManyRequests | Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     return Response(
         orjson.dumps(document(error)),

@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
+from app import grants
 from app.access_log import checkpoints, ledger
 from app.activation import register
 from app.activation.loading import prove
@@ -22,8 +23,9 @@ from app.api.connections import BoundedConnection
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import Database
+from app.database import Database, take_time
 from app.files import store
+from app.grants import Role
 from app.main import (
     NotReady,
     alembic_config,
@@ -38,6 +40,8 @@ from app.main import (
 )
 from app.policy.archive import Archive
 from app.settings import Settings
+
+log = logging.getLogger("throughcare.main")
 
 # In these revisions rows that decide had no code yet. Only the upgrade from them gives rows one:
 # at any later time that would make good what somebody put there.
@@ -111,7 +115,7 @@ def dispatch() -> None:
     settings = Settings.from_environment()
     _log_to_stderr()
     _settle_memory()
-    asyncio.run(run_alone(settings, make_clock(settings), dispatching))
+    asyncio.run(run_alone(settings, make_clock(settings), dispatching, role=Role.APPLICATION))
 
 
 def sequence() -> None:
@@ -123,7 +127,7 @@ def sequence() -> None:
 
     settings = Settings.from_environment()
     _log_to_stderr()
-    asyncio.run(run_alone(settings, make_clock(settings), sequencing))
+    asyncio.run(run_alone(settings, make_clock(settings), sequencing, role=Role.SEQUENCER))
 
 
 def _log_to_stderr() -> None:
@@ -173,8 +177,11 @@ def migrate(connection: Connection, ring: KeyRing) -> None:
     """Bring the tables to this version."""
     config = alembic_config()
     config.attributes["connection"] = connection
+    take_time(connection)
     before = MigrationContext.configure(connection).get_current_revision()
     command.upgrade(config, "head")
+    for statement in grants.apply(connection):
+        log.warning("an administrator of the server runs, then `init` again: %s", statement)
     data_keys.register(connection, ring)
     if before in WITHOUT_CODES:
         authenticate_rows(connection, ring=ring)

@@ -256,7 +256,7 @@ def test_nothing_is_sent_whose_intent_cannot_be_recorded(
     probation = town.subscribed("probation_service")
     prison.admit(town.today + days(40))
     town.tell()
-    with broken(town.world.service.database, how):
+    with broken(town.world.owner, how):
         town.settle()
     assert statuses(town, probation) == ["queued"]
     assert probation.notices() == []
