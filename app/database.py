@@ -46,6 +46,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
+from app.bell import Bell, is_to_ring
 from app.capacity import Capacity
 from app.problems import Overloaded, Unavailable
 
@@ -76,6 +77,8 @@ STATEMENT_MILLISECONDS = 30_000
 # than any work computes between two statements.
 IDLE_MILLISECONDS = 300_000
 PROGRAM = "throughcare "
+# A server that is away may say so, or nothing at all.
+CONNECT_SECONDS = 10
 # What says that the database, and not the work, has failed.
 FAILURES = (DBAPIError, PoolTimeout)
 NOT_DURABLE = "the record could not be made durable"
@@ -117,6 +120,7 @@ class Database(ABC):
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.capacity = Capacity()
+        self.bell = Bell()
         self._closed = False
         # Nothing is queued behind the end: nobody would ever answer it.
         self._gate = threading.Lock()
@@ -217,12 +221,16 @@ class PooledDatabase(Database):
     def _transact(self, work: Work[T]) -> T:
         try:
             with self.engine.begin() as connection:
-                return work(connection)
+                result = work(connection)
+                rings = is_to_ring(connection)
         except BaseException as error:
             problem = _as_answer(error)
             if problem is error:
                 raise
             raise problem from error
+        if rings:
+            self.bell.ring()
+        return result
 
     def _finish(self) -> None:
         self._threads.shutdown(wait=True)
@@ -301,6 +309,9 @@ class GroupCommitDatabase(Database):
             survived = any(problem is None for _, _, problem in outcomes)
             if self._before_commit is not None and survived:
                 self._before_commit(connection)
+            rings = is_to_ring(connection)
+        if rings:
+            self.bell.ring()
         return outcomes
 
     @staticmethod
@@ -377,17 +388,26 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
-    options = (
-        f"-c statement_timeout={STATEMENT_MILLISECONDS} "
-        f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
-    )
     return create_engine(
         url,
         pool_size=POOL_THREADS,
         pool_pre_ping=True,
-        connect_args={"options": options, "application_name": _process_name()},
+        connect_args=server_options(),
         hide_parameters=True,  # as above
     )
+
+
+def server_options() -> dict[str, Any]:
+    """How every connection to a server is made: bounds on what may take for ever, and our name."""
+    bounds = (
+        f"-c statement_timeout={STATEMENT_MILLISECONDS} "
+        f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
+    )
+    return {
+        "connect_timeout": CONNECT_SECONDS,
+        "options": bounds,
+        "application_name": _process_name(),
+    }
 
 
 def _process_name() -> str:

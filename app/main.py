@@ -56,8 +56,8 @@ PROJECT = Path(__file__).parent.parent
 
 NO_TABLES = "the tables are not of this version: run `throughcare init`"
 ONE_PROCESS = (
-    "a SQLite database belongs to one process, and `throughcare serve` does all of it: dispatching "
-    "and sequencing as processes of their own need PostgreSQL"
+    "a SQLite database belongs to one process, and `throughcare serve` does all of it: more "
+    "workers, and dispatching and sequencing as processes of their own, need PostgreSQL"
 )
 
 # What to do about a log that cannot go on.

@@ -74,6 +74,9 @@ class Settings:
     # Where `serve` listens.
     host: str = "127.0.0.1"
     port: int = 8000
+    # Seconds for which a service that was asked to stop still takes requests, while /health/ready
+    # says that it is not ready: so long a load balancer may take to turn away.
+    turn_away_seconds: float = 0.0
     # Bytes of one request body; an import is read line by line, each line held to this.
     body_limit: int = 1_048_576
     # Bytes of a whole import.

@@ -129,6 +129,7 @@ class Exporter:
         place: int | None = source.start
         while place is not None:
             if broken_off():
+                self.database.run_blocking(lambda c: kept_exports.give_back(c, row.content_id))
                 return
             read, following = self._read(source, place)
             part = Part(

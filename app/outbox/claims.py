@@ -86,6 +86,13 @@ def claim_for_inbox(
     return _by_age(connection, found[:limit]), len(found) > limit
 
 
+def give_back(connection: Connection, *, lease: str, at: datetime) -> int:
+    """Have what is still held by leases that begin like this be free at once; how many."""
+    held = DELIVERY.c.lease_until >= at, DELIVERY.c.lease.startswith(lease)
+    given_back = update(DELIVERY).where(*held).values(lease=None, lease_until=None)
+    return connection.execute(given_back).rowcount
+
+
 def is_waiting_in_inbox(connection: Connection, subscription: Row[Any], *, at: datetime) -> bool:
     """Whether there is something to poll."""
     return connection.scalar(_pollable(subscription, at).limit(1)) is not None
