@@ -25,7 +25,9 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
     def start(manner: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, supervised.__file__, str(tmp_path), manner]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen(  # noqa: S603 - a program of ours
+            command, stderr=subprocess.PIPE, start_new_session=True
+        )
         started.append(process)
         wait_until(lambda: len(pids(tmp_path, "begun")) >= 2)
         return process
@@ -108,9 +110,7 @@ def test_a_second_signal_ends_one_that_does_not_end(watched: Watched, tmp_path: 
     assert is_alive(other)
 
 
-def test_those_that_cannot_live_are_not_begun_without_end(
-    watched: Watched, tmp_path: Path
-) -> None:
+def test_those_that_cannot_live_are_not_begun_without_end(watched: Watched, tmp_path: Path) -> None:
     process = watched("short")
     time.sleep(0.3)
     assert len(pids(tmp_path, "begun")) == 2

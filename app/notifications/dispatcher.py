@@ -127,8 +127,7 @@ class Dispatcher:
         told = await self.database.run(self._tell)
         if room <= 0 or stop.is_set():
             return told, set()
-        greetings = await self.database.run(self._greetings)
-        claimed = await self._claim(mine, room)
+        greetings, claimed = await self.database.run(lambda c: self._take(c, mine, room))
         if stop.is_set():
             claimed = []
         work = [*map(self._greet, greetings), *map(self._attempt, claimed)]
@@ -151,15 +150,14 @@ class Dispatcher:
         given_up = claims.expire(connection, before=at - BACKLOG, at=at, limit=PERSONS)
         return told + alarmed + escalate(connection, house, at=at) + given_up
 
-    async def _claim(self, mine: str, room: int) -> list[Row[Any]]:
-        at = self.clock()
+    def _take(
+        self, connection: Connection, mine: str, room: int
+    ) -> tuple[list[Greeting], list[Row[Any]]]:
+        greetings, at = self._greetings(connection), self.clock()
         # Another one each time: whoever comes late with an old one changes nothing.
         lease = f"{mine}.{self.house.new_id()}"
-        return await self.database.run(
-            lambda connection: claims.claim(
-                connection, lease=lease, at=at, until=at + LEASE, limit=room
-            )
-        )
+        claimed = claims.claim(connection, lease=lease, at=at, until=at + LEASE, limit=room)
+        return greetings, claimed
 
     async def _attempt(self, delivery: Row[Any]) -> None:
         """One delivery, from the decision to its outcome. If it fails it holds up no other."""
