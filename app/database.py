@@ -71,7 +71,9 @@ _SNAPSHOT: Mapping[str, dict[str, Any]] = {
 }
 # A writer that cannot take the lock within this time says so instead of hanging.
 BUSY_SECONDS = 30
-POOL_THREADS = 8
+# To one server, of one process. Half of them are for work, half for long reads and the jobs that
+# hold a lock while they work.
+CONNECTIONS = 16
 STATEMENT_MILLISECONDS = 30_000
 # A machine that is gone closes no connection: what it held is free again after this time. Longer
 # than any work computes between two statements.
@@ -205,15 +207,18 @@ class Database(ABC):
 class PooledDatabase(Database):
     """PostgreSQL: a transaction each, on a bounded pool of threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, connections: int) -> None:
         super().__init__(engine)
-        self._threads = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="database")
+        self._threads = ThreadPoolExecutor(connections // 2, thread_name_prefix="database")
 
     @contextmanager
     def _only_one(self, task: int) -> Iterator[bool]:
         # The lock ends with its transaction, and so with a process that is killed.
-        with self.engine.begin() as connection:
-            yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(task))))
+        try:
+            with self.engine.begin() as connection:
+                yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(task))))
+        except FAILURES as error:
+            raise DatabaseUnavailable("the database cannot be asked now") from error
 
     def _queue(self, work: Work[T]) -> Future[T]:
         return self._threads.submit(self._transact, work)
@@ -369,15 +374,29 @@ def _let_go(connection: Connection | None) -> None:
         connection.close()
 
 
-def open_database(url: str, *, before_commit: Hook | None = None) -> Database:
-    """The database behind an SQLAlchemy URL, `sqlite:///FILE` or `postgresql+psycopg://...`."""
-    engine = make_engine(url)
+def open_database(
+    url: str, *, before_commit: Hook | None = None, connections: int = CONNECTIONS
+) -> Database:
+    """The database behind an SQLAlchemy URL, `sqlite:///FILE` or `postgresql+psycopg://...`.
+
+    `connections` bounds those to a server.
+    """
+    engine = make_engine(url, connections=connections)
     if engine.dialect.name == "sqlite":
         return GroupCommitDatabase(engine, before_commit=before_commit)
-    return PooledDatabase(engine)
+    return PooledDatabase(engine, connections=connections)
 
 
-def make_engine(url: str) -> Engine:
+def bound_threads(connections: int = CONNECTIONS) -> None:
+    """Have this event loop's threads, in which is read, be no more than there is room for.
+
+    By default they grow with the machine, and would wait for connections that others hold.
+    """
+    threads = ThreadPoolExecutor(connections // 2, thread_name_prefix="reading")
+    asyncio.get_running_loop().set_default_executor(threads)
+
+
+def make_engine(url: str, *, connections: int = CONNECTIONS) -> Engine:
     """An engine whose transactions mean the same on both databases."""
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(
@@ -390,7 +409,8 @@ def make_engine(url: str) -> Engine:
         return engine
     return create_engine(
         url,
-        pool_size=POOL_THREADS,
+        pool_size=connections,
+        max_overflow=0,
         pool_pre_ping=True,
         connect_args=server_options(),
         hide_parameters=True,  # as above

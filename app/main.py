@@ -8,13 +8,14 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
+from typing import ClassVar
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Table, inspect
+from sqlalchemy import Connection, Engine, Table, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import CheckpointRefused, verifiers_of
@@ -82,6 +83,16 @@ Clock = Callable[[], datetime]
 
 class NotReady(ThroughcareError):
     """The installation cannot start as it is. The message says what to do."""
+
+    # With which status a command ends.
+    ends_with: ClassVar[int] = 1
+
+
+class ServerAway(NotReady):
+    """The database server does not answer: whoever starts this may try again by itself."""
+
+    # EX_TEMPFAIL of sysexits.h.
+    ends_with: ClassVar[int] = 75
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -215,7 +226,11 @@ def opened(settings: Settings) -> Iterator[Database]:
             # Where it cannot be made the database says why.
             with suppress(OSError):
                 make_private(file)
-        database = open_database(settings.database_url, before_commit=ledger.integrate)
+        database = open_database(
+            settings.database_url,
+            before_commit=ledger.integrate,
+            connections=settings.database_connections,
+        )
         try:
             _check_reachable(database)
             _check_durable(database, settings)
@@ -343,7 +358,14 @@ def _check_reachable(database: Database) -> None:
     try:
         database.engine.connect().close()
     except DBAPIError as error:
-        raise NotReady(f"the database cannot be opened: {error.orig}") from error
+        raise _not_opened(error, database.engine) from error
+
+
+def _not_opened(error: DBAPIError, engine: Engine) -> NotReady:
+    """A file that cannot be opened has to be put right; a server may only be starting."""
+    away = engine.dialect.name != "sqlite" and isinstance(error, OperationalError)
+    kind = ServerAway if away else NotReady
+    return kind(f"the database cannot be opened: {error.orig}")
 
 
 def _read_clock(file: Path) -> datetime:
@@ -385,7 +407,7 @@ def reading(settings: Settings, table: Table) -> Iterator[Connection]:
                 raise NotReady(NO_TABLES)
             yield connection
     except DBAPIError as error:
-        raise NotReady(f"the database cannot be opened: {error.orig}") from error
+        raise _not_opened(error, engine) from error
     finally:
         engine.dispose()
 

@@ -14,7 +14,7 @@ from app.api.service import Service
 from app.audit.exporter import Exporter
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
-from app.database import Database
+from app.database import Database, bound_threads
 from app.house import House
 from app.listener import listen
 from app.main import Clock, agreed_witnesses, endpoint_rules, make_clock, make_house, ready
@@ -54,6 +54,7 @@ async def running(
     settings: Settings, clock: Clock, house: House | None = None
 ) -> AsyncIterator[Service]:
     """A service with what works beside it; all of it ends with the block."""
+    bound_threads(settings.database_connections)
     house = house or make_house(settings, at=clock())
     with ready(settings, house, clock) as database:
         service = make_service(settings, house, database, clock)

@@ -16,7 +16,7 @@ from app.audit.backlog import Backlog
 from app.audit.sequencer import Sequencer
 from app.audit.watcher import Watcher
 from app.audit.witnessing import Witnessing
-from app.database import Database
+from app.database import Database, bound_threads
 from app.house import House
 from app.listener import listen
 from app.main import (
@@ -147,6 +147,7 @@ async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:
         NotReady: the installation cannot start as it is, or its database belongs to one process.
     """
     require_server(settings)
+    bound_threads(settings.database_connections)
     stop = asyncio.Event()
 
     def asked() -> None:
