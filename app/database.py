@@ -46,6 +46,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
+from app.bell import Bell, is_to_ring
 from app.capacity import Capacity
 from app.problems import Overloaded, Unavailable
 
@@ -70,7 +71,9 @@ _SNAPSHOT: Mapping[str, dict[str, Any]] = {
 }
 # A writer that cannot take the lock within this time says so instead of hanging.
 BUSY_SECONDS = 30
-POOL_THREADS = 8
+# To one server, of one process. Half of them are for work, half for long reads and the jobs that
+# hold a lock while they work.
+CONNECTIONS = 16
 STATEMENT_MILLISECONDS = 30_000
 # Who holds a lock for longer than this stands still: whoever waits for it is told so, and may ask
 # again, before its statement would end anyway.
@@ -140,6 +143,7 @@ class Database(ABC):
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.capacity = Capacity()
+        self.bell = Bell()
         self._closed = False
         # Nothing is queued behind the end: nobody would ever answer it.
         self._gate = threading.Lock()
@@ -226,15 +230,18 @@ class Database(ABC):
 class PooledDatabase(Database):
     """PostgreSQL: a transaction each, on a bounded pool of threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, connections: int) -> None:
         super().__init__(engine)
-        self._threads = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="database")
+        self._threads = ThreadPoolExecutor(connections // 2, thread_name_prefix="database")
 
     @contextmanager
     def _only_one(self, task: int) -> Iterator[bool]:
         # The lock ends with its transaction, and so with a process that is killed.
-        with self.engine.begin() as connection:
-            yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(task))))
+        try:
+            with self.engine.begin() as connection:
+                yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(task))))
+        except FAILURES as error:
+            raise DatabaseUnavailable("the database cannot be asked now") from error
 
     def _queue(self, work: Work[T]) -> Future[T]:
         return self._threads.submit(self._transact, work)
@@ -242,12 +249,16 @@ class PooledDatabase(Database):
     def _transact(self, work: Work[T]) -> T:
         try:
             with self.engine.begin() as connection:
-                return work(connection)
+                result = work(connection)
+                rings = is_to_ring(connection)
         except BaseException as error:
             problem = _as_answer(error)
             if problem is error:
                 raise
             raise problem from error
+        if rings:
+            self.bell.ring()
+        return result
 
     def _finish(self) -> None:
         self._threads.shutdown(wait=True)
@@ -326,6 +337,9 @@ class GroupCommitDatabase(Database):
             survived = any(problem is None for _, _, problem in outcomes)
             if self._before_commit is not None and survived:
                 self._before_commit(connection)
+            rings = is_to_ring(connection)
+        if rings:
+            self.bell.ring()
         return outcomes
 
     @staticmethod
@@ -399,15 +413,29 @@ def _let_go(connection: Connection | None) -> None:
         connection.close()
 
 
-def open_database(url: str, *, before_commit: Hook | None = None) -> Database:
-    """The database behind an SQLAlchemy URL, `sqlite:///FILE` or `postgresql+psycopg://...`."""
-    engine = make_engine(url)
+def open_database(
+    url: str, *, before_commit: Hook | None = None, connections: int = CONNECTIONS
+) -> Database:
+    """The database behind an SQLAlchemy URL, `sqlite:///FILE` or `postgresql+psycopg://...`.
+
+    `connections` bounds those to a server.
+    """
+    engine = make_engine(url, connections=connections)
     if engine.dialect.name == "sqlite":
         return GroupCommitDatabase(engine, before_commit=before_commit)
-    return PooledDatabase(engine)
+    return PooledDatabase(engine, connections=connections)
 
 
-def make_engine(url: str) -> Engine:
+def bound_threads(connections: int = CONNECTIONS) -> None:
+    """Have this event loop's threads, in which is read, be no more than there is room for.
+
+    By default they grow with the machine, and would wait for connections that others hold.
+    """
+    threads = ThreadPoolExecutor(connections // 2, thread_name_prefix="reading")
+    asyncio.get_running_loop().set_default_executor(threads)
+
+
+def make_engine(url: str, *, connections: int = CONNECTIONS) -> Engine:
     """An engine whose transactions mean the same on both databases."""
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(
@@ -418,22 +446,28 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
-    options = (
+    return create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args=server_options(),
+        hide_parameters=True,  # as above
+    )
+
+
+def server_options() -> dict[str, Any]:
+    """How every connection to a server is made: bounds on what may take for ever, and our name."""
+    bounds = (
         f"-c statement_timeout={STATEMENT_MILLISECONDS} -c lock_timeout={LOCK_MILLISECONDS} "
         f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
     )
-    return create_engine(
-        url,
-        pool_size=POOL_THREADS,
-        pool_pre_ping=True,
-        connect_args={
-            "options": options,
-            "application_name": _process_name(),
-            "connect_timeout": CONNECT_SECONDS,
-            **_KEEPALIVE,
-        },
-        hide_parameters=True,  # as above
-    )
+    return {
+        "connect_timeout": CONNECT_SECONDS,
+        "options": bounds,
+        "application_name": _process_name(),
+        **_KEEPALIVE,
+    }
 
 
 def _process_name() -> str:

@@ -8,13 +8,14 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
+from typing import ClassVar
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Table, inspect
+from sqlalchemy import Connection, Engine, Table, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app import grants
 from app.access_log import checkpoints, ledger
@@ -60,8 +61,8 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 NO_TABLES = "the tables are not of this version: run `throughcare init`"
 ONE_PROCESS = (
-    "a SQLite database belongs to one process, and `throughcare serve` does all of it: dispatching "
-    "and sequencing as processes of their own need PostgreSQL"
+    "a SQLite database belongs to one process, and `throughcare serve` does all of it: more "
+    "workers, and dispatching and sequencing as processes of their own, need PostgreSQL"
 )
 
 # What to do about a log that cannot go on.
@@ -86,6 +87,16 @@ Clock = Callable[[], datetime]
 
 class NotReady(ThroughcareError):
     """The installation cannot start as it is. The message says what to do."""
+
+    # With which status a command ends.
+    ends_with: ClassVar[int] = 1
+
+
+class ServerAway(NotReady):
+    """The database server does not answer: whoever starts this may try again by itself."""
+
+    # EX_TEMPFAIL of sysexits.h.
+    ends_with: ClassVar[int] = 75
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -232,7 +243,11 @@ def opened(settings: Settings) -> Iterator[Database]:
             # Where it cannot be made the database says why.
             with suppress(OSError):
                 make_private(file)
-        database = open_database(settings.database_url, before_commit=ledger.integrate)
+        database = open_database(
+            settings.database_url,
+            before_commit=ledger.integrate,
+            connections=settings.database_connections,
+        )
         try:
             _check_reachable(database)
             _check_fit(database)
@@ -393,7 +408,14 @@ def _check_reachable(database: Database) -> None:
     try:
         database.engine.connect().close()
     except DBAPIError as error:
-        raise NotReady(f"the database cannot be opened: {error.orig}") from error
+        raise _not_opened(error, database.engine) from error
+
+
+def _not_opened(error: DBAPIError, engine: Engine) -> NotReady:
+    """A file that cannot be opened has to be put right; a server may only be starting."""
+    away = engine.dialect.name != "sqlite" and isinstance(error, OperationalError)
+    kind = ServerAway if away else NotReady
+    return kind(f"the database cannot be opened: {error.orig}")
 
 
 def _read_clock(file: Path) -> datetime:
@@ -435,7 +457,7 @@ def reading(settings: Settings, table: Table) -> Iterator[Connection]:
                 raise NotReady(NO_TABLES)
             yield connection
     except DBAPIError as error:
-        raise NotReady(f"the database cannot be opened: {error.orig}") from error
+        raise _not_opened(error, engine) from error
     finally:
         engine.dispose()
 

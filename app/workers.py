@@ -6,19 +6,20 @@ is due by leases, and of the sequencers one is at work while the others wait.
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
+from app import stopping
 from app.administration.in_force import InForce
 from app.alerts.rules import Rules
 from app.audit.backlog import Backlog
 from app.audit.sequencer import Sequencer
 from app.audit.watcher import Watcher
 from app.audit.witnessing import Witnessing
-from app.database import Database
+from app.database import Database, bound_threads
 from app.grants import Role
 from app.house import House
+from app.listener import listen
 from app.main import (
     Clock,
     agreed_witnesses,
@@ -118,6 +119,7 @@ def dispatching(
     in_force = make_in_force(settings, house, database, clock)
     return {
         "Dispatcher": make_dispatcher(settings, in_force, clock).run(stop),
+        "Listener": listen(database, stop),
         "InForce": in_force.watch(stop),
         "Backlog": make_backlog(settings, database).watch(stop),
     }
@@ -140,13 +142,21 @@ def sequencing(
 async def run_alone(settings: Settings, clock: Clock, jobs: Jobs, *, role: Role) -> None:
     """Do these jobs as a process of their own, in this role, until a signal; then to their end.
 
+    A second signal ends it at once.
+
     Raises:
         NotReady: the installation cannot start as it is, or its database belongs to one process.
     """
     require_server(settings)
+    bound_threads(settings.database_connections)
     stop = asyncio.Event()
-    for asked in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(asked, stop.set)
+
+    def asked() -> None:
+        stopping.begin()
+        stop.set()
+
+    for one in (*stopping.ASKS, stopping.LEFT_ALONE):
+        asyncio.get_running_loop().add_signal_handler(one, asked)
     house = make_house(settings, at=clock())
     with ready(settings, house, clock, roles=(role,)) as database:
         work = jobs(settings, house, database, clock, stop)

@@ -29,6 +29,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "witness_quorum": ("2", 2),
     "host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - a text here, nothing listens
     "port": ("8443", 8443),
+    "database_connections": ("4", 4),
+    "turn_away_seconds": ("2.5", 2.5),
     "body_limit": ("4096", 4096),
     "import_limit": ("1000000", 1_000_000),
     "snapshot_limit": ("500000", 500_000),
@@ -120,6 +122,7 @@ def test_an_unknown_variable_is_refused_by_name(variable: str) -> None:
         ("port", "0"),
         ("port", "-1"),
         ("port", "65536"),
+        ("database_connections", "3"),
         ("port", "80.5"),
         ("port", ""),
         ("body_limit", "0"),

@@ -22,6 +22,7 @@ from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.api.connections import BoundedConnection
 from app.api.service import Service
+from app.bell import Bell
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
 from app.database import Database, open_database
@@ -39,6 +40,8 @@ from app.settings import Settings
 from tests.logins import login
 from throughcare_receiver.keys import DecryptionKey
 
+# So often a dispatcher looks that a test has sleep: nothing wakes it either.
+ASLEEP = 86_400.0
 START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 POLICIES = Path(__file__).parent.parent / "policies"
 
@@ -225,6 +228,9 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
     with served(settings, clock, house) as service:
         owner = open_database(url) if url.startswith("postgresql") else service.database
         world = World(folder=folder, settings=settings, clock=clock, service=service, owner=owner)
+        if settings.dispatch_interval == ASLEEP:
+            service.database.bell = Bell()
+        world = World(folder=folder, settings=settings, clock=clock, service=service)
         yield world
         world.close()
         owner.close()

@@ -7,7 +7,8 @@ from app.access_log.witnesses import judge_quorum
 from app.api.contract import problems
 from app.api.models import Health, Ready
 from app.api.service import service_of
-from app.database import touch
+from app.database import STOPPING, touch
+from app.problems import Unavailable
 
 router = APIRouter(prefix="/health", tags=["operation"])
 
@@ -28,6 +29,8 @@ async def ready(request: Request) -> Ready:
     A log without its quorum of witnesses is published and served: somebody has to look after it.
     """
     service = service_of(request)
+    if service.stopping.is_set():
+        raise Unavailable(STOPPING)
 
     def look(connection: Connection) -> bool:
         touch(connection)

@@ -1,5 +1,6 @@
 """What every route has at hand, and how it opens a door on behalf of a caller."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class Service:
     matrices: MatrixDocuments = field(default_factory=MatrixDocuments)
     # Subscriptions whose poll waits for something: one each, a second one is answered at once.
     waiting_polls: set[str] = field(default_factory=set)
+    # Set once this process is to end: nothing that lasts is begun any more.
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def house(self) -> House:

@@ -5,9 +5,9 @@ import gc
 import logging
 import secrets
 from datetime import datetime
+from typing import Annotated
 
 import typer
-import uvicorn
 from alembic import command
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
@@ -19,7 +19,6 @@ from app.activation import register
 from app.activation.loading import prove
 from app.administration import data_keys
 from app.administration.policy_bundles import put_first_in_force
-from app.api.connections import BoundedConnection
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
@@ -36,6 +35,7 @@ from app.main import (
     make_clock,
     opened,
     read_profile,
+    require_server,
     terms,
 )
 from app.policy.archive import Archive
@@ -76,7 +76,12 @@ def init(*, as_json: Json = False) -> None:
         screen.print("Put the log key into the agreement between the agencies.")
 
 
-def serve() -> None:
+def serve(
+    *,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that share the address (PostgreSQL).")
+    ] = 1,
+) -> None:
     """Run the service: the interface, and with it the dispatcher and the sequencer.
 
     Settings are THROUGHCARE_* variables; app/settings.py explains each. With
@@ -84,25 +89,18 @@ def serve() -> None:
     `throughcare sequence` beside it (PostgreSQL).
     """
     settings = Settings.from_environment()
+    if workers > 1:
+        require_server(settings)
     _log_to_stderr()
     clock = make_clock(settings)
     # Before anything listens: what speaks against starting is one sentence for the operator.
     # The service takes half a second to load; what only prepares it does without.
+    from app.server import serve  # noqa: PLC0415
     from app.serving import create_app  # noqa: PLC0415
 
     app = create_app(settings, clock=clock, house=check_installation(settings, clock))
     _settle_memory()
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http=BoundedConnection,
-        # Paths hold references: they are not for a log of their own.
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        timeout_graceful_shutdown=20,
-    )
+    serve(app, settings, workers=workers)
 
 
 def dispatch() -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from app.bell import ring_after_commit
 from app.database import table_of
 from app.outbox.tables import Attempt, Delivery
 from app.policy.errors import DecisionFailed
@@ -172,6 +173,7 @@ def replay(
         )
         .values(status=QUEUED, next_attempt_at=at, replayed_at=at, reason=None)
     )
+    ring_after_commit(connection)
     return changed.rowcount
 
 
@@ -186,6 +188,7 @@ def hasten(connection: Connection, subscription_id: str, *, at: datetime) -> Non
         )
         .values(next_attempt_at=at)
     )
+    ring_after_commit(connection)
 
 
 def log_attempt(connection: Connection, attempt: Try) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 
 from app.agencies.registry import ACTIVE as CLIENT_ACTIVE
 from app.agencies.registry import CLIENT
+from app.bell import ring_after_commit
 from app.database import table_of
 from app.outbox.tables import Subscription
 from app.problems import NotFound
@@ -65,6 +66,7 @@ def add(connection: Connection, new: NewSubscription, *, at: datetime) -> None:
             heartbeat_at=at,
         )
     )
+    ring_after_commit(connection)
 
 
 def get(connection: Connection, subscription_id: str, *, agency_id: str) -> Row[Any]:
@@ -133,6 +135,7 @@ def challenge(
     """Open a handshake with another nonce, about an endpoint or a key that is to come."""
     opened = {"proven": False, "challenge": SUBSCRIPTION.c.challenge + 1, "handshakes": 0}
     change(connection, subscription_id, {**opened, "next_handshake_at": at, **values})
+    ring_after_commit(connection)
 
 
 def change(connection: Connection, subscription_id: str, values: Mapping[str, Any]) -> None:

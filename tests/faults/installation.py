@@ -61,6 +61,8 @@ class Installation:
     http: httpx.Client
     database_url: str = ""
     port: int = field(default_factory=free_port)
+    # Processes of the interface.
+    workers: int = 1
     processes: dict[str, ForkServerProcess] = field(default_factory=dict)
     # How long the log of each process was when its life began.
     _begun: dict[str, int] = field(default_factory=dict)
@@ -108,7 +110,9 @@ class Installation:
     def start(self, name: str = SERVE, **settings: str) -> None:
         """Start a process that is to go on; the interface is waited for until it is ready."""
         self._begun[name] = len(self.log(name))
-        self.processes[name] = self.run(name.rstrip("0123456789-"), log=name, **settings)
+        options = ("--workers", str(self.workers)) if name == SERVE else ()
+        command = name.rstrip("0123456789-")
+        self.processes[name] = self.run(command, *options, log=name, **settings)
         if name == SERVE:
             wait_until(self._answers, seconds=PATIENCE)
 
@@ -147,8 +151,12 @@ class Installation:
 
     def stop(self, name: str = SERVE) -> int | None:
         """Ask a process to stop, and wait until it has; how it ended."""
+        self.processes[name].terminate()
+        return self.end_of(name)
+
+    def end_of(self, name: str) -> int | None:
+        """Wait for the end of a process; how it ended."""
         process = self.processes.pop(name)
-        process.terminate()
         process.join(PATIENCE)
         return process.exitcode
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import httpx
 from sqlalchemy import Connection
@@ -95,15 +96,18 @@ class Scene:
 
     def ask_to_store(self, reference: str) -> httpx.Response:
         """Put a file in of somebody who is released soon, whatever is answered."""
+        return self.prison.call("PUT", f"/v1/inmate-files/{reference}", self.file_of(reference))
+
+    def file_of(self, reference: str) -> dict[str, Any]:
+        """The file of somebody who is released soon."""
         release = self.installation.clock().date() + timedelta(days=40)
-        body = {
+        return {
             "sections": {
                 "identity": {"full_name": {"value": {"family": "Wexample", "given": [reference]}}},
                 "residence_contact": {"return_municipality_code": {"value": PLACE}},
                 "release": {"planned_release_date": {"value": release.isoformat()}},
             }
         }
-        return self.prison.call("PUT", f"/v1/inmate-files/{reference}", body)
 
     def kill(self, name: str, manner: str, **next_life: str) -> None:
         """Wait for the moment, take a process away as it stands, and start it again."""
