@@ -11,14 +11,17 @@ from app.access_log.tables import AccessLogPersonKey
 from app.crypto import at_rest
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
-from app.database import insert_new, table_of
+from app.database import Prepared, insert_new, table_of
 from app.problems import Unavailable
 
 PERSON_KEY = table_of(AccessLogPersonKey)
 
-# Every append asks for a key, so the statement is made once: see the ledger.
-_FIND = select(PERSON_KEY).where(
-    PERSON_KEY.c.subject_index == bindparam("subject"), PERSON_KEY.c.year == bindparam("in_year")
+# Every append asks for a key.
+_FIND = Prepared(
+    select(PERSON_KEY).where(
+        PERSON_KEY.c.subject_index == bindparam("subject"),
+        PERSON_KEY.c.year == bindparam("in_year"),
+    )
 )
 _FIND_ALL = select(PERSON_KEY).where(
     PERSON_KEY.c.subject_index.in_(bindparam("subjects", expanding=True))
@@ -30,7 +33,7 @@ def find(connection: Connection, subject_index: str, year: int, *, keys: LogKeys
 
     Raises DecryptionFailed when the stored key was altered.
     """
-    row = connection.execute(_FIND, {"subject": subject_index, "in_year": year}).one_or_none()
+    row = _FIND.execute(connection, {"subject": subject_index, "in_year": year}).one_or_none()
     return None if row is None else unwrap(row, keys)
 
 
