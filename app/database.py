@@ -18,7 +18,7 @@ import socket
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -55,9 +55,9 @@ from app.problems import Overloaded, Unavailable
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 Hook = Callable[[Connection], Any]
-# Work and the future that waits for its result; and how it ended: result, or problem.
-Piece = tuple[Work[Any], Future[Any]]
-Outcome = tuple[Future[Any], Any, Exception | None]
+# Work and what waits for its result; and how it ended: result, or problem.
+Piece = tuple[Work[Any], "Future[Any] | OnLoop"]
+Outcome = tuple["Future[Any] | OnLoop", Any, Exception | None]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -149,7 +149,16 @@ class Database(ABC):
 
     async def run(self, work: Work[T], *, client: str | None = None, urgent: bool = False) -> T:
         """Run work in a transaction and wait until it is durable. Otherwise as `submit`."""
-        return await asyncio.wrap_future(self.submit(work, client=client, urgent=urgent))
+        if client is None:
+            return await self._queue_on_loop(work)
+        self.capacity.enter(client, urgent=urgent)
+        try:
+            return await self._queue_on_loop(work)
+        finally:
+            self.capacity.leave(client)
+
+    def _queue_on_loop(self, work: Work[T]) -> "asyncio.Future[T]":
+        return asyncio.wrap_future(self._queue_unless_closed(work))
 
     def run_blocking(self, work: Work[T]) -> T:
         """The same for callers without an event loop (command line, tests)."""
@@ -251,6 +260,14 @@ class GroupCommitDatabase(Database):
         self._waiting.put((work, future))
         return future
 
+    def _queue_on_loop(self, work: Work[T]) -> "asyncio.Future[T]":
+        waits = OnLoop(asyncio.get_running_loop())
+        with self._gate:
+            if self._closed:
+                raise DatabaseUnavailable(STOPPING)
+            self._waiting.put((work, waits))
+        return waits.future
+
     def _finish(self) -> None:
         self._waiting.put(None)
         self._thread.join()
@@ -270,11 +287,7 @@ class GroupCommitDatabase(Database):
                 outcomes = _all_failed(batch, error)
                 _let_go(connection)
                 connection = None
-            for future, result, problem in outcomes:
-                if problem is None:
-                    future.set_result(result)
-                else:
-                    future.set_exception(problem)
+            _answer(outcomes)
         _let_go(connection)
 
     def _gather(self) -> tuple[list[Piece], bool]:
@@ -296,7 +309,8 @@ class GroupCommitDatabase(Database):
     def _commit(self, connection: Connection, batch: list[Piece]) -> list[Outcome]:
         """Run a batch and commit it. It raises where the batch cannot be committed as a whole."""
         with connection.begin():
-            outcomes = [self._attempt(connection, work, future) for work, future in batch]
+            driver = _driver(connection)
+            outcomes = [self._attempt(connection, driver, piece) for piece in batch]
             # Where no piece survived there is nothing to commit, so the hook cannot hide why.
             survived = any(problem is None for _, _, problem in outcomes)
             if self._before_commit is not None and survived:
@@ -304,23 +318,70 @@ class GroupCommitDatabase(Database):
         return outcomes
 
     @staticmethod
-    def _attempt(connection: Connection, work: Work[Any], future: Future[Any]) -> Outcome:
+    def _attempt(connection: Connection, driver: sqlite3.Connection, piece: Piece) -> Outcome:
         """One piece in its SAVEPOINT: if it fails, it is rolled back alone."""
-        connection.exec_driver_sql("SAVEPOINT piece")
+        work, waits = piece
+        driver.execute("SAVEPOINT piece")
         try:
             result = work(connection)
         except BaseException as error:
             # INVARIANT: SQLite gives up the whole transaction on some errors (a full disk);
             # then no piece of the batch stands, and none may be answered as if it did.
-            if not cast(
-                "sqlite3.Connection", connection.connection.driver_connection
-            ).in_transaction:
+            if not driver.in_transaction:
                 raise
-            connection.exec_driver_sql("ROLLBACK TO piece")
-            connection.exec_driver_sql("RELEASE piece")
-            return future, None, _as_answer(error)
-        connection.exec_driver_sql("RELEASE piece")
-        return future, result, None
+            driver.execute("ROLLBACK TO piece")
+            driver.execute("RELEASE piece")
+            return waits, None, _as_answer(error)
+        driver.execute("RELEASE piece")
+        return waits, result, None
+
+
+class OnLoop:
+    """What a coroutine waits for: a future of its loop, with what a writer needs of one.
+
+    All of a batch are answered at once: to wake the loop for each costs five times as much.
+    """
+
+    __slots__ = ("future", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Whether somebody still waits. Who goes away from now on is not answered."""
+        return not self.future.cancelled()
+
+
+def _answer(outcomes: Iterable[Outcome]) -> None:
+    """Tell everybody who waits how their piece ended."""
+    on_loops: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
+    for outcome in outcomes:
+        waits, result, problem = outcome
+        if isinstance(waits, OnLoop):
+            on_loops.setdefault(waits.loop, []).append(outcome)
+        elif problem is None:
+            waits.set_result(result)
+        else:
+            waits.set_exception(problem)
+    for loop, answers in on_loops.items():
+        with suppress(RuntimeError):  # the loop has ended, and whoever waited on it
+            loop.call_soon_threadsafe(_answer_on_loop, answers)
+
+
+def _answer_on_loop(outcomes: Iterable[Outcome]) -> None:
+    for waits, result, problem in outcomes:
+        future = cast("OnLoop", waits).future
+        if future.done():  # cancelled meanwhile
+            continue
+        if problem is None:
+            future.set_result(result)
+        else:
+            future.set_exception(problem)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def _refused(problem: Exception) -> Future[Any]:
@@ -342,7 +403,7 @@ def _as_answer(error: BaseException) -> Exception:
 
 def _all_failed(batch: list[Piece], error: BaseException) -> list[Outcome]:
     # An error for each: two callers must not share one traceback.
-    return [(future, None, _caused(DatabaseUnavailable(NOT_DURABLE), error)) for _, future in batch]
+    return [(waits, None, _caused(DatabaseUnavailable(NOT_DURABLE), error)) for _, waits in batch]
 
 
 def _caused(problem: Exception, cause: BaseException) -> Exception:
@@ -416,8 +477,7 @@ def empty_journal(engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
         return
     with engine.connect() as connection:
-        raw = cast("sqlite3.Connection", connection.connection.driver_connection)
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def others_at_work(connection: Connection) -> bool:

@@ -5,6 +5,7 @@ import contextlib
 import resource
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -366,6 +367,43 @@ def test_a_cancelled_coroutine_leaves_the_writer_alive(writer: Database) -> None
             assert cancelled.wait(PATIENCE)
         assert answer.result(PATIENCE) == 2
     assert writer.read_blocking(numbers) == {2}
+
+
+def test_a_loop_that_ends_while_its_work_is_done_leaves_the_writer_alive(
+    writer: Database,
+) -> None:
+    at_work, leave = threading.Event(), threading.Event()
+
+    def work(connection: Connection) -> None:
+        at_work.set()
+        leave.wait(PATIENCE)
+        write(1)(connection)
+
+    async def caller() -> None:
+        task = asyncio.ensure_future(writer.run(work))
+        while not at_work.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(caller())
+    leave.set()
+    assert writer.run_blocking(write(2)) == 2
+    assert writer.read_blocking(numbers) == {1, 2}
+
+
+def test_coroutines_of_one_batch_get_their_own_answers(writer: Database) -> None:
+    async def callers() -> list[Any]:
+        works = (write(1), write_then_raise(2, Broken("by its own fault")), write(3))
+        return await asyncio.gather(*map(writer.run, works), return_exceptions=True)
+
+    with ThreadPoolExecutor(1) as thread:
+        with one_batch(writer):
+            answers = thread.submit(asyncio.run, callers())
+            while writer._waiting.qsize() < 3:  # type: ignore[attr-defined]  # noqa: SLF001 - all are in it
+                time.sleep(0.001)
+        first, second, third = answers.result(PATIENCE)
+    assert (first, type(second), third) == (1, Broken, 3)
+    assert writer.read_blocking(numbers) == {1, 3}
 
 
 def test_a_database_that_another_process_holds_is_told_and_waited_out(
