@@ -79,8 +79,8 @@ STATEMENT_MILLISECONDS = 30_000
 # than any work computes between two statements.
 IDLE_MILLISECONDS = 300_000
 PROGRAM = "throughcare "
-# What says that the database, and not the work, has failed.
-FAILURES = (DBAPIError, PoolTimeout)
+# What says that the database, and not the work, has failed; the last of SQLite itself.
+FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
 NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 NOT_DURABLE = "the record could not be made durable"
 STOPPING = "the service is stopping"
@@ -461,6 +461,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours: see _begin_immediate
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    # What a batch of entries writes lies in hundreds of pages, those of their indices: to keep
+    # them (KiB) and to bring them home less often (pages of the journal) spares a seventh of it.
+    for pragma in ("cache_size=-16000", "wal_autocheckpoint=4000"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -532,7 +536,7 @@ class Prepared:
 
     For what every recorded act runs: to let SQLAlchemy weigh the statement anew each time costs
     SQLite several times what the statement does. Nothing is converted: an `Instant` goes in and
-    comes out as its microseconds.
+    comes out as its microseconds. What fails is one of `FAILURES`.
 
     Args:
         statement: with a named parameter for each value that changes.
@@ -544,10 +548,19 @@ class Prepared:
         self._columns = columns or None
         self._compiled: dict[str, _Compiled] = {}
 
-    def execute(
+    def execute(self, connection: Connection, values: Mapping[str, Any] = NO_VALUES) -> int:
+        """Run it with these values; so many rows were written."""
+        return self._run(connection, values).rowcount
+
+    def rows(
         self, connection: Connection, values: Mapping[str, Any] = NO_VALUES
-    ) -> CursorResult[Any]:
-        """Run it with these values."""
+    ) -> Sequence[tuple[Any, ...]]:
+        """What it finds with these values."""
+        return self._run(connection, values).fetchall()
+
+    def _run(
+        self, connection: Connection, values: Mapping[str, Any]
+    ) -> CursorResult[Any] | sqlite3.Cursor:
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
@@ -555,9 +568,11 @@ class Prepared:
         given = {**compiled.constants, **values}
         if compiled.places is None:
             return connection.exec_driver_sql(compiled.text, given)
-        return connection.exec_driver_sql(
-            compiled.text, tuple([given[name] for name in compiled.places])
-        )
+        # Even SQLAlchemy's shortest way doubles the cost of what runs in a few microseconds.
+        if not connection.in_transaction():
+            connection.begin()  # as every statement does that goes its way
+        placed = [given[name] for name in compiled.places]
+        return _driver(connection).execute(compiled.text, placed)
 
     def _compile(self, dialect: Dialect) -> "_Compiled":
         compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)

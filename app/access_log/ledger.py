@@ -5,7 +5,7 @@ on SQLite, and in a sequencer's own transaction on PostgreSQL. It consumes the p
 never asks for "newer than the last seen": a transaction that commits late would be lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -167,7 +167,7 @@ def append(
 
 def read_head(connection: Connection) -> Head:
     """How far the log has grown, as this transaction sees it."""
-    return _head_of(_READ_HEAD.execute(connection).first())
+    return _head_of(_READ_HEAD.rows(connection))
 
 
 def lock_head(connection: Connection) -> Head:
@@ -175,11 +175,11 @@ def lock_head(connection: Connection) -> Head:
 
     SQLite has one writer at a time anyway.
     """
-    row = _LOCK_HEAD.execute(connection).first()
-    if row is None:
+    rows = _LOCK_HEAD.rows(connection)
+    if not rows:
         insert_new(connection, AccessLogHead, head_id=HEAD_ID, size=0, peaks=b"")
-        row = _LOCK_HEAD.execute(connection).first()
-    return _head_of(row)
+        rows = _LOCK_HEAD.rows(connection)
+    return _head_of(rows)
 
 
 def integrate(connection: Connection) -> Head:
@@ -188,7 +188,7 @@ def integrate(connection: Connection) -> Head:
     Raises HeadMoved when another sequencer was faster; the transaction is then to be rolled
     back, and its entries wait for the next call.
     """
-    if _ANY_PENDING.execute(connection).first() is None:
+    if not _ANY_PENDING.rows(connection):
         return read_head(connection)
     head = lock_head(connection)
     grown = head
@@ -218,8 +218,8 @@ def waiting_since(connection: Connection, position: int, *, most: int) -> list[s
 def _number_pending(connection: Connection, size: int) -> list[bytes]:
     """Give what waits its place in the log of this size, and return the leaf hashes in order."""
     if connection.dialect.name != "sqlite":
-        return list(_NUMBER_AND_TAKE.execute(connection, {"before_first": size - 1}).scalars())
-    hashes = list(_NUMBERED_HASHES.execute(connection).scalars())
+        return [leaf for [leaf] in _NUMBER_AND_TAKE.rows(connection, {"before_first": size - 1})]
+    hashes = [leaf for [leaf] in _NUMBERED_HASHES.rows(connection)]
     if hashes:
         _NUMBER.execute(connection, {"before_first": size - 1})
         _TAKE.execute(connection)
@@ -228,16 +228,19 @@ def _number_pending(connection: Connection, size: int) -> list[bytes]:
 
 def _advance(connection: Connection, old: Head, new: Head) -> None:
     """Replace the head that was read; compare-and-swap on its size."""
-    swapped = _REPLACE_HEAD.execute(
+    replaced = _REPLACE_HEAD.execute(
         connection,
         {"old_size": old.size, "new_size": new.size, "new_peaks": new.frontier.to_bytes()},
     )
-    if swapped.rowcount != 1:
+    if replaced != 1:
         raise HeadMoved("the log has grown meanwhile")
 
 
-def _head_of(row: Any) -> Head:  # noqa: ANN401 - a row of the head table, or None
-    return Head(Frontier() if row is None else Frontier.from_bytes(row.size, row.peaks))
+def _head_of(rows: Sequence[tuple[Any, ...]]) -> Head:
+    """The head of what was found of its table: one row, or none."""
+    for size, peaks in rows:
+        return Head(Frontier.from_bytes(size, peaks))
+    return Head(Frontier())
 
 
 def entry_row(sealed: SealedEntry) -> dict[str, object]:

@@ -18,7 +18,7 @@ PERSON_KEY = table_of(AccessLogPersonKey)
 
 # Every append asks for a key.
 _FIND = Prepared(
-    select(PERSON_KEY).where(
+    select(PERSON_KEY.c.wrapped_key, PERSON_KEY.c.key_encryption_key_id).where(
         PERSON_KEY.c.subject_index == bindparam("subject"),
         PERSON_KEY.c.year == bindparam("in_year"),
     )
@@ -33,8 +33,9 @@ def find(connection: Connection, subject_index: str, year: int, *, keys: LogKeys
 
     Raises DecryptionFailed when the stored key was altered.
     """
-    row = _FIND.execute(connection, {"subject": subject_index, "in_year": year}).one_or_none()
-    return None if row is None else unwrap(row, keys)
+    for wrapped, key_id in _FIND.rows(connection, {"subject": subject_index, "in_year": year}):
+        return _unwrap(subject_index, year, wrapped, key_id, keys)
+    return None
 
 
 def find_all(
@@ -95,10 +96,17 @@ def hold(connection: Connection, places: Sequence[tuple[str, int]]) -> bool:
 
 def unwrap(row: Row[Any], keys: LogKeys) -> bytes:
     """The key of a row. DecryptionFailed."""
-    place = context(row.subject_index, row.year)
-    if row.key_encryption_key_id is None:
-        return at_rest.unwrap(keys.log_retention, row.wrapped_key, place)
-    return keys.key_encryption.unwrap(row.key_encryption_key_id, row.wrapped_key, place)
+    wrapped, key_id = row.wrapped_key, row.key_encryption_key_id
+    return _unwrap(row.subject_index, row.year, wrapped, key_id, keys)
+
+
+def _unwrap(
+    subject_index: str, year: int, wrapped: bytes, key_id: str | None, keys: LogKeys
+) -> bytes:
+    place = context(subject_index, year)
+    if key_id is None:
+        return at_rest.unwrap(keys.log_retention, wrapped, place)
+    return keys.key_encryption.unwrap(key_id, wrapped, place)
 
 
 def context(subject_index: str, year: int) -> bytes:
