@@ -97,14 +97,8 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Integer to an aware datetime in UTC.
-
-        One that no calendar has was altered. It is read as the nearest that there is: whoever
-        could stop all readers of the log with it would hide what else was altered.
-        """
-        if value is None:
-            return None
-        return EPOCH + min(max(value, EARLIEST), LATEST) * MICROSECOND
+        """Integer to an aware datetime in UTC."""
+        return None if value is None else instant(value)
 
 
 class DatabaseUnavailable(Unavailable):
@@ -594,6 +588,15 @@ def microseconds(at: datetime) -> int:
     if at.tzinfo is None:
         raise ValueError("an instant needs a time zone")
     return (at - EPOCH) // MICROSECOND
+
+
+def instant(stored: int) -> datetime:
+    """The moment, in UTC, that an `Instant` stores so.
+
+    One that no calendar has was altered. It is read as the nearest that there is: whoever could
+    stop all readers of the log with it would hide what else was altered.
+    """
+    return EPOCH + min(max(stored, EARLIEST), LATEST) * MICROSECOND
 
 
 def table_of(model: type[SQLModel]) -> Table:

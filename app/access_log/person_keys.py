@@ -1,10 +1,11 @@
 """Keys for one person and one year: what is destroyed when the person is erased."""
 
+import json
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, tuple_
+from sqlalchemy import ARRAY, Connection, Row, Text, any_, bindparam, func, select, tuple_
 
 from app.access_log.sealing import LogKeys
 from app.access_log.tables import AccessLogPersonKey
@@ -23,8 +24,17 @@ _FIND = Prepared(
         PERSON_KEY.c.year == bindparam("in_year"),
     )
 )
-_FIND_ALL = select(PERSON_KEY).where(
-    PERSON_KEY.c.subject_index.in_(bindparam("subjects", expanding=True))
+_ALL = select(
+    PERSON_KEY.c.subject_index,
+    PERSON_KEY.c.year,
+    PERSON_KEY.c.wrapped_key,
+    PERSON_KEY.c.key_encryption_key_id,
+)
+# Of any number of persons in one text: as JSON on SQLite, as an array on PostgreSQL.
+_LISTED = func.json_each(bindparam("subjects", type_=Text)).table_valued("value")
+_FIND_LISTED = Prepared(_ALL.where(PERSON_KEY.c.subject_index.in_(select(_LISTED.c.value))))
+_FIND_ANY = Prepared(
+    _ALL.where(PERSON_KEY.c.subject_index == any_(bindparam("subjects", type_=ARRAY(Text))))
 )
 
 
@@ -42,10 +52,14 @@ def find_all(
     connection: Connection, subjects: Collection[str], *, keys: LogKeys
 ) -> dict[tuple[str, int], bytes]:
     """The keys of these persons by subject index and year, but for those that do not unwrap."""
+    if connection.dialect.name == "sqlite":
+        rows = _FIND_LISTED.rows(connection, {"subjects": json.dumps(list(subjects))})
+    else:
+        rows = _FIND_ANY.rows(connection, {"subjects": list(subjects)})
     found: dict[tuple[str, int], bytes] = {}
-    for row in connection.execute(_FIND_ALL, {"subjects": list(subjects)}):
+    for subject_index, year, wrapped, key_id in rows:
         with suppress(DecryptionFailed):
-            found[row.subject_index, row.year] = unwrap(row, keys)
+            found[subject_index, year] = _unwrap(subject_index, year, wrapped, key_id, keys)
     return found
 
 

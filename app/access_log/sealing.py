@@ -6,7 +6,8 @@ destroying a key leaves a leaf that still proves its place and says nothing more
 """
 
 import hmac
-from base64 import b64decode, b64encode
+from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -148,7 +149,7 @@ def open_group(entry_id: str, group: str, blob: bytes, key: bytes) -> dict[str, 
     plaintext = at_rest.unseal(key, blob, _associated_data(entry_id, group))
     members: dict[str, dict[str, str]] = orjson.loads(plaintext)
     return {
-        name: Opening(member["content"].encode(), b64decode(member["salt"]))
+        name: Opening(member["content"].encode(), a2b_base64(member["salt"]))
         for name, member in members.items()
     }
 
