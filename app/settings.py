@@ -56,9 +56,9 @@ class Settings:
     # Connections of each process to a PostgreSQL server, at most; one more hears what others ring
     # for. Each worker of `serve` is a process: all together stay below the server's own limit.
     database_connections: int = 16
-    # Start on a database that may lose commits, over a way that is open to others, or as a user who
-    # may do more than the service needs: for tests and trials on data that nobody needs. Said loudly
-    # at every start. An entry that is lost was a disclosure that nobody can prove.
+    # Start on a database that may lose commits, over a way that is open to others, or as a user
+    # who may do more than the service needs: for tests and trials on data that nobody needs. Said
+    # loudly at every start. An entry that is lost was a disclosure that nobody can prove.
     allow_unsafe_database: bool = False
     # Folder of the key files, readable by the service's user alone. `throughcare init` makes it.
     key_directory: Path = Path("keys")

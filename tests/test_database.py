@@ -6,6 +6,7 @@ import resource
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    event,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
@@ -30,6 +43,7 @@ from app.database import (
     GroupCommitDatabase,
     Instant,
     PooledDatabase,
+    Prepared,
     insert_new,
     make_engine,
     open_database,
@@ -147,6 +161,29 @@ def writer(file: Path) -> Iterator[Database]:
 def test_each_database_has_its_way_of_committing(sheet: Database) -> None:
     kind = {"sqlite": GroupCommitDatabase, "postgresql": PooledDatabase}
     assert type(sheet) is kind[sheet.engine.dialect.name]
+
+
+def test_a_prepared_statement_is_of_the_transaction_of_its_connection(sheet: Database) -> None:
+    table = Table("sheet", MetaData(), Column("number", BigInteger), Column("filling", Text))
+    add = Prepared(insert(table), columns=["number", "filling"])
+    find = Prepared(select(table.c.filling).where(table.c.number == bindparam("wanted")).limit(1))
+    with sheet.engine.connect() as connection:
+        assert add.execute(connection, {"number": 1, "filling": "gone"}) == 1
+        assert find.rows(connection, {"wanted": 1}) == [("gone",)]
+    with sheet.engine.connect() as connection:
+        connection = connection.execution_options(**app.database._SNAPSHOT[connection.dialect.name])  # noqa: SLF001, PLW2901 - as a long read has it
+        assert list(find.rows(connection, {"wanted": 1})) == []
+        sheet.run_blocking(lambda c: add.execute(c, {"number": 1, "filling": "later"}))
+        assert list(find.rows(connection, {"wanted": 1})) == []
+    assert sheet.read_blocking(numbers) == {1}
+
+
+def test_a_prepared_statement_that_fails_is_a_failure_of_the_database(sheet: Database) -> None:
+    table = Table("nowhere", MetaData(), Column("number", BigInteger))
+    missing = Prepared(select(table.c.number))
+    assert isinstance(problem_of(sheet.submit(missing.rows)), DatabaseUnavailable)
+    with pytest.raises(DatabaseUnavailable):
+        sheet.read_blocking(missing.rows)
 
 
 def test_a_failing_piece_is_rolled_back_alone(sheet: Database) -> None:
@@ -369,6 +406,42 @@ def test_a_cancelled_coroutine_leaves_the_writer_alive(writer: Database) -> None
             assert cancelled.wait(PATIENCE)
         assert answer.result(PATIENCE) == 2
     assert writer.read_blocking(numbers) == {2}
+
+
+def test_a_loop_that_ends_while_its_work_is_done_leaves_the_writer_alive(
+    writer: Database,
+) -> None:
+    at_work, leave = threading.Event(), threading.Event()
+
+    def work(connection: Connection) -> None:
+        at_work.set()
+        leave.wait(PATIENCE)
+        write(1)(connection)
+
+    async def caller() -> None:
+        task = asyncio.ensure_future(writer.run(work))
+        await asyncio.to_thread(at_work.wait, PATIENCE)
+        task.cancel()
+
+    asyncio.run(caller())
+    leave.set()
+    assert writer.run_blocking(write(2)) == 2
+    assert writer.read_blocking(numbers) == {1, 2}
+
+
+def test_coroutines_of_one_batch_get_their_own_answers(writer: Database) -> None:
+    async def callers() -> list[Any]:
+        works = (write(1), write_then_raise(2, Broken("by its own fault")), write(3))
+        return await asyncio.gather(*map(writer.run, works), return_exceptions=True)
+
+    with ThreadPoolExecutor(1) as thread:
+        with one_batch(writer):
+            answers = thread.submit(asyncio.run, callers())
+            while writer._waiting.qsize() < 3:  # type: ignore[attr-defined]  # noqa: SLF001 - all are in it
+                time.sleep(0.001)
+        first, second, third = answers.result(PATIENCE)
+    assert (first, type(second), third) == (1, Broken, 3)
+    assert writer.read_blocking(numbers) == {1, 3}
 
 
 def test_a_database_that_another_process_holds_is_told_and_waited_out(

@@ -230,7 +230,6 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
         world = World(folder=folder, settings=settings, clock=clock, service=service, owner=owner)
         if settings.dispatch_interval == ASLEEP:
             service.database.bell = Bell()
-        world = World(folder=folder, settings=settings, clock=clock, service=service)
         yield world
         world.close()
         owner.close()
