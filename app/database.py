@@ -48,6 +48,8 @@ from sqlmodel import SQLModel
 
 from app.capacity import Capacity
 from app.problems import Overloaded, Unavailable
+from app.telemetry import tracing
+from app.telemetry.measures import committing
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -144,7 +146,7 @@ class Database(ABC):
     def _queue_unless_closed(self, work: Work[T]) -> Future[T]:
         with self._gate:
             if not self._closed:
-                return self._queue(work)
+                return tracing.queued(work, self._queue)
         return _refused(DatabaseUnavailable(STOPPING))
 
     async def run(self, work: Work[T], *, client: str | None = None, urgent: bool = False) -> T:
@@ -217,7 +219,10 @@ class PooledDatabase(Database):
     def _transact(self, work: Work[T]) -> T:
         try:
             with self.engine.begin() as connection:
-                return work(connection)
+                result = work(connection)
+                committed = committing()
+            committed()
+            return result  # noqa: TRY300 - nothing of it may be caught apart from the commit
         except BaseException as error:
             problem = _as_answer(error)
             if problem is error:
@@ -301,6 +306,8 @@ class GroupCommitDatabase(Database):
             survived = any(problem is None for _, _, problem in outcomes)
             if self._before_commit is not None and survived:
                 self._before_commit(connection)
+            committed = committing()
+        committed()
         return outcomes
 
     @staticmethod

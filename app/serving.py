@@ -17,7 +17,9 @@ from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import House
 from app.main import Clock, agreed_witnesses, endpoint_rules, make_clock, make_house, ready
+from app.monitoring.readiness import Readiness
 from app.settings import Settings
+from app.telemetry.tracing import exported
 from app.workers import (
     Job,
     make_backlog,
@@ -25,6 +27,7 @@ from app.workers import (
     make_in_force,
     make_sequencer,
     make_watcher,
+    telling,
     watched,
     witnessing,
 )
@@ -54,7 +57,7 @@ async def running(
 ) -> AsyncIterator[Service]:
     """A service with what works beside it; all of it ends with the block."""
     house = house or make_house(settings, at=clock())
-    with ready(settings, house, clock) as database:
+    with exported(wanted=settings.tracing), ready(settings, house, clock) as database:
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
@@ -67,16 +70,25 @@ async def running(
 
 def make_service(settings: Settings, house: House, database: Database, clock: Clock) -> Service:
     """What the routes have at hand."""
+    in_force = make_in_force(settings, house, database, clock)
+    witnesses = agreed_witnesses(settings, house.ring)
     return Service(
         settings=settings,
         database=database,
-        in_force=make_in_force(settings, house, database, clock),
+        in_force=in_force,
         token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
         provider_keys=ProviderKeys(fetch),
         endpoint_rules=endpoint_rules(settings),
         clock=clock,
         rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
-        witnesses=agreed_witnesses(settings, house.ring),
+        witnesses=witnesses,
+        readiness=Readiness(
+            database=database,
+            in_force=in_force,
+            checkpoint_file=settings.checkpoint_file,
+            witnesses=witnesses,
+            clock=clock,
+        ),
     )
 
 
@@ -92,6 +104,7 @@ def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
         "Purger": purger.run(stop),
         "Exporter": exporter.run(stop),
         "Backlog": make_backlog(settings, database).watch(stop),
+        **telling(settings, in_force, clock, "serve", stop),
     }
     if settings.embed_workers:
         jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)

@@ -27,8 +27,12 @@ from app.main import (
     require_server,
     terms,
 )
+from app.monitoring.listener import Listener
+from app.monitoring.page import Page
+from app.monitoring.readings import Reader
 from app.notifications.dispatcher import Dispatcher
 from app.settings import Settings
+from app.telemetry.tracing import exported
 
 log = logging.getLogger("throughcare.main")
 
@@ -105,6 +109,21 @@ def make_watcher(settings: Settings, in_force: InForce, clock: Clock) -> Watcher
     )
 
 
+def telling(
+    settings: Settings, in_force: InForce, clock: Clock, process: str, stop: asyncio.Event
+) -> dict[str, Job]:
+    """What tells operators the measures of this process, where there is a port for it."""
+    if settings.metrics_port is None:
+        return {}
+    house = in_force.house
+    reader = Reader(
+        witnesses=agreed_witnesses(settings, house.ring), clock=clock, legal_date=house.legal_date
+    )
+    page = Page(process=process, in_force=in_force, reader=reader)
+    listener = Listener(page=page, host=settings.metrics_host, port=settings.metrics_port)
+    return {"Listener": listener.run(stop)}
+
+
 def make_backlog(settings: Settings, database: Database) -> Backlog:
     """What counts the entries that no sequencer has seen to."""
     return Backlog(database=database, interval=ROUNDS * settings.checkpoint_interval)
@@ -119,6 +138,7 @@ def dispatching(
         "Dispatcher": make_dispatcher(settings, in_force, clock).run(stop),
         "InForce": in_force.watch(stop),
         "Backlog": make_backlog(settings, database).watch(stop),
+        **telling(settings, in_force, clock, "dispatch", stop),
     }
 
 
@@ -133,6 +153,7 @@ def sequencing(
         "Watcher": make_watcher(settings, in_force, clock).run(stop),
         "InForce": in_force.watch(stop),
         **witnessing(settings, in_force, clock, stop),
+        **telling(settings, in_force, clock, "sequence", stop),
     }
 
 
@@ -147,7 +168,7 @@ async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:
     for asked in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(asked, stop.set)
     house = make_house(settings, at=clock())
-    with ready(settings, house, clock) as database:
+    with exported(wanted=settings.tracing), ready(settings, house, clock) as database:
         work = jobs(settings, house, database, clock, stop)
         log.info("at work: %s", ", ".join(work))
         await asyncio.gather(*(watched(name, job) for name, job in work.items()))

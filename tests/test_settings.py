@@ -29,6 +29,9 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "witness_quorum": ("2", 2),
     "host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - a text here, nothing listens
     "port": ("8443", 8443),
+    "metrics_port": ("9464", 9464),
+    "metrics_host": ("10.1.2.3", "10.1.2.3"),
+    "tracing": ("true", True),
     "body_limit": ("4096", 4096),
     "import_limit": ("1000000", 1_000_000),
     "snapshot_limit": ("500000", 500_000),
@@ -121,6 +124,7 @@ def test_an_unknown_variable_is_refused_by_name(variable: str) -> None:
         ("port", "-1"),
         ("port", "65536"),
         ("port", "80.5"),
+        ("metrics_port", "65536"),
         ("port", ""),
         ("body_limit", "0"),
         ("body_limit", "-1"),

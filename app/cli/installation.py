@@ -26,7 +26,6 @@ from app.database import Database
 from app.files import store
 from app.main import (
     NotReady,
-    alembic_config,
     check_installation,
     check_log,
     house_of,
@@ -37,6 +36,7 @@ from app.main import (
     terms,
 )
 from app.policy.archive import Archive
+from app.revisions import alembic_config
 from app.settings import Settings
 
 # In these revisions rows that decide had no code yet. Only the upgrade from them gives rows one:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     and_,
     exists,
+    func,
     or_,
     select,
     update,
@@ -55,13 +56,23 @@ def claim(
     taken: list[str] = []
     while len(taken) < limit:
         wanted = limit - len(taken)
-        found = list(connection.execute(_due(at, besides=full).limit(wanted)))
+        due = _due(at, besides=full).limit(wanted)
+        found = list(connection.execute(due.with_for_update(skip_locked=True, of=DELIVERY)))
         some: list[str] = [row.jti for row in found if _has_room(row, in_hand, full, share=share)]
         _lease(connection, some, lease=lease, until=until)
         taken += some
         if len(found) < wanted or len(some) == wanted:
             break
     return _by_age(connection, taken)
+
+
+def due_since(connection: Connection, *, at: datetime) -> datetime | None:
+    """Since when what has waited longest could have been pushed; None where nothing could be."""
+    due = _due(at, besides=()).order_by(None)
+    since: datetime | None = connection.scalar(
+        due.with_only_columns(func.min(DELIVERY.c.next_attempt_at))
+    )
+    return since
 
 
 def claim_for_inbox(
@@ -136,7 +147,6 @@ def _due(at: datetime, *, besides: Collection[str]) -> Select[tuple[str, str, in
             ~_blocked(at),
         )
         .order_by(DELIVERY.c.rank, DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
-        .with_for_update(skip_locked=True, of=DELIVERY)
     )
 
 
