@@ -27,7 +27,7 @@ from app.main import (
     require_server,
     terms,
 )
-from app.monitoring.listener import Listener
+from app.monitoring.exposition import Exposition
 from app.monitoring.page import Page
 from app.monitoring.readings import Reader
 from app.notifications.dispatcher import Dispatcher
@@ -120,8 +120,8 @@ def telling(
         witnesses=agreed_witnesses(settings, house.ring), clock=clock, legal_date=house.legal_date
     )
     page = Page(process=process, in_force=in_force, reader=reader)
-    listener = Listener(page=page, host=settings.metrics_host, port=settings.metrics_port)
-    return {"Listener": listener.run(stop)}
+    exposition = Exposition(page=page, host=settings.metrics_host, port=settings.metrics_port)
+    return {"Measures": exposition.run(stop)}
 
 
 def make_backlog(settings: Settings, database: Database) -> Backlog:

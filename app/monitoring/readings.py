@@ -47,7 +47,7 @@ READINGS: Mapping[str, Reading] = MappingProxyType(
             "Age of the oldest delivery that has not arrived.", ("state",)
         ),
         "throughcare_dispatch_lag_seconds": Reading(
-            "How long what is due waits for a dispatcher; endpoints that rest are not counted."
+            "How long what is due waits for a dispatcher; endpoints that fail are not counted."
         ),
         "throughcare_unacknowledged_near_release": Reading(
             "Notices without an answer whose release is at most 7 days away."

@@ -56,8 +56,7 @@ def claim(
     taken: list[str] = []
     while len(taken) < limit:
         wanted = limit - len(taken)
-        due = _due(at, besides=full).limit(wanted)
-        found = list(connection.execute(due.with_for_update(skip_locked=True, of=DELIVERY)))
+        found = list(connection.execute(_due(at, besides=full).limit(wanted)))
         some: list[str] = [row.jti for row in found if _has_room(row, in_hand, full, share=share)]
         _lease(connection, some, lease=lease, until=until)
         taken += some
@@ -67,11 +66,22 @@ def claim(
 
 
 def due_since(connection: Connection, *, at: datetime) -> datetime | None:
-    """Since when what has waited longest could have been pushed; None where nothing could be."""
-    due = _due(at, besides=()).order_by(None)
-    since: datetime | None = connection.scalar(
-        due.with_only_columns(func.min(DELIVERY.c.next_attempt_at))
+    """Since when what has waited longest could have been pushed; None where nothing could be.
+
+    To an endpoint that has answered last: behind what has failed others wait, and not for us.
+    """
+    query = (
+        select(func.min(DELIVERY.c.next_attempt_at))
+        .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
+        .where(
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.next_attempt_at <= at,
+            can_be_sent_to(at),
+            SUBSCRIPTION.c.failures == 0,
+            _free(at),
+        )
     )
+    since: datetime | None = connection.scalar(query)
     return since
 
 
@@ -147,6 +157,7 @@ def _due(at: datetime, *, besides: Collection[str]) -> Select[tuple[str, str, in
             ~_blocked(at),
         )
         .order_by(DELIVERY.c.rank, DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
+        .with_for_update(skip_locked=True, of=DELIVERY)
     )
 
 

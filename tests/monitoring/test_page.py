@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from app.activation import register
 from app.demo.stage import free_port
-from app.monitoring.listener import Listener
+from app.monitoring.exposition import Exposition
 from app.monitoring.page import Page
 from app.monitoring.readings import Reader
 from app.policy.roles import ROLE_PURPOSES
@@ -166,14 +166,25 @@ def test_what_has_not_arrived_is_counted_with_its_age(
     prison.admit(town.today + timedelta(days=20))
     town.settle()
     assert value(page, "throughcare_deliveries", state="queued", kind="news") == 1
-    assert value(page, "throughcare_dispatch_lag_seconds") == 0
     town.world.clock.advance(minutes=10)
     oldest = value(page, "throughcare_oldest_undelivered_seconds", state="queued")
     assert oldest == 600
-    # Its wait after the first attempt is over, and the dispatcher has not come to it.
-    assert 0 < value(page, "throughcare_dispatch_lag_seconds") < 600
+    # Its endpoint has failed: that is no lag of ours.
+    assert value(page, "throughcare_dispatch_lag_seconds") == 0
     town.settle()
     assert value(page, "throughcare_deliveries", state="queued") == 0
+
+
+def test_what_no_dispatcher_takes_up_is_a_lag(town: Town, prison: Prison, page: Page) -> None:
+    # A milestone of it is past, and so due at once.
+    prison.admit(town.today + timedelta(days=15))
+    town.world.clock.advance(minutes=5)
+    assert value(page, "throughcare_dispatch_lag_seconds") == 300
+    town.tell()
+    town.world.clock.advance(minutes=5)
+    assert value(page, "throughcare_dispatch_lag_seconds") == 300
+    town.settle()
+    assert value(page, "throughcare_dispatch_lag_seconds") == 0
 
 
 def test_the_page_says_what_runs_and_how_much_it_holds(world: World, page: Page) -> None:
@@ -230,7 +241,7 @@ def test_each_process_tells_its_page_at_a_port_of_its_own(world: World, page: Pa
 
     async def look() -> list[httpx.Response]:
         stop = asyncio.Event()
-        two = [Listener(page=page, host="127.0.0.1", port=port) for _ in range(2)]
+        two = [Exposition(page=page, host="127.0.0.1", port=port) for _ in range(2)]
         jobs = [asyncio.create_task(one.run(stop)) for one in two]
         async with httpx.AsyncClient(trust_env=False) as http:
             answers = [await _ask(http, port), await _ask(http, port + 1)]

@@ -18,7 +18,7 @@ PORTS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class Exposition:
     """Serves the page of one process at the first port that is free from `port` on."""
 
     page: Page
