@@ -52,6 +52,8 @@ from sqlmodel import SQLModel
 from app.bell import Bell, is_to_ring
 from app.capacity import Capacity
 from app.problems import Overloaded, Unavailable
+from app.telemetry import tracing
+from app.telemetry.measures import committing
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -165,7 +167,7 @@ class Database(ABC):
     def _queue_unless_closed(self, work: Work[T]) -> Future[T]:
         with self._gate:
             if not self._closed:
-                return self._queue(work)
+                return tracing.queued(work, self._queue)
         return _refused(DatabaseUnavailable(STOPPING))
 
     async def run(self, work: Work[T], *, client: str | None = None, urgent: bool = False) -> T:
@@ -252,6 +254,8 @@ class PooledDatabase(Database):
             with self.engine.begin() as connection:
                 result = work(connection)
                 rings = is_to_ring(connection)
+                committed = committing()
+            committed()
         except BaseException as error:
             problem = _as_answer(error)
             if problem is error:
@@ -344,6 +348,8 @@ class GroupCommitDatabase(Database):
             if self._before_commit is not None and survived:
                 self._before_commit(connection)
             rings = is_to_ring(connection)
+            committed = committing()
+        committed()
         if rings:
             self.bell.ring()
         return outcomes

@@ -10,14 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from app import grants
+from app import grants, revisions
 from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import CheckpointRefused, verifiers_of
 from app.access_log.checkpoints import (
@@ -50,12 +47,12 @@ from app.policy.errors import PolicyError
 from app.problems import ThroughcareError
 from app.releases.profile import Profile
 from app.settings import Settings
+from app.telemetry import tracing
 
 log = logging.getLogger("throughcare.main")
 
 # Clocks of several machines differ: one of them may have signed just now.
 LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
-PROJECT = Path(__file__).parent.parent
 # Where Linux says what is mounted; nothing is known elsewhere.
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -282,9 +279,9 @@ def check_ready(connection: Connection, settings: Settings, house: House, *, at:
     """
     if not settings.embed_workers:
         require_server(settings)
-    present = MigrationContext.configure(connection).get_current_revision()
-    wanted = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    if present != wanted:
+    if settings.tracing and not tracing.is_installed():
+        raise NotReady("THROUGHCARE_TRACING needs the extra: pip install 'throughcare[tracing]'")
+    if not revisions.fit(connection):
         raise NotReady(NO_TABLES)
     check_log(connection, settings, house.ring, at=at)
     if absent := data_keys.missing(connection, house.ring):
@@ -318,11 +315,6 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing, *, at: 
             f"the clock says {at:%Y-%m-%dT%H:%M:%SZ}, and the access log was signed at "
             f"{signed_at:%Y-%m-%dT%H:%M:%SZ}: set the clock right"
         )
-
-
-def alembic_config() -> Config:
-    """Alembic as `pyproject.toml` configures it."""
-    return Config(toml_file=PROJECT / "pyproject.toml")
 
 
 @contextmanager

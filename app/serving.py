@@ -26,7 +26,9 @@ from app.main import (
     ready,
     roles_of_service,
 )
+from app.monitoring.readiness import Readiness
 from app.settings import Settings
+from app.telemetry.tracing import exported
 from app.workers import (
     Job,
     make_backlog,
@@ -34,6 +36,7 @@ from app.workers import (
     make_in_force,
     make_sequencer,
     make_watcher,
+    telling,
     watched,
     witnessing,
 )
@@ -64,7 +67,10 @@ async def running(
     """A service with what works beside it; all of it ends with the block."""
     bound_threads(settings.database_connections)
     house = house or make_house(settings, at=clock())
-    with ready(settings, house, clock, roles=roles_of_service(settings)) as database:
+    with (
+        exported(wanted=settings.tracing),
+        ready(settings, house, clock, roles=roles_of_service(settings)) as database,
+    ):
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
@@ -83,16 +89,25 @@ def _begin(stack: AsyncExitStack, stop: asyncio.Event, jobs: Mapping[str, Job]) 
 
 def make_service(settings: Settings, house: House, database: Database, clock: Clock) -> Service:
     """What the routes have at hand."""
+    in_force = make_in_force(settings, house, database, clock)
+    witnesses = agreed_witnesses(settings, house.ring)
     return Service(
         settings=settings,
         database=database,
-        in_force=make_in_force(settings, house, database, clock),
+        in_force=in_force,
         token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
         provider_keys=ProviderKeys(fetch),
         endpoint_rules=endpoint_rules(settings),
         clock=clock,
         rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
-        witnesses=agreed_witnesses(settings, house.ring),
+        witnesses=witnesses,
+        readiness=Readiness(
+            database=database,
+            in_force=in_force,
+            checkpoint_file=settings.checkpoint_file,
+            witnesses=witnesses,
+            clock=clock,
+        ),
     )
 
 
@@ -118,6 +133,7 @@ def _keepers(service: Service, stop: asyncio.Event) -> dict[str, Job]:
         "InForce": in_force.watch(stop),
         "Purger": Purger(database=database, clock=clock).run(stop),
         "Backlog": make_backlog(settings, database).watch(stop),
+        **telling(settings, in_force, clock, "serve", stop),
     }
     if settings.embed_workers:
         jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)

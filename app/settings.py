@@ -83,6 +83,12 @@ class Settings:
     # Seconds for which a service that was asked to stop still takes requests, while /health/ready
     # says that it is not ready: so long a load balancer may take to turn away.
     turn_away_seconds: float = 0.0
+    # Where each process tells its measures to operators (docs/operation.md), at the first free port
+    # from this one on; nowhere if it is None. Never to be reached from outside.
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    # Send traces as the variables of OpenTelemetry say (OTEL_*); needs the extra `tracing`.
+    tracing: bool = False
     # Bytes of one request body; an import is read line by line, each line held to this.
     body_limit: int = 1_048_576
     # Bytes of a whole import.
@@ -167,7 +173,7 @@ def _parse(name: str, kind: str, text: str) -> object:
     if "bool" in kind:
         return _parse_bool(text)
     if "int" in kind:
-        most = LARGEST_PORT if name == "port" else math.inf
+        most = LARGEST_PORT if name.endswith("port") else math.inf
         return _parse_number(text, int, least=SMALLEST.get(name, 1), most=most)
     if "float" in kind:
         return _parse_number(text, float)

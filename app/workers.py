@@ -29,8 +29,12 @@ from app.main import (
     require_server,
     terms,
 )
+from app.monitoring.exposition import Exposition
+from app.monitoring.page import Page
+from app.monitoring.readings import Reader
 from app.notifications.dispatcher import Dispatcher
 from app.settings import Settings
+from app.telemetry.tracing import exported
 
 log = logging.getLogger("throughcare.main")
 
@@ -107,6 +111,21 @@ def make_watcher(settings: Settings, in_force: InForce, clock: Clock) -> Watcher
     )
 
 
+def telling(
+    settings: Settings, in_force: InForce, clock: Clock, process: str, stop: asyncio.Event
+) -> dict[str, Job]:
+    """What tells operators the measures of this process, where there is a port for it."""
+    if settings.metrics_port is None:
+        return {}
+    house = in_force.house
+    reader = Reader(
+        witnesses=agreed_witnesses(settings, house.ring), clock=clock, legal_date=house.legal_date
+    )
+    page = Page(process=process, in_force=in_force, reader=reader)
+    exposition = Exposition(page=page, host=settings.metrics_host, port=settings.metrics_port)
+    return {"Measures": exposition.run(stop)}
+
+
 def make_backlog(settings: Settings, database: Database) -> Backlog:
     """What counts the entries that no sequencer has seen to."""
     return Backlog(database=database, interval=ROUNDS * settings.checkpoint_interval)
@@ -122,6 +141,7 @@ def dispatching(
         "Listener": listen(database, stop),
         "InForce": in_force.watch(stop),
         "Backlog": make_backlog(settings, database).watch(stop),
+        **telling(settings, in_force, clock, "dispatch", stop),
     }
 
 
@@ -136,6 +156,7 @@ def sequencing(
         "Watcher": make_watcher(settings, in_force, clock).run(stop),
         "InForce": in_force.watch(stop),
         **witnessing(settings, in_force, clock, stop),
+        **telling(settings, in_force, clock, "sequence", stop),
     }
 
 
@@ -158,7 +179,10 @@ async def run_alone(settings: Settings, clock: Clock, jobs: Jobs, *, role: Role)
     for one in (*stopping.ASKS, stopping.LEFT_ALONE):
         asyncio.get_running_loop().add_signal_handler(one, asked)
     house = make_house(settings, at=clock())
-    with ready(settings, house, clock, roles=(role,)) as database:
+    with (
+        exported(wanted=settings.tracing),
+        ready(settings, house, clock, roles=(role,)) as database,
+    ):
         work = jobs(settings, house, database, clock, stop)
         log.info("at work: %s", ", ".join(work))
         await asyncio.gather(*(watched(name, job) for name, job in work.items()))

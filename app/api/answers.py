@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.agencies.oauth import OAuthError
 from app.api.head import Head
+from app.api.measured import Measured
 from app.api.service import spend_after_failure
 from app.crypto.possession import PROOF_ALGORITHMS
 from app.files.findings import findings
@@ -136,6 +137,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ThroughcareError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _routing)
+    app.add_middleware(Measured)
     app.add_middleware(Head)
     # The last one stands around the others.
     app.add_middleware(Shield)

@@ -56,6 +56,9 @@ def make_application() -> Application:
         redoc_url=None,
         # An address with a slash too many is none: no answer repeats it in a Location.
         redirect_slashes=False,
+        # The framework's own would tell addresses, which hold references, and words of errors; and
+        # let a caller choose what is traced.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     modules = (
         identity,

@@ -25,6 +25,7 @@ from app.crypto.possession import Proof, read_proof
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import Act, House, Refusal, record
+from app.monitoring.readiness import Readiness
 from app.notifications.addresses import EndpointRules
 from app.policy.matrix_documents import MatrixDocuments
 from app.problems import Forbidden, MalformedBody, Unauthenticated, Unavailable
@@ -51,6 +52,7 @@ class Service:
     clock: Callable[[], datetime]
     rate_limit: RateLimit
     witnesses: Witnesses
+    readiness: Readiness
     matrices: MatrixDocuments = field(default_factory=MatrixDocuments)
     # Subscriptions whose poll waits for something: one each, a second one is answered at once.
     waiting_polls: set[str] = field(default_factory=set)

@@ -27,7 +27,6 @@ from app.files import store
 from app.grants import Role
 from app.main import (
     NotReady,
-    alembic_config,
     check_installation,
     check_log,
     house_of,
@@ -39,6 +38,7 @@ from app.main import (
     terms,
 )
 from app.policy.archive import Archive
+from app.revisions import alembic_config
 from app.settings import Settings
 
 log = logging.getLogger("throughcare.main")

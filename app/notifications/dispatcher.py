@@ -37,6 +37,8 @@ from app.outbox import claims, endpoints, packs, subscriptions
 from app.outbox.planning import tell_due
 from app.policy.errors import DecisionFailed
 from app.problems import Overloaded
+from app.telemetry import tracing
+from app.telemetry.measures import note_attempt
 
 log = logging.getLogger("throughcare.dispatcher")
 
@@ -161,15 +163,17 @@ class Dispatcher:
 
     async def _attempt(self, delivery: Row[Any]) -> None:
         """One delivery, from the decision to its outcome. If it fails it holds up no other."""
-        house, sent = await self._try(delivery)
-        if sent is None:
-            return
-        try:
-            await self.database.run(
-                lambda connection: self._conclude(connection, house, delivery, sent)
-            )
-        except Exception as error:  # noqa: BLE001 - the lease runs out, and it is tried again
-            _report(f"the end of delivery {delivery.jti}", error)
+        with tracing.span("attempt", root=True):
+            house, sent = await self._try(delivery)
+            if sent is None:
+                return
+            _measure(sent)
+            try:
+                await self.database.run(
+                    lambda connection: self._conclude(connection, house, delivery, sent)
+                )
+            except Exception as error:  # noqa: BLE001 - the lease runs out, and it is tried again
+                _report(f"the end of delivery {delivery.jti}", error)
 
     async def _try(self, delivery: Row[Any]) -> tuple[House, Sent | None]:
         """How the delivery was taken, None where there was nothing to send; under which bundle."""
@@ -268,6 +272,18 @@ class Dispatcher:
                 )
         except Exception as error:  # noqa: BLE001 - one odd key must not keep the others waiting
             _report(f"a greeting of {subscription.subscription_id}", error)
+
+
+def _measure(sent: Sent) -> None:
+    """Count an attempt by how it ended."""
+    if sent.ours:
+        outcome = "unsent"
+    elif sent.accepted:
+        outcome = "accepted"
+    else:
+        outcome = "unanswered" if sent.status_code is None else "refused"
+    note_attempt(outcome, sent.milliseconds / 1000)
+    tracing.note(outcome=outcome)
 
 
 def _report(what: str, error: Exception) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    func,
     or_,
     select,
     update,
@@ -72,6 +73,26 @@ def claim(
         if len(found) < wanted or len(some) == wanted:
             break
     return _by_age(connection, taken) if taken else []
+
+
+def due_since(connection: Connection, *, at: datetime) -> datetime | None:
+    """Since when what has waited longest could have been pushed; None where nothing could be.
+
+    To an endpoint that has answered last: behind what has failed others wait, and not for us.
+    """
+    query = (
+        select(func.min(DELIVERY.c.next_attempt_at))
+        .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
+        .where(
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.next_attempt_at <= at,
+            can_be_sent_to(at),
+            SUBSCRIPTION.c.failures == 0,
+            _free(at),
+        )
+    )
+    since: datetime | None = connection.scalar(query)
+    return since
 
 
 def claim_for_inbox(

@@ -94,6 +94,15 @@ def replace(
         connection.execute(insert(MILESTONE), rows)
 
 
+def due_since(connection: Connection, *, at: datetime) -> datetime | None:
+    """When the first milestone that nobody was told of fell due; None where there is none."""
+    query = select(func.min(MILESTONE.c.due_at)).where(
+        MILESTONE.c.status == PLANNED, MILESTONE.c.due_at <= at
+    )
+    since: datetime | None = connection.scalar(query)
+    return since
+
+
 def due(connection: Connection, *, at: datetime, limit: int) -> list[Due]:
     """Up to `limit` persons with milestones whose time has come, the longest waiting first.
 

@@ -33,7 +33,8 @@ from app.files import store
 from app.files.store import KEY
 from app.files.tables import InmateFile
 from app.house import House
-from app.main import NotReady, ServerAway, alembic_config, opened
+from app.main import NotReady, ServerAway, opened
+from app.revisions import alembic_config
 from tests.cli.command_line import PATIENCE, Done, Installation, register, sign
 from tests.cli.conftest import Invoke, InvokeIn
 from tests.conftest import empty_database

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.types import JSON, TypeEngine
 
 from app.database import make_engine
-from app.main import alembic_config
+from app.revisions import alembic_config
 from app.tables import METADATA
 from tests.conftest import BOTH, empty_database
 
