@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from app.database import table_of
+from app.outbox.subscriptions import LEAP
 from app.outbox.tables import Attempt, Delivery
 from app.policy.errors import DecisionFailed
 from app.problems import NotFound
@@ -96,7 +97,10 @@ def number(connection: Connection, jti: str, *, sequence: int) -> None:
 def place_among_person(
     connection: Connection, *, subscription_id: str, person_id: str, sequence: int
 ) -> int:
-    """How many notices of this subscription about this person are numbered up to this one."""
+    """How many notices of this subscription about this person are numbered up to this one.
+
+    It leaps with the number of the subscription (`subscriptions.leap`).
+    """
     counted = connection.scalar(
         select(func.count()).where(
             DELIVERY.c.subscription_id == subscription_id,
@@ -104,7 +108,7 @@ def place_among_person(
             DELIVERY.c.sequence <= sequence,
         )
     )
-    return int(counted or 0)
+    return int(counted or 0) + sequence // LEAP * LEAP
 
 
 def finish(connection: Connection, jti: str, *, lease: str, status: str, **values: object) -> bool:
