@@ -68,7 +68,7 @@ def restore(
     sealed = _Sealed(file, DecryptionKey.from_pem(read_private_file(key)))
     found = archive.survey(sealed.frames(), large=DATABASE)
     manifest = _manifest(found, read_keys("--log-key", log_key, Verifier.from_vkey))
-    _check_fits(manifest, settings)
+    check_fits(manifest, settings)
     with alone(settings):
         restored = _put_back(settings, sealed, found, manifest, newest=newest)
     starts, advice = _verdict(settings)
@@ -117,7 +117,8 @@ def _manifest(found: Found, verifiers: list[Verifier]) -> Manifest:
     return manifest
 
 
-def _check_fits(manifest: Manifest, settings: Settings) -> None:
+def check_fits(manifest: Manifest, settings: Settings) -> None:
+    """NotReady where this version, or this kind of database, cannot take the backup."""
     kind = make_url(settings.database_url).get_backend_name()
     if kind != manifest.database:
         raise NotReady(f"the backup is of {manifest.database}, THROUGHCARE_DATABASE_URL is {kind}")
