@@ -20,6 +20,7 @@ from app.administration import erasure
 from app.administration.registry import OPERATOR
 from app.audit.read_log import whole_log
 from app.backup.manifest import Manifest
+from app.cli.backup import backup
 from app.cli.restore import check_fits
 from app.crypto.key_ring import KeyRing
 from app.crypto.log_signing import LogSigningKey
@@ -27,6 +28,7 @@ from app.files import store
 from app.files.store import StoredFile
 from app.house import Act, House, record
 from app.main import NotReady, make_house, opened
+from app.receiver.private_files import write_private_file
 from app.retention import requests
 from app.retention.requests import Ground
 from tests.cli.command_line import Done, Installation, register, sign
@@ -40,19 +42,35 @@ KEY = next(sealing_keys())
 Restore = Callable[..., Done]
 
 
+@pytest.fixture(scope="module")
+def backed_up(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an installation with some entries, with a backup of it and what opens that."""
+    folder = tmp_path_factory.mktemp("backed-up") / "installation"
+    shutil.copytree(template, folder)
+    installation = Installation.planned(folder)
+    public, private = folder / "public.json", folder / "private.pem"
+    public.write_text(json.dumps(KEY.public_jwk()))
+    write_private_file(private, KEY.to_pem())
+    work(installation, put_in)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, text in installation.environment.items():
+            patch.setenv(name, text)
+        backup(folder / "backup", to=[public], as_json=True)
+    return folder
+
+
 @pytest.fixture
-def made(installation: Installation, invoke: Invoke) -> Path:
-    """A backup of an installation with some entries; what it holds is gone on from."""
-    (installation.folder / "public.json").write_text(json.dumps(KEY.public_jwk()))
-    private = installation.folder / "private.pem"
-    private.touch(mode=0o600)
-    private.write_bytes(KEY.to_pem())
-    grow(installation, "police-1")
-    file = installation.folder / "backup"
-    done = invoke("backup", str(file), "--to", f"{installation.folder}/public.json", "--json")
-    assert done.code == 0, done.said
-    assert done.json["entries"] == 3
-    return file
+def installation(backed_up: Path, tmp_path: Path) -> Installation:
+    """A copy of that, for one test to spoil."""
+    folder = tmp_path / "installation"
+    shutil.copytree(backed_up, folder)
+    return Installation.planned(folder)
+
+
+@pytest.fixture
+def made(installation: Installation) -> Path:
+    """The backup."""
+    return installation.folder / "backup"
 
 
 @pytest.fixture
@@ -75,11 +93,7 @@ def log_key(installation: Installation) -> str:
 
 def grow(installation: Installation, agency_id: str) -> None:
     """Two entries more, and a checkpoint."""
-    with opened(installation.settings) as database:
-        house = house_of(installation)
-        database.run_blocking(lambda c: register(c, house, agency_id, "police_local"))
-        note = database.run_blocking(lambda c: sign(c, house))
-    checkpoints.write_checkpoint_file(installation.settings.checkpoint_file, note)
+    work(installation, lambda c, house: register(c, house, agency_id, "police_local"))
 
 
 def house_of(installation: Installation) -> House:
@@ -115,7 +129,7 @@ def test_a_lost_database_is_behind_the_checkpoint_that_was_not_lost(
     lose(installation, "throughcare.db")
     done = restore()
     assert (done.code, done.json["restored"], done.json["starts"]) == (0, ["database"], False)
-    assert "the log has 3 entries, 5 were signed" in done.json["next"]
+    assert "the log has 4 entries, 6 were signed" in done.json["next"]
     assert "throughcare access-log recover" in done.json["next"]
     assert invoke("access-log", "recover", "--origin", NEW, "--yes").code == 0
     assert invoke("init", LOG_ORIGIN=NEW).code == 0
@@ -239,7 +253,7 @@ def test_what_could_not_be_restored_is_not_backed_up(
     older = (installation.folder / "throughcare.db").read_bytes()
     grow(installation, "police-3")
     (installation.folder / "throughcare.db").write_bytes(older)
-    assert "the log has 5 entries, 7 were signed" in invoke(*again).err
+    assert "the log has 6 entries, 8 were signed" in invoke(*again).err
     checkpoint.unlink()
     assert "the last checkpoint of the log is gone" in invoke(*again).err
     checkpoint.write_text(newest)
@@ -289,14 +303,8 @@ def test_keys_for_backups_are_made_once(installation: Installation, invoke: Invo
 
 
 def test_who_was_erased_since_is_erased_again_by_the_word_of_the_log(
-    installation: Installation, invoke: Invoke, tmp_path: Path
+    installation: Installation, invoke: Invoke, made: Path, tmp_path: Path
 ) -> None:
-    (installation.folder / "public.json").write_text(json.dumps(KEY.public_jwk()))
-    (installation.folder / "private.pem").touch(mode=0o600)
-    (installation.folder / "private.pem").write_bytes(KEY.to_pem())
-    work(installation, put_in)
-    file = installation.folder / "backup"
-    assert invoke("backup", str(file), "--to", f"{installation.folder}/public.json").code == 0
     work(installation, erase)
     vkey = log_key(installation)
     log = tmp_path / "log.ndjson"
@@ -304,7 +312,7 @@ def test_who_was_erased_since_is_erased_again_by_the_word_of_the_log(
         house = house_of(installation)
         log.write_bytes(database.read_blocking(lambda c: whole_log(c, house)))
     lose(installation, "throughcare.db")
-    done = invoke(*restore_with(installation, file), "--log-key", vkey)
+    done = invoke(*restore_with(installation, made), "--log-key", vkey)
     assert "throughcare retention repeat" in done.err
     assert invoke("access-log", "recover", "--origin", NEW, "--yes").code == 0
     repeat = ("retention", "repeat", str(log), "--key", vkey, "--json")

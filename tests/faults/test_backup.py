@@ -28,6 +28,7 @@ from tests.world import sealing_keys
 # So many files are answered before a backup begins, and as many come while it is made.
 FILES = 3
 PROCESSES = (SERVE, "sequence-1")
+LONG = "THROUGHCARE_TEST_KILLS" in os.environ
 RECIPIENT = next(sealing_keys())
 
 
@@ -50,6 +51,7 @@ def elsewhere(on_either: Scene, request: pytest.FixtureRequest, tmp_path: Path) 
     return Settings.from_environment(environment)
 
 
+@pytest.mark.skipif(not LONG, reason="`make faults`; briefly in cli/test_exchange.py, tests/backup")
 def test_what_was_answered_before_a_backup_began_is_restored_from_it(
     on_either: Scene, elsewhere: Settings, tmp_path: Path, kills: int
 ) -> None:
@@ -60,7 +62,7 @@ def test_what_was_answered_before_a_backup_began_is_restored_from_it(
     for name in PROCESSES[: 1 if installation.is_embedded else None]:
         installation.start(name)
     with scene.at_work():
-        for number in range(-(-kills // 3)):
+        for number in range(kills // 3):
             kill_a_backup(scene, tmp_path / f"killed-{number}", public)
         wait_until(partial(has_answered, scene, FILES))
         answered, read = dict(scene.answered), list(scene.read)
