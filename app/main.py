@@ -234,8 +234,8 @@ def opened(settings: Settings) -> Iterator[Database]:
 
     NotReady: it cannot be opened, or somebody else holds it.
     """
-    with _alone(settings):
-        file = _file_of(settings)
+    with alone(settings):
+        file = file_of(settings)
         if file is not None:
             # Where it cannot be made the database says why.
             with suppress(OSError):
@@ -258,7 +258,7 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 def require_server(settings: Settings) -> None:
     """NotReady where the database is a file, on which no second process can work."""
-    if _file_of(settings) is not None:
+    if file_of(settings) is not None:
         raise NotReady(ONE_PROCESS)
 
 
@@ -318,9 +318,9 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing, *, at: 
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Iterator[None]:
     """Hold the lock beside a database file: two writing processes would wait for each other."""
-    database = _file_of(settings)
+    database = file_of(settings)
     if database is None:
         yield
         return
@@ -339,7 +339,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _file_of(settings: Settings) -> Path | None:
+def file_of(settings: Settings) -> Path | None:
     """The file of an embedded database, or None where there is a server."""
     url = make_url(settings.database_url)
     embedded = url.get_backend_name() == "sqlite" and url.database
@@ -438,7 +438,7 @@ def _verified(settings: Settings, ring: KeyRing) -> Verified:
 @contextmanager
 def reading(settings: Settings, table: Table) -> Iterator[Connection]:
     """A connection that reads, also beside a running service; NotReady without this table."""
-    file = _file_of(settings)
+    file = file_of(settings)
     # To look at it must not make it.
     if file is not None and not file.exists():
         raise NotReady(NO_TABLES)

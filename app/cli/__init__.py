@@ -24,6 +24,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "subscription": ("subscription",),
     "pack": ("pack",),
     "keys": ("keys",),
+    "backup": ("backup", "backup-key"),
+    "restore": ("restore",),
     "policy": ("policy",),
     "retention": ("retention",),
     "feed": ("feed",),

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from app.bell import ring_after_commit
 from app.database import table_of
+from app.outbox.subscriptions import LEAP
 from app.outbox.tables import Attempt, Delivery
 from app.policy.errors import DecisionFailed
 from app.problems import NotFound
@@ -97,7 +98,10 @@ def number(connection: Connection, jti: str, *, sequence: int) -> None:
 def place_among_person(
     connection: Connection, *, subscription_id: str, person_id: str, sequence: int
 ) -> int:
-    """How many notices of this subscription about this person are numbered up to this one."""
+    """How many notices of this subscription about this person are numbered up to this one.
+
+    It leaps with the number of the subscription (`subscriptions.leap`).
+    """
     counted = connection.scalar(
         select(func.count()).where(
             DELIVERY.c.subscription_id == subscription_id,
@@ -105,7 +109,7 @@ def place_among_person(
             DELIVERY.c.sequence <= sequence,
         )
     )
-    return int(counted or 0)
+    return int(counted or 0) + sequence // LEAP * LEAP
 
 
 def finish(connection: Connection, jti: str, *, lease: str, status: str, **values: object) -> bool:

@@ -21,6 +21,9 @@ PENDING = "pending"
 ACTIVE = "active"
 # Nothing is addressed to it any more; what still waits is cancelled.
 ENDED = "ended"
+# By so much numbers leap after a loss: more notices than a subscription has had in between, and the
+# column has room for a hundred leaps.
+LEAP = 2**24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +196,18 @@ def next_sequence(connection: Connection, subscription_id: str) -> int:
     )
     assert number is not None  # noqa: S101 - the row was updated in this transaction
     return int(number)
+
+
+def leap(connection: Connection) -> None:
+    """Let every subscription go on from numbers that nobody has seen, in a restored database.
+
+    Numbers that were given since its copy was made are given to nobody again: a receiver would
+    take the newest notice for one that came late.
+    """
+    change_all = update(SUBSCRIPTION).values(
+        last_sequence=(SUBSCRIPTION.c.last_sequence // LEAP + 1) * LEAP
+    )
+    connection.execute(change_all)
 
 
 def _one(connection: Connection, subscription_id: str, *whose: ColumnElement[bool]) -> Row[Any]:
