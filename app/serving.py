@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from app.administration.purger import Purger
+from app.agencies.known_tokens import KnownTokens
 from app.agencies.provider_keys import ProviderKeys, fetch
 from app.api.application import make_application
 from app.api.limits import Patience, RateLimit
@@ -91,11 +92,13 @@ def make_service(settings: Settings, house: House, database: Database, clock: Cl
     """What the routes have at hand."""
     in_force = make_in_force(settings, house, database, clock)
     witnesses = agreed_witnesses(settings, house.ring)
+    token_keys = KeySet.from_jwks(public_jwks(house.ring.token_keys))
     return Service(
         settings=settings,
         database=database,
         in_force=in_force,
-        token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
+        token_keys=token_keys,
+        known_tokens=KnownTokens(token_keys, settings.issuer),
         provider_keys=ProviderKeys(fetch),
         endpoint_rules=endpoint_rules(settings),
         clock=clock,

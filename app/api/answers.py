@@ -134,7 +134,7 @@ def unmapped(error: Exception) -> ThroughcareError:
 
 def install(app: FastAPI) -> None:
     """Register what turns errors into answers. What is unmapped tells nothing."""
-    app.add_exception_handler(ThroughcareError, _known)
+    app.add_exception_handler(ThroughcareError, known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _routing)
     app.add_middleware(Measured)
@@ -143,7 +143,8 @@ def install(app: FastAPI) -> None:
     app.add_middleware(Shield)
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def known(request: Request, error: Exception) -> Response:
+    """The answer to an error of ours; the proof that came with the request is used up."""
     await spend_after_failure(request)
     if isinstance(error, OAuthError):
         content = {"error": error.code, "error_description": error.detail}

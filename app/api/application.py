@@ -28,6 +28,7 @@ from app.api import (
     subscriptions,
     take_backs,
 )
+from app.api.shortcut import Shortcut
 
 DESCRIPTION = """What must be known when somebody leaves prison: by whom, in which form, on which
 basis. Every answer is decided field by field and is on record before it leaves."""
@@ -84,5 +85,6 @@ def make_application() -> Application:
     )
     for module in modules:
         app.include_router(module.router)
+    app.add_middleware(Shortcut)
     answers.install(app)
     return app

@@ -15,6 +15,7 @@ from app.access_log.witnesses import Witnesses
 from app.administration.in_force import InForce, PolicyUnavailable
 from app.administration.registry_desk import refuse
 from app.agencies import replay, tokens
+from app.agencies.known_tokens import KnownTokens
 from app.agencies.provider_keys import ProviderKeys
 from app.agencies.registrars import opens_registry
 from app.agencies.tokens import Caller, Grant
@@ -47,6 +48,7 @@ class Service:
     database: Database
     in_force: InForce
     token_keys: KeySet
+    known_tokens: KnownTokens
     provider_keys: ProviderKeys
     endpoint_rules: EndpointRules
     clock: Callable[[], datetime]
@@ -223,9 +225,7 @@ def _read_credential(request: Request) -> Credential:
     scheme, _, token = given[0].partition(" ") if given else ("", "", "")
     if scheme.lower() not in (DPOP, BEARER):
         raise Unauthenticated("expected an access token")
-    grant = tokens.read(
-        token, keys=service.token_keys, issuer=service.settings.issuer, at=service.clock()
-    )
+    grant = service.known_tokens.read(token, at=service.clock())
     # A stolen token is worth nothing: a bound one never passes as a bearer token (RFC 9449, 7.2).
     if (scheme.lower() == DPOP) != (not grant.bearer):
         raise Unauthenticated("the access token is of the other kind")
