@@ -23,6 +23,7 @@ import orjson
 from app.policy.policies import Policy
 from app.policy.request import Request
 from bench.languages import Actions, facts, in_cerbos
+from bench.processor import seconds_of
 
 START_SECONDS = 20.0
 ANSWER_SECONDS = 10.0
@@ -63,9 +64,7 @@ class Cerbos:
 
     def processor_seconds(self) -> float:
         """What it has used of the processor since it started; in hundredths."""
-        stat = Path(f"/proc/{self._process_id}/stat").read_text(encoding="ascii")
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return seconds_of(self._process_id)
 
 
 @contextmanager
