@@ -85,7 +85,7 @@ def running(
             (folder / "policies" / f"{version}.json").write_bytes(document)
         ports = _free_ports()
         (folder / "config.json").write_bytes(orjson.dumps(_configuration(folder, *ports)))
-        command = [binary, "server", "--log-level=error", f"--config={folder / 'config.json'}"]
+        command = [str(binary), "server", "--log-level=error", f"--config={folder / 'config.json'}"]
         environment = {"PATH": os.environ["PATH"], "CERBOS_NO_TELEMETRY": "1", "HOME": name}
         with subprocess.Popen(command, env=environment) as process:  # noqa: S603 - the binary of the lock
             try:

@@ -64,7 +64,7 @@ class _Language:
         self._known = known
         self.words = words
 
-    def render(self, node: Node) -> str:
+    def render(self, node: Node) -> str:  # noqa: PLR0911 - one for each operator
         """One expression, in brackets where it has parts."""
         [(operator, value)] = node.items()
         match operator:

@@ -80,9 +80,7 @@ class Peers:
             return
         fields = self._bundle.vocabulary.fields
         roles = self._bundle.span(DAY).table.roles
-        enforcers = {
-            role: Casbin(table.policies, actions, fields) for role, table in roles.items()
-        }
+        enforcers = {role: Casbin(table.policies, actions, fields) for role, table in roles.items()}
         self._add("casbin", lambda request: enforcers[request.role].allowed(request, self._asked))
 
     def _add_cerbos(self, actions: Actions, stack: ExitStack) -> None:

@@ -4,7 +4,8 @@
 
 - `subscribers`, on both databases, at 1,000 and 10,000: an event published to all of them, for
   each delivery (`bench.fan_out` says how); and all of them claimed, 64 at a time, each claim in a
-  transaction of its own, for each delivery. Processor time with that of PostgreSQL's process.
+  transaction of its own and sent before the next, for each delivery. Processor time with that of
+  PostgreSQL's process.
 - `policies`: the decision of a whole file by the number of policies that its role has.
 
 `bench.reading` has the same of files, `bench.access_log` of entries.
@@ -16,11 +17,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, delete, text
+from sqlalchemy import Connection, Engine, delete, text
 
 from app.database import make_engine
 from app.outbox.claims import claim
-from app.outbox.deliveries import DELIVERY
+from app.outbox.deliveries import DELIVERY, SENT, finish
 from app.policy.loader import load_bundle
 from app.tables import METADATA
 from bench import fan_out, results
@@ -32,7 +33,7 @@ from bench.processor import seconds_with_server
 
 SUBSCRIBERS = (1_000, 10_000)
 CLAIMED = 64
-LEASED = timedelta(minutes=5)
+LEASE, LEASED = "lease", timedelta(minutes=5)
 ROWS = 200  # decisions of each role
 
 
@@ -59,36 +60,44 @@ def subscribers(url: str) -> dict[str, Any]:
 
 
 def claiming(engine: Engine, count: int) -> dict[str, float]:
-    """All deliveries of one event claimed; then they are gone."""
+    """All deliveries of one event claimed and finished; the claims alone are measured."""
     with engine.begin() as connection:
         assert fan_out.ours(connection) == count  # noqa: S101 - what reached fewer is no measure
     _tidy(engine)
-    claimed = 0
+    claimed, taken, used = 0, 0.0, 0.0
     with engine.connect() as connection:
-        used, started = seconds_with_server(connection), time.perf_counter()
-        connection.rollback()
         while True:
+            before, started = _processor(connection), time.perf_counter()
             with connection.begin():
-                rows = claim(
-                    connection,
-                    lease="lease",
-                    at=fan_out.AT,
-                    until=fan_out.AT + LEASED,
-                    limit=CLAIMED,
-                )
-            claimed += len(rows)
-            if not rows:
+                jtis = _claim(connection)
+            taken += time.perf_counter() - started
+            used += _processor(connection) - before
+            claimed += len(jtis)
+            if not jtis:
                 break
-        taken = time.perf_counter() - started
-        used = seconds_with_server(connection) - used
+            with connection.begin():
+                for jti in jtis:
+                    finish(connection, jti, lease=LEASE, status=SENT)
     assert claimed == count, claimed  # noqa: S101 - what was left is no measure
     with engine.begin() as connection:
         connection.execute(delete(DELIVERY))
     return {"us_claim": taken / count * 1e6, "us_of_processor_claim": used / count * 1e6}
 
 
+def _claim(connection: Connection) -> list[str]:
+    at = fan_out.AT
+    rows = claim(connection, lease=LEASE, at=at, until=at + LEASED, limit=CLAIMED)
+    return [row.jti for row in rows]
+
+
+def _processor(connection: Connection) -> float:
+    used = seconds_with_server(connection)
+    connection.rollback()
+    return used
+
+
 def _tidy(engine: Engine) -> None:
-    """What a server does for itself after a while: room of dead rows, and what it knows of tables."""
+    """What a server does for itself after a while: it looks at its tables, and at dead rows."""
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))

@@ -1,0 +1,111 @@
+"""Figures of `bench/results.json` as pictures: `docs/plots/*.svg`, the same for the same figures.
+
+    python -m bench.plots
+
+Needs pygal, which is installed for the benches alone; without it, it says NOT RUN.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import orjson
+
+from bench.bars import Document, figures
+from bench.results import DOCS, RESULTS
+
+FOLDER = DOCS / "plots"
+WIDTH, HEIGHT = 720, 380
+# The library writes the day and a script into each picture.
+UNWANTED = re.compile(r"<!--.*?-->|<script.*?</script>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Lines over named places: `lines` lead to the figure of each, with `{}` for the place."""
+
+    name: str
+    caption: str
+    across: str
+    up: str
+    places: tuple[str, ...]
+    lines: Mapping[str, str]
+
+    def series(self, document: Document) -> dict[str, list[float | None]]:
+        """What is drawn: the lines that have any figure, None where one has none."""
+        found = {
+            title: [next(figures(document, path.format(place)), None) for place in self.places]
+            for title, path in self.lines.items()
+        }
+        return {title: values for title, values in found.items() if any(values)}
+
+
+PLOTS = (
+    Plot(
+        "subscribers",
+        "Processor time of a delivery as subscribers grow",
+        "subscribers of one event",
+        "us for one delivery",
+        ("1000", "10000"),
+        {
+            f"{work}, {kind}": f"scaling/subscribers/{kind}/{{}}/us_of_processor_{work}"
+            for kind in ("sqlite", "postgresql")
+            for work in ("publish", "claim")
+        },
+    ),
+    Plot(
+        "peers",
+        "Processor time of a whole file's decision, beside the same policies elsewhere",
+        "",
+        "us for one file, logarithmic",
+        ("ours_warm", "ours_cold", "cerbos", "cerbos_explained", "cedarpy", "casbin"),
+        {"us of the processor": "peers/sides/{}/us_of_processor"},
+    ),
+)
+
+
+def drawn(plot: Plot, series: Mapping[str, Sequence[float | None]]) -> str:
+    """The picture as text."""
+    import pygal  # noqa: PLC0415 - installed for this alone
+
+    highest = max(value for values in series.values() for value in values if value)
+    logarithmic = "logarithmic" in plot.up
+    chart = (pygal.Bar if logarithmic else pygal.Line)(
+        js=(),
+        title=plot.caption,
+        x_title=plot.across,
+        y_title=plot.up,
+        legend_at_bottom=True,
+        logarithmic=logarithmic,
+        range=(1 if logarithmic else 0, highest),
+        width=WIDTH,
+        height=HEIGHT,
+    )
+    chart.uuid = plot.name
+    chart.x_labels = plot.places
+    for title, values in series.items():
+        chart.add(title, values)
+    return UNWANTED.sub("", chart.render(is_unicode=True)) + "\n"
+
+
+def draw(document: Document, plots: Iterable[Plot] = PLOTS) -> None:
+    """Write every picture of which anything was measured."""
+    FOLDER.mkdir(exist_ok=True)
+    for plot in plots:
+        if series := plot.series(document):
+            (FOLDER / f"{plot.name}.svg").write_text(drawn(plot, series), encoding="utf-8")
+
+
+def main() -> int:
+    """Draw them all, or say that it cannot be done."""
+    if find_spec("pygal") is None:
+        print("NOT RUN: plots (pygal was not installed)")  # noqa: T201 - the result
+    else:
+        draw(orjson.loads(RESULTS.read_bytes()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
