@@ -44,7 +44,7 @@ class Bar:
 
     def size_of(self, document: Document) -> int | None:
         """How large what was measured is, where another size was demanded."""
-        [size] = [*figures(document.get(self.section), self.size)][:1] if self.size else [None]
+        size = next(figures(document.get(self.section), self.size), None) if self.size else None
         return None if size in {None, self.demanded_size} else int(size or 0)
 
     def verdict(self, document: Document) -> str:

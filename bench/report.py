@@ -13,14 +13,15 @@ from typing import Any
 
 import orjson
 
-from bench.bars import BARS, Bar, Document, figures
+from bench.bars import BARS, NOT_MEASURED, Bar, Document, figures
 from bench.plots import PLOTS
 from bench.results import DOCS, RESULTS
 
 PAGE, CAPACITY = DOCS / "performance.md", DOCS / "capacity.md"
 # A figure in a page that people write: what stands between is put there.
 FIGURE = re.compile(r"<!--=([a-z_0-9/]+) (\w+)-->(.*?)<!--/-->")
-UNITS = {"bytes": 1.0, "kB": 1e3, "MB": 1e6, "us": 1.0, "ms": 1e3, "x": 1.0, "n": 1.0}
+UNITS = {"bytes": 1.0, "kB": 1e3, "us": 1.0, "ms": 1.0, "s": 1.0, "x": 1.0, "n": 1.0}
+SIGNS = {"x": "x", "n": ""}
 PARTS = ("file", "case", "agency", "subscription", "delivery", "entry")
 HEAD = """\
 # Performance
@@ -155,25 +156,28 @@ def short(value: float) -> str:
 
 
 def with_unit(value: float, unit: str) -> str:
-    """A figure as it is read; `x` is a ratio."""
-    return f"{short(value)} {unit}" if unit != "x" else f"{short(value)}x"
+    """A figure as it is read; `x` is a ratio, `n` a bare number."""
+    return f"{short(value)}{SIGNS.get(unit, f' {unit}')}"
 
 
 def filled(text: str, document: Document) -> str:
     """A page with every figure that it names put in its place.
 
-    A figure is `<!--=section/path unit-->...<!--/-->`. LookupError: there is none.
+    A figure is `<!--=section/path unit-->...<!--/-->`; that of a section which was never measured
+    says so. LookupError: its section has none of this path.
     """
     return FIGURE.sub(lambda match: _figure(match, document), text)
 
 
 def _figure(match: re.Match[str], document: Document) -> str:
     path, unit = match[1], match[2]
-    found = [*figures(document, path)]
-    if not found:
-        raise LookupError(f"no figure is measured at {path}")
-    value = found[0] / UNITS[unit]
-    shown = short(value) if unit == "n" else with_unit(value, unit)
+    if path.partition("/")[0] in document:
+        value = next(figures(document, path), None)
+        if value is None:
+            raise LookupError(f"no figure is measured at {path}")
+        shown = with_unit(value / UNITS[unit], unit)
+    else:
+        shown = NOT_MEASURED
     return f"<!--={path} {unit}-->{shown}<!--/-->"
 
 
