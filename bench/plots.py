@@ -7,9 +7,10 @@ Needs pygal, which is installed for the benches alone; without it, it says NOT R
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import ceil, log10
 
 import orjson
 
@@ -57,9 +58,9 @@ PLOTS = (
     ),
     Plot(
         "peers",
-        "Processor time of a whole file's decision, beside the same policies elsewhere",
+        "Processor time of a whole file's decision, the same policies",
         "",
-        "us for one file, logarithmic",
+        "us, logarithmic",
         ("ours_warm", "ours_cold", "cerbos", "cerbos_explained", "cedarpy", "casbin"),
         {"us of the processor": "peers/sides/{}/us_of_processor"},
     ),
@@ -71,18 +72,21 @@ def drawn(plot: Plot, series: Mapping[str, Sequence[float | None]]) -> str:
     import pygal  # noqa: PLC0415 - installed for this alone
 
     highest = max(value for values in series.values() for value in values if value)
-    logarithmic = "logarithmic" in plot.up
-    chart = (pygal.Bar if logarithmic else pygal.Line)(
-        js=(),
-        title=plot.caption,
-        x_title=plot.across,
-        y_title=plot.up,
-        legend_at_bottom=True,
-        logarithmic=logarithmic,
-        range=(1 if logarithmic else 0, highest),
-        width=WIDTH,
-        height=HEIGHT,
-    )
+    look = {
+        "js": (),
+        "title": plot.caption,
+        "x_title": plot.across,
+        "y_title": plot.up,
+        "legend_at_bottom": True,
+        "truncate_label": -1,
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
+    if "logarithmic" in plot.up:
+        powers = [10**power for power in range(ceil(log10(highest)) + 1)]
+        chart = pygal.Bar(logarithmic=True, zero=1, y_labels=powers, **look)
+    else:
+        chart = pygal.Line(range=(0, highest), **look)
     chart.uuid = plot.name
     chart.x_labels = plot.places
     for title, values in series.items():
@@ -90,10 +94,10 @@ def drawn(plot: Plot, series: Mapping[str, Sequence[float | None]]) -> str:
     return UNWANTED.sub("", chart.render(is_unicode=True)) + "\n"
 
 
-def draw(document: Document, plots: Iterable[Plot] = PLOTS) -> None:
+def draw(document: Document) -> None:
     """Write every picture of which anything was measured."""
     FOLDER.mkdir(exist_ok=True)
-    for plot in plots:
+    for plot in PLOTS:
         if series := plot.series(document):
             (FOLDER / f"{plot.name}.svg").write_text(drawn(plot, series), encoding="utf-8")
 
