@@ -19,6 +19,7 @@ from bench.results import DOCS, RESULTS
 
 FOLDER = DOCS / "plots"
 WIDTH, HEIGHT = 720, 380
+MOST_FLAT = 6  # labels that fit beside one another
 # The library writes the day and a script into each picture.
 UNWANTED = re.compile(r"<!--.*?-->|<script.*?</script>", re.DOTALL)
 
@@ -43,7 +44,82 @@ class Plot:
         return {title: values for title, values in found.items() if any(values)}
 
 
+AT_ONCE = ("c16", "c64")
 PLOTS = (
+    Plot(
+        "throughput",
+        "Recorded reads in a second",
+        "requests at once",
+        "answers in a second",
+        AT_ONCE,
+        {
+            title: f"reading/sides/{side}/{{}}/per_second"
+            for title, side in (
+                ("bare route", "bare"),
+                ("SQLite", "always"),
+                ("fresh proofs", "proven"),
+                ("PostgreSQL", "postgresql"),
+                ("obvious build", "obvious"),
+            )
+        },
+    ),
+    Plot(
+        "processor",
+        "Processor time of a recorded read",
+        "requests at once",
+        "us for one",
+        AT_ONCE,
+        {
+            title: f"reading/sides/{side}/{{}}/cpu_us"
+            for title, side in (
+                ("bare route", "bare"),
+                ("SQLite", "always"),
+                ("fresh proofs", "proven"),
+                ("PostgreSQL", "postgresql"),
+            )
+        },
+    ),
+    Plot(
+        "latency",
+        "How long a recorded read takes, with the collector tuned and not",
+        "requests at once",
+        "ms",
+        AT_ONCE,
+        {
+            f"{share}, {title}": f"reading/sides/{side}/{{}}/{share}"
+            for title, side in (("tuned", "always"), ("not tuned", "untuned"))
+            for share in ("p50", "p99")
+        },
+    ),
+    Plot(
+        "files",
+        "Processor time of a recorded read as files grow",
+        "files",
+        "us for one",
+        ("1000", "100000"),
+        {"SQLite": "reading/cpu_us_by_files/{}"},
+    ),
+    Plot(
+        "entries",
+        "Blocks read for a page of the log on PostgreSQL, by what is looked for",
+        "",
+        "blocks",
+        (
+            "none",
+            "agency",
+            "officer",
+            "person",
+            "since",
+            "operation",
+            "operation, rare",
+            "purpose",
+            "purpose, rare",
+        ),
+        {
+            "the whole log": "access_log_postgresql/plans/{}/blocks",
+            "a tenth of it": "access_log_postgresql/plans/{}/blocks_of_a_tenth",
+        },
+    ),
     Plot(
         "subscribers",
         "Processor time of a delivery as subscribers grow",
@@ -79,6 +155,7 @@ def drawn(plot: Plot, series: Mapping[str, Sequence[float | None]]) -> str:
         "y_title": plot.up,
         "legend_at_bottom": True,
         "truncate_label": -1,
+        "x_label_rotation": 20 if len(plot.places) > MOST_FLAT else 0,
         "width": WIDTH,
         "height": HEIGHT,
     }

@@ -28,6 +28,13 @@ def test_a_figure_that_is_not_there_was_not_measured() -> None:
     assert bar().verdict({}) == NOT_MEASURED
 
 
+def test_a_figure_can_be_held_as_a_share_of_another() -> None:
+    share = bar(figure="ours", over="theirs", bar=0.5, goal=0.9)
+    assert share.verdict({"s": {"ours": 5, "theirs": 10}}) == REACHED
+    assert share.verdict({"s": {"ours": 4, "theirs": 10}}) == MISSED
+    assert share.verdict({"s": {"ours": 4}}) == NOT_MEASURED
+
+
 def test_a_row_without_a_bar_has_none_to_reach() -> None:
     assert verdict(bar(bar=None, goal=None), 1.0) == NO_BAR
 
