@@ -56,11 +56,8 @@ faults: $(VENV)/checks  ## The long run: 200 kills of each process on both datab
 	THROUGHCARE_TEST_KILLS=200 THROUGHCARE_TEST_SUBSCRIBERS=10000 \
 	  $(BIN)/python -m pytest -s tests/faults tests/outbox/test_many.py
 
-bench: $(VENV)/checks  ## Speed, as a ratio to a peer in the same run
-	$(BIN)/python -m bench.policy
-	$(BIN)/python -m bench.delivery
-	$(BIN)/python -m bench.access_log
-	$(BIN)/python -m bench.alerts
+bench: $(VENV)/bench/installed  ## Speed, as a ratio to a peer in the same run; bars and pages in docs/performance.md
+	PYTHONPATH=$(VENV)/bench $(BIN)/python -m bench
 
 vectors-javascript: $(VENV)/checks  ## The published vectors in JavaScript: needs Node.js 20 and npm
 	$(BIN)/python -m pytest -rs tests/throughcare_receiver/test_javascript.py
@@ -91,6 +88,8 @@ lock:  ## Pin every dependency, with hashes and without addresses (needs uv)
 	  --no-emit-index-url --no-emit-find-links requirements.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links -c requirements.lock requirements-dev.in -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links -c requirements-dev.lock bench/requirements.in -o bench/requirements.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Throughcare needs Python 3.11 or newer")'
@@ -112,6 +111,13 @@ $(VENV)/foreign/installed: $(VENV)/checks tests/foreign/requirements.lock
 	mkdir -p $(@D)
 	-$(PIP) install --require-hashes --no-deps --ignore-requires-python --upgrade \
 	  --target $(@D) --requirement tests/foreign/requirements.lock && touch $@
+
+# Peers and plots, apart from everything else; what cannot be had is NOT RUN.
+$(VENV)/bench/installed: $(VENV)/checks bench/requirements.lock bench/cerbos/package-lock.json
+	mkdir -p $(@D)
+	-$(PIP) install --require-hashes --no-deps --upgrade \
+	  --target $(@D) --requirement bench/requirements.lock && touch $@
+	-npm ci --prefix bench/cerbos --ignore-scripts --no-audit --no-fund --silent
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

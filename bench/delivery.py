@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench import fan_out, posting, results, whole_way
+from bench import bars, fan_out, posting, results, whole_way
 from bench.databases import databases
 
 PACKAGES = ("aiohttp", "httpx", "httptools", "uvloop", "sqlalchemy")
@@ -36,16 +36,13 @@ def _on_both(measure: Callable[[str], dict[str, Any]]) -> dict[str, dict[str, An
 def main() -> int:
     """Measure, print and write down."""
     load = os.getloadavg()[0]
-    posted = posting.measure()
     document: dict[str, Any] = {
-        "posting": posted,
+        "posting": posting.measure(),
         "fan_out": _on_both(fan_out.measure),
         "dispatched": _on_both(whole_way.dispatched),
         "latency": _on_both(whole_way.latency),
     }
-    below = [f"posting {name}" for name in posting.missed(posted)]
-    for kind, fanned in document["fan_out"].items():
-        below += [f"fan-out {kind} {name}" for name in fan_out.missed(fanned)]
+    below = bars.missed("delivery", document)
     document |= {"load_before_and_after": [load, os.getloadavg()[0]], "missed": below}
     results.write("delivery", document, packages=PACKAGES)
     shown({**results.machine(), **document})

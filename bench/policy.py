@@ -39,18 +39,15 @@ from app.policy.roles import ROLE_PURPOSES
 from app.policy.schema import PROBE, probe_schema_text, schema_text
 from app.policy.table import REMEMBERED
 from app.population.generate import generate
-from bench import results
+from bench import bars, results
 
 DAY = date(2027, 3, 3)
 COUNTRY = "xk"
 SEED = 20_270_303
 ROUNDS = 5
 PEER_FILES = 12  # of the peer in a round: each takes it tens of milliseconds
-BARS = {"warm": 1000.0, "cold": 100.0}
-STARTUP_SECONDS = 1.0
 ON_LEAVE = 0.1  # share of persons with a granted leave
 LIKELY = 0.4  # share of requests for which a fact like a referral is on record
-PROBE_MICROSECONDS = 200.0
 PROBED = 200  # requests of a role
 
 Row = tuple[str, str, Mapping[str, Any]]  # role, purpose, facts as they are stored
@@ -286,16 +283,6 @@ def _questions(bundle: Bundle, rows: Iterable[Row]) -> Iterator[tuple[str, str, 
         yield role, purpose, bundle.decide(request_of(row), at=DAY).satisfied
 
 
-def missed(measured: Mapping[str, Any]) -> list[str]:
-    """The bars that were not reached."""
-    found = [f"ratio {name}" for name, bar in BARS.items() if measured[f"ratio_{name}"] < bar]
-    if measured["startup_seconds"] >= STARTUP_SECONDS:
-        found.append("start-up")
-    if measured["probe"]["us_largest_role"] >= PROBE_MICROSECONDS:
-        found.append("probe of the largest role")
-    return found
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write down."""
     parser = argparse.ArgumentParser(description="The decision of a whole file.")
@@ -307,7 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in {**results.machine(), **measured}.items():
         shown = f"{value:,.2f}" if isinstance(value, float) else value
         print(f"{name:20} {shown}")  # noqa: T201 - the result
-    below = missed(measured)
+    below = bars.missed("policy", measured)
     print("bars missed:", ", ".join(below) or "none")  # noqa: T201 - the result
     return 1 if below else 0
 

@@ -36,8 +36,6 @@ ENDPOINTS = 16
 ROUNDS = 7
 # Messages of each side in a round: of the slow one, what takes about as long.
 COUNTS = {"peer": 2000, "ours": 1000, "send": 2000, "shared": 60}
-PEER_BAR = 0.4
-SHARED_BAR = 4.0
 AT = datetime(2027, 3, 3, 9, tzinfo=UTC)
 
 Post = Callable[[], Awaitable[object]]
@@ -145,12 +143,6 @@ def measure() -> dict[str, Any]:
 
 def _medians(rounds: list[dict[str, tuple[float, float]]], which: int) -> dict[str, float]:
     return {name: statistics.median(one[name][which] for one in rounds) for name in COUNTS}
-
-
-def missed(measured: Mapping[str, Any]) -> list[str]:
-    """The bars that were not reached."""
-    bars = {"ratio_to_aiohttp": PEER_BAR, "ratio_to_shared_httpx": SHARED_BAR}
-    return [name for name, bar in bars.items() if measured[name] < bar]
 
 
 @contextmanager

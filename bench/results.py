@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 RESULTS = Path(__file__).parent / "results.json"
+# Where `bench.report` and `bench.plots` write.
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def machine() -> Mapping[str, str | int]:

@@ -51,6 +51,8 @@ def test_the_table_of_operations_is_that_of_the_export() -> None:
         "SECURITY.md",
         "docs/access-log.md",
         "docs/audit-records.md",
+        "docs/capacity.md",
+        "docs/performance.md",
         "docs/operation.md",
         "docs/threat-model.md",
     ],
