@@ -48,6 +48,7 @@ def test_the_table_of_operations_is_that_of_the_export() -> None:
         "SECURITY.md",
         "docs/access-log.md",
         "docs/audit-records.md",
+        "docs/containers.md",
         "docs/threat-model.md",
     ],
 )
