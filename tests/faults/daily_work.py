@@ -20,6 +20,7 @@ ACKNOWLEDGED, FORGOTTEN, GONE_ON = 204, 404, 409
 # Lives of persons: see `File`.
 SOON, FAR, PASSING = "soon", "far", "passing"
 LINES = 3
+EXPORTS = "/v1/access-log/exports"
 
 
 def _date(exchange: Exchange, days: int) -> str:
@@ -257,31 +258,39 @@ def audit(exchange: Exchange) -> None:
 
 
 def export(exchange: Exchange) -> None:
-    """An auditor asks for an export, fetches and deletes it."""
-    content = fetch_export(exchange, "csv", {"agency": "welfare"})
-    exchange.exports += content is not None
+    """An auditor asks for an export, or looks what has become of the last one.
+
+    One that a killed process was writing goes on when its lease has run out, and not before.
+    """
+    auditor, places = exchange.auditor, exchange.exports
+    with exchange.exporting:
+        if places and places[-1] not in exchange.fetched:
+            fetch_export(exchange, places[-1])
+            return
+        asked = {"format": "csv", "filters": {"agency": "welfare"}}
+        made = exchange.ask(auditor, "POST", EXPORTS, asked)
+        if made.status_code != GONE_ON:  # an erasure that no checkpoint covers yet
+            assert made.status_code in (201, 202), made.text
+            places.append(made.headers["location"])
 
 
-def fetch_export(exchange: Exchange, kind: str, filters: Mapping[str, str]) -> bytes | None:
-    """The content of an export; None where somebody was erased meanwhile."""
+def fetch_export(exchange: Exchange, place: str) -> bytes | None:
+    """The content of an export, which is deleted then; None where there is none, or none yet."""
     auditor = exchange.auditor
-    asked = {"format": kind, "filters": dict(filters)}
-    made = exchange.ask(auditor, "POST", "/v1/access-log/exports", asked)
-    if made.status_code == GONE_ON:  # an erasure that no checkpoint covers yet
+    answer = exchange.ask(auditor, "GET", place)
+    if answer.status_code == FORGOTTEN:  # it was deleted, and the answer did not come
+        exchange.fetched.add(place)
         return None
-    assert made.status_code in (201, 202), made.text
-    place, shown = made.headers["location"], made.json()
-    while shown["state"] in ("waiting", "running"):
-        shown = exchange.ask(auditor, "GET", place).json()
-    content = None
+    shown, content = answer.json(), None
+    if shown["state"] in ("waiting", "running"):
+        return None
     if shown["state"] == "finished":
-        answer = exchange.ask(auditor, "GET", f"{place}/content")
-        if answer.status_code == 200:
-            content = answer.content
-            assert sha256(content).hexdigest() == shown["sha256"]
-    else:
+        content = exchange.ask(auditor, "GET", f"{place}/content").content
+        assert sha256(content).hexdigest() == shown["sha256"]
+    else:  # somebody was erased meanwhile
         assert shown["state"] == "dropped", shown
-    assert exchange.ask(auditor, "DELETE", place).status_code in (ACKNOWLEDGED, FORGOTTEN)
+    assert exchange.ask(auditor, "DELETE", place).status_code == ACKNOWLEDGED
+    exchange.fetched.add(place)
     return content
 
 
@@ -316,6 +325,17 @@ def erase(exchange: Exchange) -> None:
         assert approved.json()["status"] == "erased", approved.text
         file.erased = True
     return None
+
+
+def let_go(exchange: Exchange) -> None:
+    """Where so many releases were moved in a day that the feed is held: they were meant so."""
+    feeds = exchange.ask(exchange.second, "GET", "/v1/feeds").json()["feeds"]
+    for feed in feeds:
+        if feed["state"] == "held":
+            path = f"/v1/feeds/{feed['feed']}/decision"
+            decided = exchange.ask(exchange.second, "POST", path, {"decision": "release"})
+            assert decided.status_code == 200, decided.text
+            exchange.holds += 1
 
 
 def look_at_checkpoint(exchange: Exchange) -> None:

@@ -111,6 +111,7 @@ class Exchange:
     # Of the agreement between the agencies.
     log_key: str
     prison: Agency
+    # Another officer at another system, who looks after what the first one does.
     second: Agency
     probation: Recipient
     welfare: Recipient
@@ -133,7 +134,12 @@ class Exchange:
     checkpoints: set[str] = field(default_factory=set)
     answers: Counter[str] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
-    exports: int = 0
+    # Where exports are that were asked for, one after the other, and those that are done with.
+    exports: list[str] = field(default_factory=list)
+    fetched: set[str] = field(default_factory=set)
+    exporting: threading.Lock = field(default_factory=threading.Lock)
+    # How often a feed was held, and let go.
+    holds: int = 0
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @cached_property
@@ -251,8 +257,7 @@ def founded(installation: Installation, seed: str) -> Iterator[Exchange]:
             return Recipient(agency(Agency, name, role, at, "1"))
 
         custodian = agency(Agency, "prison", CUSTODIAN, room, "1")
-        second = agency(SecondOfficer, "prison", CUSTODIAN, room, "1")
-        second.signing_key = custodian.signing_key
+        second = agency(SecondOfficer, "prison", CUSTODIAN, room, "2")
         settings = installation.settings
         house = make_house(settings, at=installation.clock())
         exchange = Exchange(
@@ -306,15 +311,15 @@ def _register(exchange: Exchange) -> None:
             function="officer",
             at=at,
         )
-        role = ROLES["welfare"]
-        bearer = ClientRecord(
-            client_id=exchange.bearer.client_id,
-            agency_id="welfare",
-            jwks=exchange.bearer.jwks(),
-            grounds=on_basis(exchange.bearer.legal_basis, *ROLE_PURPOSES[role]),
-            bearer_allowed=True,
-        )
-        registry.register_client(connection, house, bearer, at=at)
+        for one in (exchange.second, exchange.bearer):
+            client = ClientRecord(
+                client_id=one.client_id,
+                agency_id=one.agency_id,
+                jwks=one.jwks(),
+                grounds=on_basis(one.legal_basis, *ROLE_PURPOSES[ROLES[one.agency_id]]),
+                bearer_allowed=one is exchange.bearer,
+            )
+            registry.register_client(connection, house, client, at=at)
 
     with opened(settings) as database:
         database.run_blocking(work)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from app.access_log.note import Verifier
@@ -13,7 +14,7 @@ from app.access_log.tile_verifier import verify_published
 from app.access_log.verifier import verify_export
 from app.access_log.vouching import Evidence
 from tests.faults.account import WELL
-from tests.faults.daily_work import FAR, SOON, fetch_export, poll
+from tests.faults.daily_work import EXPORTS, FAR, SOON, export, fetch_export, let_go, poll
 from tests.faults.exchange import NAME, Exchange, File, Recipient, state_of
 from tests.faults.installation import PATIENCE
 from tests.notifications.agency import Notice
@@ -36,6 +37,7 @@ class Reckoned:
 def reckon(exchange: Exchange) -> Reckoned:
     """Let everything arrive; hold what was kept to the log, and to each other."""
     _arrive(exchange)
+    wait_until(partial(_is_exported, exchange), seconds=PATIENCE)
     _read_back(exchange)
     exchange.keep_checkpoint()
     log, entries = _exported(exchange)
@@ -61,11 +63,20 @@ def _arrive(exchange: Exchange) -> None:
     # The last step of the ladder that concerns somebody here is that of the police.
     exchange.installation.clock.advance(days=11)
     for _ in range(STEPS):
+        let_go(exchange)
         poll(exchange)
         with suppress(AssertionError):
             return wait_until(exchange.installation.is_told, seconds=0.5)
         exchange.installation.clock.advance(seconds=STEP.total_seconds())
     raise AssertionError("it did not all arrive")
+
+
+def _is_exported(exchange: Exchange) -> bool:
+    """Every export that was asked for has come to its end."""
+    if exchange.fetched.issuperset(exchange.exports):
+        return True
+    export(exchange)
+    return False
 
 
 def _read_back(exchange: Exchange) -> None:
@@ -89,10 +100,7 @@ def _exported(exchange: Exchange) -> tuple[bytes, list[dict[str, Any]]]:
     entries: list[dict[str, Any]] = []
 
     def is_whole() -> bool:
-        rows = fetch_export(exchange, "jsonl", {})
-        if rows is None:
-            return False
-        lines = [json.loads(line) for line in rows.splitlines()]
+        lines = [json.loads(line) for line in _fetched(exchange, "jsonl").splitlines()]
         entries[:] = [
             {
                 "id": json.loads(line["leaf"])["id"],
@@ -104,9 +112,24 @@ def _exported(exchange: Exchange) -> tuple[bytes, list[dict[str, Any]]]:
         return expected <= {entry["id"] for entry in entries}
 
     wait_until(is_whole, seconds=PATIENCE)
-    log = fetch_export(exchange, "log", {})
-    assert log is not None
-    return log, entries
+    return _fetched(exchange, "log"), entries
+
+
+def _fetched(exchange: Exchange, kind: str) -> bytes:
+    """The whole log in a format."""
+    came: list[bytes | None] = []
+
+    def is_there() -> bool:
+        came.append(fetch_export(exchange, place))
+        return came[-1] is not None
+
+    made = exchange.ask(exchange.auditor, "POST", EXPORTS, {"format": kind})
+    assert made.status_code in (201, 202), made.text
+    place = made.headers["location"]
+    wait_until(is_there, seconds=PATIENCE)
+    [*_, content] = came
+    assert content is not None
+    return content
 
 
 def _check_disclosures(exchange: Exchange, entries: Sequence[Mapping[str, Any]]) -> None:

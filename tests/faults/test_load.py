@@ -79,7 +79,8 @@ def _tell(weather: Weather, reckoned: Reckoned) -> None:
     lines = [
         f"operations: {weather.operations}; kills: {dict(sorted(weather.killed.items()))}",
         f"answers: {dict(sorted(exchange.answers.items()))}",
-        f"without an answer: {dict(exchange.unanswered)}; exports: {exchange.exports}",
+        f"without an answer: {dict(exchange.unanswered)}; exports: {len(exchange.exports)}",
+        f"feeds held and let go: {exchange.holds}; checkpoints: {len(exchange.checkpoints)}",
         f"disclosures: {len(exchange.disclosed)}; refusals: {exchange.refused.total()}",
         f"files: {len(exchange.files)}; entries: {reckoned.entries}",
         f"notices: {reckoned.notices}, duplicates: {reckoned.duplicates}, lost: 0",

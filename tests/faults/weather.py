@@ -8,7 +8,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from random import Random
 
-from tests.faults.daily_work import MIX, do
+from tests.faults.daily_work import MIX, do, let_go
 from tests.faults.exchange import Exchange
 from tests.faults.gauge import Sample
 from tests.faults.installation import PATIENCE, SERVE
@@ -124,6 +124,7 @@ class Weather:
 
     def another_day(self) -> None:
         self.pass_time(24 * 3600)
+        do(self.exchange, let_go)
 
     def measure(self) -> None:
         """What every process holds now."""
