@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Without its bytecode on disk every process that the checks start would compile the product anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint types layers unit fuzz faults bench openapi openapi-rules vectors-javascript foreign schema lock clean
+.PHONY: demo test check lint types layers unit fuzz faults load bench openapi openapi-rules vectors-javascript foreign schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
@@ -23,6 +23,8 @@ check: lint
 lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile && echo "Dockerfile: no findings"; \
+	else echo "NOT RUN: no linter of Dockerfiles is here for this machine"; fi
 
 types:
 	$(BIN)/mypy
@@ -55,6 +57,9 @@ fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference 
 faults: $(VENV)/checks  ## The long run: 200 kills of each process on both databases, 10,000 subscribers
 	THROUGHCARE_TEST_KILLS=200 THROUGHCARE_TEST_SUBSCRIBERS=10000 \
 	  $(BIN)/python -m pytest -s tests/faults tests/outbox/test_many.py
+
+load: $(VENV)/checks  ## A long day with 5,000 operations on each database, in which processes die
+	THROUGHCARE_TEST_LOAD=5000 $(BIN)/python -m pytest -s tests/faults/test_load.py
 
 bench: $(VENV)/bench/installed  ## Speed, as a ratio to a peer in the same run; bars and pages in docs/performance.md
 	PYTHONPATH=$(VENV)/bench $(BIN)/python -m bench

@@ -355,7 +355,7 @@ def _check_fit(database: Database) -> None:
 def _check_durable(database: Database, settings: Settings) -> None:
     """Refuse a database whose commits may be lost: the record of a disclosure would be, too."""
     found = database.read_blocking(weaknesses)
-    file = _file_of(settings)
+    file = file_of(settings)
     if file is not None and MOUNTS.exists() and (kind := over_network(file, MOUNTS.read_text())):
         found.append(f"its file lies on {kind}, where its locks may not hold")
     if found and not settings.allow_unsafe_database:

@@ -54,6 +54,7 @@ def test_the_table_of_operations_is_that_of_the_export() -> None:
         "docs/capacity.md",
         "docs/performance.md",
         "docs/operation.md",
+        "docs/containers.md",
         "docs/threat-model.md",
     ],
 )

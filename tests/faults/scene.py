@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection
 
-from app.database import EPOCH, MICROSECOND
 from app.main import make_house, opened
 from tests.faults.installation import SERVE, Installation
 from tests.notifications.agency import Agency, Notice
@@ -174,23 +173,12 @@ class Scene:
                 ask("SELECT count(*) FROM delivery WHERE status = 'queued' AND lease IS NOT NULL")
             )
 
-    def is_told(self) -> bool:
-        """Whether everything that was due is at an end."""
-        now = (self.installation.clock() - EPOCH) // MICROSECOND
-        with self.installation.look() as ask:
-            due = ask(
-                "SELECT count(*) FROM milestone WHERE status = 'planned' AND due_at <= :now",
-                now=now,
-            )
-            waiting = ask("SELECT count(*) FROM delivery WHERE status = 'queued'")
-        return bool(due + waiting == 0)
-
     def deliver_everything(self) -> None:
         """Time passes until the outbox is empty."""
 
         for _ in range(PATIENCE_SECONDS):
             with suppress(AssertionError):
-                return wait_until(self.is_told, seconds=1)
+                return wait_until(self.installation.is_told, seconds=1)
             self.pass_time()
         raise AssertionError("it did not all arrive")
 
