@@ -332,7 +332,8 @@ def _sequence(connection: Connection, table: str) -> str | None:
     if column is None:
         return None
     named = text("SELECT pg_get_serial_sequence(:table, :column)")
-    return connection.scalar(named, {"table": table, "column": column.name})
+    sequence: str | None = connection.scalar(named, {"table": table, "column": column.name})
+    return sequence
 
 
 def _is_there(connection: Connection, name: str) -> bool:

@@ -26,7 +26,6 @@ from app.crypto.key_ring import KeyRing, staged
 from app.database import make_engine, others_at_work
 from app.main import (
     NotReady,
-    alembic_config,
     alone,
     file_of,
     make_clock,
@@ -35,6 +34,7 @@ from app.main import (
 )
 from app.problems import Conflict, ThroughcareError
 from app.receiver.private_files import read_private_file
+from app.revisions import alembic_config
 from app.settings import Settings
 from throughcare_receiver.keys import DecryptionKey
 
