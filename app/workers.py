@@ -40,6 +40,7 @@ log = logging.getLogger("throughcare.main")
 
 # A sequencer that works has had a round by then, also where one takes its time.
 ROUNDS = 3
+SEQUENCE = "sequence"
 
 Job = Coroutine[None, None, None]
 # From what a process has open, and the event that ends it, to what it does.
@@ -119,7 +120,10 @@ def telling(
         return {}
     house = in_force.house
     reader = Reader(
-        witnesses=agreed_witnesses(settings, house.ring), clock=clock, legal_date=house.legal_date
+        witnesses=agreed_witnesses(settings, house.ring),
+        clock=clock,
+        legal_date=house.legal_date,
+        of_deliveries=process != SEQUENCE,
     )
     page = Page(process=process, in_force=in_force, reader=reader)
     exposition = Exposition(page=page, host=settings.metrics_host, port=settings.metrics_port)
@@ -156,7 +160,7 @@ def sequencing(
         "Watcher": make_watcher(settings, in_force, clock).run(stop),
         "InForce": in_force.watch(stop),
         **witnessing(settings, in_force, clock, stop),
-        **telling(settings, in_force, clock, "sequence", stop),
+        **telling(settings, in_force, clock, SEQUENCE, stop),
     }
 
 

@@ -22,11 +22,14 @@ from app.database import (
 )
 from app.grants import BOTH, GRANTS, VERSION_TABLE, Right, Role
 from app.main import NotReady, check_roles
+from app.monitoring.readings import READINGS, Reader
 from app.problems import InvalidInput
 from app.settings import Settings
 from app.tables import METADATA
 from tests.conftest import in_database, without_tables
 from tests.logins import PASSWORD, login
+from tests.monitoring.test_readings import AGREED
+from tests.world import START
 
 DATABASE, OWNER = "grants", "grants_owner"
 APPLICATION, SEQUENCER = (Role.APPLICATION,), (Role.SEQUENCER,)
@@ -259,6 +262,19 @@ def test_the_server_numbers_pending_rows_for_whoever_records(
     columns = "entry_id, leaf_hash, recorded_at, operation, channel, outcome"
     recorded = f"INSERT INTO access_log_pending ({columns}) VALUES ({row})"  # noqa: S608 - as above
     assert refusal(connection, recorded) == ""
+
+
+def test_each_role_may_read_what_its_processes_tell_operators(
+    connected: tuple[Role, Connection],
+) -> None:
+    role, connection = connected
+    reader = Reader(
+        witnesses=AGREED,
+        clock=lambda: START,
+        legal_date=lambda at: at.date(),
+        of_deliveries=role is Role.APPLICATION,
+    )
+    assert {name for name, *_ in reader.read(connection)} <= READINGS.keys()
 
 
 def test_one_role_is_not_taken_for_the_other(server: Server) -> None:

@@ -73,22 +73,32 @@ Sample = tuple[str, tuple[str, ...], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Reads all of them. `legal_date` is that of the country of the installation."""
+    """Reads them. `legal_date` is that of the country of the installation.
+
+    A sequencer is granted nothing of what is told to whom: without `of_deliveries` it reads of the
+    log alone.
+    """
 
     witnesses: Witnesses
     clock: Callable[[], datetime]
     legal_date: Callable[[datetime], date]
+    of_deliveries: bool = True
 
     def read(self, connection: Connection) -> list[Sample]:
         """Every reading, on one snapshot."""
         at = self.clock()
+        of_log = [
+            *_log(connection, at),
+            *_witnesses(connection, self.witnesses, at),
+            _alerts(connection),
+        ]
+        if not self.of_deliveries:
+            return of_log
         return [
             *_deliveries(connection, at),
             _lag(connection, at),
             _unacknowledged(connection, self.legal_date(at)),
-            *_log(connection, at),
-            *_witnesses(connection, self.witnesses, at),
-            _alerts(connection),
+            *of_log,
         ]
 
 
