@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from app.access_log import checkpoints, ledger
 from app.access_log.note import NoteRefused, Verifier
@@ -232,6 +233,8 @@ def _connected(url: str) -> Iterator[Connection]:
     try:
         with engine.connect().execution_options(read_only=True) as connection:
             yield connection
+    except DBAPIError as error:
+        raise NotReady(f"the database cannot be opened: {error.orig}") from error
     finally:
         engine.dispose()
 

@@ -30,8 +30,10 @@ from app.administration.log_recovery import Diagnosis
 from app.administration.registry import OPERATOR
 from app.database import PROGRAM, Database
 from app.house import Act, House, record
+from app.outbox import subscriptions
 from app.problems import Conflict
 from tests.administration.parties import plain_house
+from tests.outbox.conftest import Office
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 NEW, NEWER = "exchange.example/log-2", "exchange.example/log-3"
@@ -218,3 +220,24 @@ def test_while_another_process_is_at_work_no_log_is_renamed(
         go_on(database, house, 10, NEW)
     other.dispose()
     assert database.read_blocking(ledger.read_head).size == len(kept) - 1
+
+
+def test_numbers_of_notices_leap_where_the_database_may_be_an_older_copy(
+    database: Database, house: House, kept: list[AppendedEntry]
+) -> None:
+    assert kept
+    database.run_blocking(lambda c: Office(c).subscriber("probation", "probation_service"))
+    for reasons, leaps in (
+        ((Reason.KEY_REPLACED,), 0),
+        ((Reason.RESTORED,), 1),
+        ((Reason.NO_CHECKPOINT, Reason.KEY_REPLACED), 2),
+    ):
+        renamed = replace(house, log_origin=f"exchange.example/{reasons[0]}")
+        diagnosis = replace(lost(house, 10), reasons=reasons)
+        database.run_blocking(
+            partial(log_recovery.recover, house=renamed, diagnosis=diagnosis, at=AT)
+        )
+        number = database.run_blocking(
+            lambda c: subscriptions.next_sequence(c, "probation-endpoint")
+        )
+        assert number // subscriptions.LEAP == leaps

@@ -118,6 +118,8 @@ def test_everything_is_lost_and_moved_to_another_machine(
     assert (done.code, done.json["starts"]) == (0, True), done.said
     assert done.json["restored"] == ["database", "keys", "checkpoint"]
     assert (installation.folder / "throughcare.db").stat().st_mode & 0o077 == 0
+    # Nothing is left of what was put together beside it.
+    assert {one.name for one in installation.folder.glob(".*")} == set()
     grow(installation, "police-2")
     assert invoke("init").code == 0
 
@@ -201,6 +203,8 @@ def test_what_is_here_is_never_overwritten(
     (installation.folder / "throughcare.db-wal").write_bytes(b"of another database")
     assert "belongs to a database that is not here" in restore().err
     assert made.read_bytes() == before[made]
+    (installation.folder / "throughcare.db").write_bytes(b"something else" * 100)
+    assert "the database cannot be opened" in restore().err
 
 
 def test_a_backup_that_was_altered_cut_or_made_by_somebody_else_is_refused(

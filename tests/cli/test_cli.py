@@ -19,7 +19,7 @@ VKEY = Verifier.of("log.example", LogSigningKey.from_seed(bytes(32))).to_vkey()
 NAMES = {
     "demo", "serve", "dispatch", "sequence", "init", "agency", "client", "officer", "subscription",
     "import", "policy", "access-log", "receive", "keys", "retention", "coverage", "report", "bench",
-    "call", "feed", "inbox", "pack", "alerts",
+    "call", "feed", "inbox", "pack", "alerts", "backup", "backup-key", "restore",
 }  # fmt: skip
 # These go on until they are stopped, show a table, or print what the service answered.
 WITHOUT_REPORT = {"serve", "dispatch", "sequence", "receive", "demo", "call"}
