@@ -1,7 +1,8 @@
 """A long day of an exchange, in which processes die: nothing that was answered is lost.
 
-`THROUGHCARE_TEST_LOAD` says how many operations there are on each database,
-`THROUGHCARE_TEST_SEED` repeats the moments of the kills.
+`THROUGHCARE_TEST_LOAD` says how many operations there are on each database; without it there are
+none, for even few of them take many times what a test may. `THROUGHCARE_TEST_SEED` repeats the
+moments of the kills.
 """
 
 import os
@@ -20,7 +21,7 @@ from tests.faults.reckoning import Reckoned, reckon
 from tests.faults.weather import Weather
 from tests.notifications.play import open_http
 
-OPERATIONS = int(os.environ.get("THROUGHCARE_TEST_LOAD", "60"))
+OPERATIONS = int(os.environ.get("THROUGHCARE_TEST_LOAD", "0"))
 OPERATIONS_A_KILL = 80
 # From so many on what is measured means something.
 MEASURED = 1_000
@@ -36,6 +37,7 @@ PROCESSES = {
 FAST = {f"{PREFIX}REQUESTS_PER_MINUTE": "1000000", f"{PREFIX}REQUESTS_AT_ONCE": "1000000"}
 
 
+@pytest.mark.skipif(OPERATIONS == 0, reason="NOT RUN: it takes minutes; `make load` runs it")
 @pytest.mark.parametrize("kind", BOTH)
 def test_nothing_is_lost_in_a_long_day(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest, seed: str
@@ -86,6 +88,8 @@ def _tell(weather: Weather, reckoned: Reckoned) -> None:
         f"notices: {reckoned.notices}, duplicates: {reckoned.duplicates}, lost: 0",
     ]
     for method, seconds in exchange.seconds.items():
+        if len(seconds) < 2:
+            continue
         cuts = statistics.quantiles(seconds, n=100, method="inclusive")
         told = ", ".join(f"p{place} {cuts[place - 1] * 1e3:.0f}" for place in (50, 95, 99))
         lines.append(f"{method}: {len(seconds)} answers, milliseconds: {told}")
