@@ -55,7 +55,7 @@ fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference 
 	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto --dist worksteal $$(grep -rl hypothesis tests --include='test_*.py')
 
 faults: $(VENV)/checks  ## The long run: 200 kills of each process on both databases, 10,000 subscribers
-	THROUGHCARE_TEST_KILLS=200 THROUGHCARE_TEST_SUBSCRIBERS=10000 \
+	THROUGHCARE_TEST_KILLS=200 THROUGHCARE_TEST_SUBSCRIBERS=10000 THROUGHCARE_TEST_LOAD=300 \
 	  $(BIN)/python -m pytest -s tests/faults tests/outbox/test_many.py
 
 load: $(VENV)/checks  ## A long day with 5,000 operations on each database, in which processes die

@@ -187,8 +187,8 @@ def _check_order(recipient: Recipient) -> None:
     for notice in recipient.notices:
         if notice.jti not in seen:
             seen.add(notice.jti)
-            assert notice.sequence[1] == places[notice.reference] + 1, notice.claims
-            places[notice.reference] += 1
+            assert notice.sequence[1] > places[notice.reference], notice.claims
+            places[notice.reference] = notice.sequence[1]
 
 
 def _check_knowledge(exchange: Exchange, recipient: Recipient) -> None:
@@ -225,11 +225,14 @@ def _about(story: Sequence[Notice]) -> str:
 
 
 def _check_release(file: File, story: Sequence[Notice], *, is_police: bool) -> None:
-    """It was announced, once, and every change after that came too."""
+    """It was announced, and the newest date came.
+
+    The police hear late: what they were to hear may be moved out of their time before it came.
+    """
     assert file.known is not None
     types = [one.event_type for one in story]
-    assert types[:1] == ["release_planned"], (file, types)
-    assert set(types[1:]) <= {"release_date_changed", "release_planned"}, (file, types)
+    assert "release_planned" in (types if is_police else types[:1]), (file, types)
+    assert set(types) <= {"release_date_changed", "release_planned"}, (file, types)
     dates = [
         one.event["released"]["release"]["planned_release_date"]["value"]
         for one in story

@@ -1,6 +1,7 @@
 """What befalls an exchange while it is at work: days pass, receivers are away, processes die."""
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ WORKERS = 5
 STORM = 0.6
 DAYS = 6
 SAMPLES = 40
+# So many operations may be done while a process is killed and started again.
+AHEAD = 20
 # Longer than a lease: what a killed process had claimed is free again.
 AFTER_A_LEASE = 31
 # Longer than a token lives, so that its key can be rotated.
@@ -36,6 +39,8 @@ class Weather:
     killed: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
     _done: int = 0
+    # So far the work may go on while something happens.
+    _limit: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _broken: list[BaseException] = field(default_factory=list)
 
@@ -51,10 +56,12 @@ class Weather:
             worker.start()
         try:
             for moment, happen in self._course():
+                self._limit = moment * self.operations + AHEAD
                 wait_until(partial(self._is_past, moment), seconds=600)
                 if self._broken:
                     break
                 happen()
+            self._limit = float("inf")
         except BaseException as error:  # noqa: BLE001 - workers have to end, whatever it was
             self._broken.append(error)
         exchange.up.set()
@@ -65,6 +72,9 @@ class Weather:
 
     def _work(self, work: SimpleQueue[Callable[[Exchange], None]]) -> None:
         while not self._broken:
+            if self._done >= self._limit:
+                time.sleep(0.01)
+                continue
             try:
                 do(self.exchange, work.get_nowait())
             except Empty:
