@@ -238,6 +238,11 @@ def name_of(role: Role, database: str) -> str:
     return name
 
 
+def names(connection: Connection, roles: Collection[Role]) -> list[str]:
+    """The names of these roles in this database."""
+    return [name_of(role, _database(connection)) for role in sorted(roles)]
+
+
 def rights(roles: Collection[Role]) -> frozenset[Right]:
     """What members of these roles may do."""
     return frozenset(
@@ -256,8 +261,7 @@ def apply(connection: Connection) -> list[str]:
     if connection.dialect.name == "sqlite":
         return []
     to_make = []
-    for role in Role:
-        name = name_of(role, _database(connection))
+    for role, name in zip(Role, names(connection, Role), strict=True):
         made = f"CREATE ROLE {_quoted(connection, name)} NOLOGIN"
         if not _is_there(connection, name):
             if not _may_make_roles(connection):

@@ -52,8 +52,8 @@ class Settings:
     # SQLAlchemy URL: `sqlite:///FILE`, or `postgresql+psycopg://...` for more than one machine.
     database_url: str = "sqlite:///throughcare.db"
     # Start on a database that may lose commits, over a way that is open to others, or as a user who
-    # may do more than the service needs: for tests and trials on data that nobody needs. Said loudly
-    # at every start. An entry that is lost was a disclosure that nobody can prove.
+    # may do more than the service needs: for tests and trials on data that nobody needs. Said
+    # loudly at every start. An entry that is lost was a disclosure that nobody can prove.
     allow_unsafe_database: bool = False
     # Folder of the key files, readable by the service's user alone. `throughcare init` makes it.
     key_directory: Path = Path("keys")
