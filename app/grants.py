@@ -261,7 +261,8 @@ def apply(connection: Connection) -> list[str]:
     if connection.dialect.name == "sqlite":
         return []
     to_make = []
-    for role, name in zip(Role, names(connection, Role), strict=True):
+    for role in Role:
+        name = name_of(role, _database(connection))
         made = f"CREATE ROLE {_quoted(connection, name)} NOLOGIN"
         if not _is_there(connection, name):
             if not _may_make_roles(connection):
@@ -336,7 +337,8 @@ def _sequence(connection: Connection, table: str) -> str | None:
     if column is None:
         return None
     named = text("SELECT pg_get_serial_sequence(:table, :column)")
-    return connection.scalar(named, {"table": table, "column": column.name})
+    sequence: str | None = connection.scalar(named, {"table": table, "column": column.name})
+    return sequence
 
 
 def _is_there(connection: Connection, name: str) -> bool:
