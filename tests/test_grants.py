@@ -24,7 +24,7 @@ from app.database import (
     table_of,
 )
 from app.grants import BOTH, GRANTS, VERSION_TABLE, Right, Role
-from app.main import NotReady, check_roles
+from app.main import NotReady, check_roles, opened
 from app.problems import InvalidInput
 from app.settings import Settings
 from app.tables import METADATA
@@ -373,6 +373,19 @@ def test_a_process_that_may_do_more_does_not_start_or_says_so_where_nobody_needs
     check_roles(database, settings, APPLICATION)
     assert "NOT FOR REAL DATA: the database user grants_owner may become" in caplog.text
     database.close()
+
+
+def test_a_server_on_which_nothing_can_be_recorded_is_refused_whatever_is_permitted(
+    server: Server,
+) -> None:
+    settings = Settings(database_url=server.owner, allow_unsafe_database=True)
+    only_reads = f"ALTER DATABASE {DATABASE} SET default_transaction_read_only"
+    run(server.administrator, f"{only_reads} = on")
+    try:
+        with pytest.raises(NotReady, match="default_transaction_read_only is on"), opened(settings):
+            pass
+    finally:
+        run(server.administrator, "SET default_transaction_read_only = off", f"{only_reads} = off")
 
 
 def test_whoever_runs_an_administrators_command_as_the_service_is_told_so(server: Server) -> None:
