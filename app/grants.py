@@ -238,6 +238,11 @@ def name_of(role: Role, database: str) -> str:
     return name
 
 
+def names(connection: Connection, roles: Collection[Role]) -> list[str]:
+    """The names of these roles in this database."""
+    return [name_of(role, _database(connection)) for role in sorted(roles)]
+
+
 def rights(roles: Collection[Role]) -> frozenset[Right]:
     """What members of these roles may do."""
     return frozenset(

@@ -373,8 +373,7 @@ def check_roles(database: Database, settings: Settings, roles: Collection[Role])
         return
     may_not = database.read_blocking(lambda c: grants.lacking(c, roles))
     user = database.read_blocking(grants.user)
-    name = make_url(settings.database_url).database or user
-    wanted = ", ".join(grants.name_of(role, name) for role in sorted(roles))
+    wanted = ", ".join(database.read_blocking(lambda c: grants.names(c, roles)))
     if may_not:
         raise NotReady(
             f"the database user {user} may not {may_not[0]}: run `throughcare init` as the owner "

@@ -1,7 +1,10 @@
 """Roles of a server: each does its own work, and the server refuses what goes beyond it."""
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -21,13 +24,13 @@ from app.database import (
     table_of,
 )
 from app.grants import BOTH, GRANTS, VERSION_TABLE, Right, Role
-from app.main import NotReady, check_roles
+from app.main import NotReady, check_roles, opened
 from app.monitoring.readings import READINGS, Reader
 from app.problems import InvalidInput
 from app.settings import Settings
 from app.tables import METADATA
-from tests.conftest import in_database, without_tables
-from tests.logins import PASSWORD, login
+from tests.conftest import in_database
+from tests.logins import login
 from tests.monitoring.test_readings import AGREED
 from tests.world import START
 
@@ -115,11 +118,10 @@ STRUCTURE = (
 
 @dataclass(frozen=True)
 class Server:
-    """One database as its administrator, its owner and the two roles see it."""
+    """One database as an administrator of the server and as its owner have it."""
 
     administrator: str
     owner: str
-    told: list[str]
 
     def of(self, *roles: Role) -> str:
         """The same as a user of these roles."""
@@ -128,23 +130,24 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(postgresql_url: str) -> Server:
-    """Its owner is no superuser and may not make roles, as on a server that others manage."""
-    url = without_tables(in_database(postgresql_url, DATABASE))
-    names = ", ".join([OWNER, *(grants.name_of(role, DATABASE) for role in Role)])
-    run(url, f"DROP ROLE IF EXISTS {names}", f"CREATE ROLE {OWNER} LOGIN PASSWORD '{PASSWORD}'")
-    run(url, f"ALTER SCHEMA public OWNER TO {OWNER}")
-    owner = make_url(url).set(username=OWNER, password=PASSWORD)
-    as_owner = owner.render_as_string(hide_password=False)
-    engine = make_engine(as_owner)
-    with engine.begin() as connection:
+    """As the document has it made. Its owner is no superuser and may not make roles."""
+    made = [line.replace("throughcare", DATABASE) for line in documented()]
+    users = re.findall(r"CREATE ROLE (\w+)", " ".join(made))
+    run(postgresql_url, f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    run(postgresql_url, *(f"DROP ROLE IF EXISTS {user}" for user in users), *made)
+    url = make_url(postgresql_url).set(database=DATABASE)
+    owner = url.set(username=OWNER, password="first").render_as_string(hide_password=False)
+    with transaction(owner) as connection:
         METADATA.create_all(connection)
         connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num text)"))
-        told = grants.apply(connection)
-    run(url, *told)
-    with engine.begin() as connection:
         assert grants.apply(connection) == []
-    engine.dispose()
-    return Server(url, as_owner, told)
+    return Server(url.render_as_string(hide_password=False), owner)
+
+
+def documented() -> list[str]:
+    """What an administrator runs, from the document."""
+    page = (Path(__file__).parent.parent / "docs" / "hardening.md").read_text(encoding="utf-8")
+    return page.partition("```sql\n")[2].partition("```")[0].splitlines()
 
 
 @pytest.fixture(params=Role)
@@ -156,34 +159,40 @@ def connected(request: pytest.FixtureRequest, server: Server) -> Iterator[tuple[
     engine.dispose()
 
 
+@contextmanager
+def transaction(url: str) -> Iterator[Connection]:
+    """A transaction of this user that is committed."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
 def run(url: str, *statements: str) -> None:
     """Run statements, each in a transaction of its own."""
     engine = make_engine(url)
-    for statement in statements:
-        with engine.begin() as connection:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
             connection.execute(text(statement))
     engine.dispose()
 
 
 def refusal(connection: Connection, statement: str) -> str:
     """The SQLSTATE that a statement is refused with; empty where it runs."""
-    with connection.begin() as transaction:
+    with connection.begin() as attempt:
         try:
             connection.execute(text(statement))
         except Exception as error:  # noqa: BLE001 - which one is what is asked
             return str(getattr(getattr(error, "orig", None), "sqlstate", error))
         finally:
-            transaction.rollback()
+            attempt.rollback()
     return ""
 
 
 def judged(url: str, roles: tuple[Role, ...]) -> tuple[list[str], list[str]]:
     """What a user lacks for these roles, and what it has beyond them."""
-    engine = make_engine(url)
-    with engine.connect() as connection:
-        found = grants.lacking(connection, roles), grants.excess(connection, roles)
-    engine.dispose()
-    return found
+    with transaction(url) as connection:
+        return grants.lacking(connection, roles), grants.excess(connection, roles)
 
 
 def test_every_table_has_a_line_and_every_line_a_table_and_a_reason() -> None:
@@ -228,12 +237,24 @@ def test_a_name_that_a_server_would_cut_off_is_refused() -> None:
 
 
 def test_an_owner_who_may_not_make_roles_is_told_what_an_administrator_runs(
-    server: Server,
+    postgresql_url: str, server: Server
 ) -> None:
-    assert server.told == [
-        "CREATE ROLE grants_application NOLOGIN;",
-        "CREATE ROLE grants_sequencer NOLOGIN;",
-    ]
+    elsewhere = make_url(in_database(postgresql_url, "without_roles"))
+    as_owner = elsewhere.set(username=make_url(server.owner).username, password="first")
+    with transaction(as_owner.render_as_string(hide_password=False)) as connection:
+        assert grants.apply(connection) == [
+            "CREATE ROLE without_roles_application NOLOGIN;",
+            "CREATE ROLE without_roles_sequencer NOLOGIN;",
+        ]
+
+
+def test_the_logins_of_the_document_may_do_their_work(server: Server) -> None:
+    for name, password, role in (
+        ("api", "second", Role.APPLICATION),
+        ("log", "third", Role.SEQUENCER),
+    ):
+        url = make_url(server.owner).set(username=f"{DATABASE}_{name}", password=password)
+        assert judged(url.render_as_string(hide_password=False), (role,)) == ([], [])
 
 
 def test_each_role_may_do_exactly_what_stands_in_its_lines(
@@ -344,10 +365,8 @@ def test_init_takes_back_what_a_role_was_granted_by_hand_and_gives_what_it_lost(
     lacks, more = judged(server.of(Role.APPLICATION), APPLICATION)
     assert lacks[0] == "SELECT inmate_file (actual_release_at)"
     assert len(more) == 2
-    engine = make_engine(server.owner)
-    with engine.begin() as connection:
+    with transaction(server.owner) as connection:
         grants.apply(connection)
-    engine.dispose()
     assert judged(server.of(Role.APPLICATION), APPLICATION) == ([], [])
 
 
@@ -370,6 +389,19 @@ def test_a_process_that_may_do_more_does_not_start_or_says_so_where_nobody_needs
     check_roles(database, settings, APPLICATION)
     assert "NOT FOR REAL DATA: the database user grants_owner may become" in caplog.text
     database.close()
+
+
+def test_a_server_on_which_nothing_can_be_recorded_is_refused_whatever_is_permitted(
+    server: Server,
+) -> None:
+    settings = Settings(database_url=server.owner, allow_unsafe_database=True)
+    only_reads = f"ALTER DATABASE {DATABASE} SET default_transaction_read_only"
+    run(server.administrator, f"{only_reads} = on")
+    try:
+        with pytest.raises(NotReady, match="default_transaction_read_only is on"), opened(settings):
+            pass
+    finally:
+        run(server.administrator, "SET default_transaction_read_only = off", f"{only_reads} = off")
 
 
 def test_whoever_runs_an_administrators_command_as_the_service_is_told_so(server: Server) -> None:

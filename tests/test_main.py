@@ -15,6 +15,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection
 
+import app.main
 from app.access_log import checkpoints, ledger, witnesses
 from app.access_log.cosignature import Witness, cosignatures
 from app.access_log.entry import Actor, Entry, Grounds
@@ -141,6 +142,16 @@ def refusal(settings: Settings, house: House) -> str:
 def file_of(settings: Settings) -> Path:
     """The database file."""
     return Path(settings.database_url.removeprefix("sqlite:///"))
+
+
+def test_a_file_on_another_machine_is_refused(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("22 1 0:40 / / rw - nfs4 files:/ rw\n")
+    monkeypatch.setattr(app.main, "MOUNTS", mounts)
+    with pytest.raises(NotReady, match="its file lies on nfs4"), opened(settings):
+        pass
 
 
 def test_a_fresh_installation_is_ready(settings: Settings, house: House) -> None:

@@ -71,6 +71,9 @@ def init(*, as_json: Json = False) -> None:
         "keys": str(settings.key_directory),
         "log_key": log_verifier(settings, ring).to_vkey(),
     }
+    url = make_url(settings.database_url)
+    if url.database and url.get_backend_name() != "sqlite":
+        result["roles"] = ", ".join(grants.name_of(role, url.database) for role in Role)
     show(result, as_json=as_json)
     if not as_json:
         screen.print("Put the log key into the agreement between the agencies.")

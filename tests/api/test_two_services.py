@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from app.activation import register
 from app.activation.candidate import narrowed
@@ -196,3 +196,24 @@ def test_a_policy_revoked_by_one_officer_decides_at_the_next_request_of_neither(
 
     exchange.world.owner.run_blocking(revoke)
     assert reads() == [(made.archive.digest, False)] * 2
+
+
+def test_whoever_waits_for_a_lock_is_told_to_come_again(pair: Pair) -> None:
+    exchange = pair.exchange
+    prison = exchange.some("correctional_service")
+    person = exchange.person(prison)
+    engine = exchange.world.service.database.engine
+
+    def hurry(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 50")
+
+    event.listen(engine, "begin", hurry)
+    try:
+        with exchange.world.owner.engine.begin() as other:
+            other.exec_driver_sql("LOCK TABLE inmate_file")
+            answer = prison.get(person)
+        is_problem(answer, 503, "unavailable")
+        assert answer.headers["retry-after"] == "5"
+        assert prison.get(person).status_code == 200
+    finally:
+        event.remove(engine, "begin", hurry)

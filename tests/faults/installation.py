@@ -17,8 +17,10 @@ from sqlalchemy import Connection, text
 from app.cli.installation import prepare
 from app.database import EPOCH, MICROSECOND, make_engine
 from app.demo.stage import free_port
+from app.grants import Role
 from app.settings import PREFIX, Settings
 from tests.faults import processes
+from tests.logins import login
 from tests.notifications.mailroom import wait_until
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
@@ -26,6 +28,7 @@ START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 # A busy machine takes its time to start a process, and to end one.
 PATIENCE = 60.0
 SERVE = "serve"
+ROLES = {SERVE: Role.APPLICATION, "dispatch": Role.APPLICATION, "sequence": Role.SEQUENCER}
 
 
 @dataclass
@@ -106,9 +109,17 @@ class Installation:
     def run(self, *arguments: str, log: str = "commands", **settings: str) -> ForkServerProcess:
         """Start a command."""
         changed = {f"{PREFIX}{name}": value for name, value in settings.items()}
+        if role := ROLES.get(arguments[0]):
+            changed = {**self._as(role), **changed}
         return processes.start(
             *arguments, environment={**self.environment, **changed}, log=self._log_of(log)
         )
+
+    def _as(self, role: Role) -> dict[str, str]:
+        """What makes a process a user who may do its work and nothing else."""
+        if self.is_embedded:
+            return {}
+        return {f"{PREFIX}DATABASE_URL": login(self.database_url, (role,))}
 
     def start(self, name: str = SERVE, **settings: str) -> None:
         """Start a process that is to go on; the interface is waited for until it is ready."""

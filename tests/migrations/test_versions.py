@@ -26,10 +26,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import JSON, TypeEngine
 
+from app import grants
+from app.cli.installation import migrate
 from app.database import make_engine
+from app.grants import Role
 from app.revisions import alembic_config
 from app.tables import METADATA
 from tests.conftest import BOTH, empty_database
+from tests.keys import RING
+from tests.logins import login
 
 AT = int(datetime(2027, 3, 3, 9, 0, tzinfo=UTC).timestamp() * 1_000_000)
 SCRIPTS = ScriptDirectory.from_config(alembic_config())
@@ -378,3 +383,17 @@ def test_who_was_registered_stands_in_for_nobody_and_what_waits_is_routine(engin
     downgrade(engine, "0008")
     with engine.begin() as connection:
         assert content(connection) == stood
+
+
+def test_an_upgrade_brings_its_grants_along(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    url = empty_database("postgresql", request, tmp_path)
+    engine = make_engine(url)
+    upgrade(engine, "0018")
+    with engine.begin() as connection:
+        migrate(connection, RING)
+    service = make_engine(login(url, (Role.SEQUENCER,)))
+    with service.connect() as connection:
+        assert grants.lacking(connection, (Role.SEQUENCER,)) == []
+        assert grants.excess(connection, (Role.SEQUENCER,)) == []
+    service.dispose()
+    engine.dispose()

@@ -208,14 +208,18 @@ def test_a_file_that_cannot_be_opened_holds_up_nobody_else(
     person = town.person_id(prison.agency, broken)
     where = (SECTION.c.person_id == person, SECTION.c.section == "identity")
     sealed = town.look(lambda c: c.scalar(select(SECTION.c.sealed).where(*where)))
-    town.work(lambda c: c.execute(update(SECTION).where(*where).values(sealed=b"\0" * 40)))
+    town.world.owner.run_blocking(
+        lambda c: c.execute(update(SECTION).where(*where).values(sealed=b"\0" * 40)).close()
+    )
     town.settle()
     assert sorted(statuses(town, probation)) == ["queued", "sent"]
     assert "DecryptionFailed" in caplog.text
     assert "Wexample" not in caplog.text
     [entry] = town.entries(probation, Outcome.FAILED)
     assert entry["payload"]["status"] == 0
-    town.work(lambda c: c.execute(update(SECTION).where(*where).values(sealed=sealed)))
+    town.world.owner.run_blocking(
+        lambda c: c.execute(update(SECTION).where(*where).values(sealed=sealed)).close()
+    )
     town.advance(hours=1)
     assert statuses(town, probation) == ["sent", "sent"]
     assert sorted(notice.sequence for notice in probation.notices()) == [(1, 1), (2, 1)]

@@ -241,7 +241,9 @@ def test_a_file_that_cannot_be_opened_holds_up_nobody_else_in_the_inbox(
     prison.admit(town.today + days(40))
     person = town.person_id(prison.agency, broken)
     where = (SECTION.c.person_id == person, SECTION.c.section == "identity")
-    town.work(lambda c: c.execute(update(SECTION).where(*where).values(sealed=b"\0" * 40)))
+    town.world.owner.run_blocking(
+        lambda c: c.execute(update(SECTION).where(*where).values(sealed=b"\0" * 40)).close()
+    )
     town.settle()
     # One at a time: what cannot be made does not stay at the head of the queue.
     polled = welfare.poll(most=1)
