@@ -1,5 +1,7 @@
 """SIGTERM in the midst of everything: what was begun ends well, and nobody has to wait for it."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -64,6 +66,10 @@ def scene(on_either: Scene) -> Scene:
         installation.start("dispatch-1")
         installation.start("sequence-1")
     installation.start(TURN_AWAY_SECONDS=str(TURN_AWAY))
+    if not installation.is_embedded:
+        one, other = installation.workers_of(SERVE)
+        os.kill(one, signal.SIGKILL)
+        wait_until(lambda: len({*installation.workers_of(SERVE)} - {one, other}) == 1)
     return on_either
 
 
