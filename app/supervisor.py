@@ -46,10 +46,12 @@ class Supervisor:
         log.info("asked to stop: %d processes are", len(self._begun))
         self._let_go()
         self._send(RELAYED)
+        # Nobody is missing any more.
+        self._missing = []
         while self._begun:
             if self._wait() in ASKS:
                 self._send(signal.SIGKILL)
-            self._missing += self._reap()
+            list(self._reap())
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         log.info("stopped")
 

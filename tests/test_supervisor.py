@@ -53,6 +53,12 @@ def is_alive(pid: int) -> bool:
     return state not in "ZX"
 
 
+def worked(pid: int) -> float:
+    """Seconds of a processor that it has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_one_that_is_killed_is_replaced_and_the_others_go_on(
     watched: Watched, tmp_path: Path
 ) -> None:
@@ -103,13 +109,18 @@ def test_nobody_goes_on_without_whoever_watched(watched: Watched, tmp_path: Path
 
 
 def test_a_second_signal_ends_one_that_does_not_end(watched: Watched, tmp_path: Path) -> None:
-    watched("stubborn").terminate()
+    process = watched("stubborn")
+    process.terminate()
     wait_until(lambda: pids(tmp_path, "asked") == pids(tmp_path, "begun"))
     one, other = pids(tmp_path, "begun")
     os.kill(one, signal.SIGTERM)
     os.kill(other, stopping.RELAYED)
     wait_until(lambda: not is_alive(one))
     assert is_alive(other)
+    # Whoever watches waits for the other one, and does nothing else.
+    before = worked(process.pid)
+    time.sleep(0.2)
+    assert worked(process.pid) - before < 0.1
 
 
 def test_those_that_cannot_live_are_not_begun_without_end(watched: Watched, tmp_path: Path) -> None:
