@@ -31,7 +31,7 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Hear of the end from whoever watches over this process, too."""
-        signal.signal(stopping.LEFT_ALONE, self.handle_exit)
+        signal.signal(stopping.RELAYED, self.handle_exit)
         with super().capture_signals():
             yield
 

@@ -13,9 +13,9 @@ ANSWERS_SECONDS: Final = 20
 # systemd would wait for 90.
 SECONDS: Final = 60
 ASKS: Final = (signal.SIGTERM, signal.SIGINT)
-# The terminal, or the process that watches over this one, is gone: it begins the end, and never
-# hurries it.
-LEFT_ALONE: Final = signal.SIGHUP
+# From whoever watches over this process: it begins the end, and is no second word. A terminal and
+# systemd ask all processes of a group at once, so the same word may have come before.
+RELAYED: Final = signal.SIGUSR1
 
 
 def begin(*, later: float = 0.0) -> None:
@@ -25,5 +25,5 @@ def begin(*, later: float = 0.0) -> None:
     """
     for one in ASKS:
         signal.signal(one, signal.SIG_DFL)
-    signal.signal(LEFT_ALONE, signal.SIG_IGN)
+    signal.signal(RELAYED, signal.SIG_IGN)
     signal.setitimer(signal.ITIMER_REAL, later + SECONDS)

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from app.stopping import ASKS, LEFT_ALONE
+from app.stopping import ASKS, RELAYED
 
 log = logging.getLogger("throughcare.supervisor")
 
-WATCHED = frozenset({*ASKS, LEFT_ALONE, signal.SIGCHLD})
+WATCHED = frozenset({*ASKS, signal.SIGCHLD})
 # Who dies so soon would die again: the next one waits for as long.
 SOON_SECONDS = 1.0
 # sigtimedwait takes no "for ever".
@@ -45,12 +45,13 @@ class Supervisor:
             self._replace(before)
         log.info("asked to stop: %d processes are", len(self._begun))
         self._let_go()
-        # Those in one group with this one may have been asked by the same hand before.
-        self._send(LEFT_ALONE)
+        self._send(RELAYED)
+        # Nobody is missing any more.
+        self._missing = []
         while self._begun:
             if self._wait() in ASKS:
                 self._send(signal.SIGKILL)
-            self._missing += self._reap()
+            list(self._reap())
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         log.info("stopped")
 
@@ -107,4 +108,4 @@ class Supervisor:
     def _outlive(self) -> None:
         """Nobody would end what nobody watches over: then it ends by itself."""
         os.read(self._alive, 1)
-        os.kill(os.getpid(), LEFT_ALONE)
+        os.kill(os.getpid(), RELAYED)

@@ -180,7 +180,7 @@ async def run_alone(settings: Settings, clock: Clock, jobs: Jobs, *, role: Role)
         stopping.begin()
         stop.set()
 
-    for one in (*stopping.ASKS, stopping.LEFT_ALONE):
+    for one in stopping.ASKS:
         asyncio.get_running_loop().add_signal_handler(one, asked)
     house = make_house(settings, at=clock())
     with (

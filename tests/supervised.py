@@ -17,7 +17,8 @@ from app.supervisor import Supervisor
 def work(folder: Path, manner: str) -> None:
     """Leave a trace, and one more when asked to stop."""
     asked = threading.Event()
-    signal.signal(signal.SIGHUP, lambda *_: asked.set())
+    for one in (*stopping.ASKS, stopping.RELAYED):
+        signal.signal(one, lambda *_: asked.set())
     (folder / f"{os.getpid()}.begun").touch()
     if manner == "short":
         return

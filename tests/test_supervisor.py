@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app import stopping
 from tests import supervised
 from tests.notifications.mailroom import wait_until
 
@@ -52,6 +53,12 @@ def is_alive(pid: int) -> bool:
     return state not in "ZX"
 
 
+def worked(pid: int) -> float:
+    """Seconds of a processor that it has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_one_that_is_killed_is_replaced_and_the_others_go_on(
     watched: Watched, tmp_path: Path
 ) -> None:
@@ -63,7 +70,7 @@ def test_one_that_is_killed_is_replaced_and_the_others_go_on(
     assert not pids(tmp_path, "asked")
 
 
-@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_lets_go_of_what_they_share_and_waits_for_their_end(
     watched: Watched, tmp_path: Path, asked: signal.Signals
 ) -> None:
@@ -78,8 +85,9 @@ def test_asked_to_stop_it_lets_go_of_what_they_share_and_waits_for_their_end(
 def test_all_of_a_group_may_be_asked_by_one_hand(watched: Watched, tmp_path: Path) -> None:
     process = watched("stubborn")
     # As a terminal asks them: each by itself, and once more by whoever watches over them.
-    os.killpg(process.pid, signal.SIGHUP)
+    os.killpg(process.pid, signal.SIGINT)
     wait_until(lambda: pids(tmp_path, "asked") == pids(tmp_path, "begun"))
+    time.sleep(0.1)
     assert all(map(is_alive, pids(tmp_path, "begun")))
 
 
@@ -101,13 +109,18 @@ def test_nobody_goes_on_without_whoever_watched(watched: Watched, tmp_path: Path
 
 
 def test_a_second_signal_ends_one_that_does_not_end(watched: Watched, tmp_path: Path) -> None:
-    watched("stubborn").terminate()
+    process = watched("stubborn")
+    process.terminate()
     wait_until(lambda: pids(tmp_path, "asked") == pids(tmp_path, "begun"))
     one, other = pids(tmp_path, "begun")
     os.kill(one, signal.SIGTERM)
-    os.kill(other, signal.SIGHUP)
+    os.kill(other, stopping.RELAYED)
     wait_until(lambda: not is_alive(one))
     assert is_alive(other)
+    # Whoever watches waits for the other one, and does nothing else.
+    before = worked(process.pid)
+    time.sleep(0.2)
+    assert worked(process.pid) - before < 0.1
 
 
 def test_those_that_cannot_live_are_not_begun_without_end(watched: Watched, tmp_path: Path) -> None:

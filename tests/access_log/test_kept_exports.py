@@ -197,15 +197,16 @@ def test_what_was_broken_off_is_begun_anew_by_whoever_finds_it_later(
     assert content(exporter, export_id).count(b"\r\n") == 1 + size
 
 
+@pytest.mark.parametrize("size", [LONG])
 def test_what_somebody_was_asked_to_stop_is_begun_anew_by_others_at_once(
-    log: Database, exporter: Exporter
+    log: Database, exporter: Exporter, size: int
 ) -> None:
-    export_id = keep(exporter, "csv", size=PORTION + 1)
+    export_id = keep(exporter, "csv", size=size)
     rounds = count()
     write(exporter, export_id, lambda: next(rounds) > 0)
     assert stored(log, export_id)[0] == State.WAITING
     write(exporter, export_id)
-    assert stored(log, export_id) == (State.FINISHED, PORTION + 1, PORTION + 1, 2)
+    assert stored(log, export_id) == (State.FINISHED, size, size, 2)
 
 
 def test_who_lost_an_export_to_another_writes_nothing_more(

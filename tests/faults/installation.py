@@ -3,7 +3,7 @@
 import resource
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -153,6 +153,16 @@ class Installation:
     def check_alive(self, name: str) -> None:
         """Nothing ends by itself."""
         assert self.processes[name].is_alive(), f"{name} has ended: {self.log(name)[-3000:]}"
+
+    def workers_of(self, name: str) -> list[int]:
+        """The processes that a process has begun, and that live."""
+        found = []
+        for one in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                state, parent = one.read_text().rpartition(") ")[2].split()[:2]
+                if int(parent) == self.processes[name].pid and state != "Z":
+                    found.append(int(one.parent.name))
+        return found
 
     def kill(self, name: str = SERVE) -> None:
         """Take a process away as it stands: no handler runs, nothing is written any more."""

@@ -8,7 +8,6 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -76,12 +75,12 @@ def test_every_process_outlives_a_server_that_is_away(
     assert late.exitcode == ServerAway.ends_with
     assert "throughcare: the database cannot be opened" in installation.log("late")
     assert "Traceback" not in installation.log("late")
-    worker = _workers(installation)[0]
+    worker = installation.workers_of(SERVE)[0]
     os.kill(worker, signal.SIGKILL)
     time.sleep(5)
     server.start()
     wait_until(lambda: _is_ready(installation), seconds=PATIENCE)
-    wait_until(lambda: len(_workers(installation)) == 2, seconds=PATIENCE)
+    wait_until(lambda: len(installation.workers_of(SERVE)) == 2, seconds=PATIENCE)
     for number in range(5):
         scene.put_file(f"P-{number + 3}")
     account(scene, seed)
@@ -94,14 +93,3 @@ def _is_ready(installation: Installation) -> bool:
         return httpx.get(f"{installation.settings.issuer}/health/ready").is_success
     except httpx.TransportError:
         return False
-
-
-def _workers(installation: Installation) -> list[int]:
-    """The processes that the interface has begun, and that live."""
-    found = []
-    for one in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, parent = one.read_text().rpartition(") ")[2].split()[:2]
-            if int(parent) == installation.processes[SERVE].pid and state != "Z":
-                found.append(int(one.parent.name))
-    return found
