@@ -7,22 +7,24 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Without its bytecode on disk every process that the checks start would compile the product anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint types layers unit coverage fuzz faults bench openapi openapi-rules vectors-javascript foreign schema lock clean
+.PHONY: demo test check lint types layers unit fuzz faults load bench openapi openapi-rules vectors-javascript foreign schema lock clean
 
 demo: $(VENV)/runtime  ## Set up, then show the whole way on a fresh database
 	$(BIN)/throughcare demo
 
 test: $(VENV)/checks check  ## Set up, then run every check
 
-# Types are checked beside the tests, which wait for others a third of their time.
-check: lint layers foreign
-	@$(BIN)/mypy > $(VENV)/types.txt 2>&1 & types=$$!; \
+# What needs no database is checked beside the tests, which wait for others a third of their time.
+check: lint
+	@$(MAKE) --no-print-directory types layers foreign > $(VENV)/beside.txt 2>&1 & beside=$$!; \
 	$(MAKE) --no-print-directory unit; tests=$$?; \
-	wait $$types; types=$$?; cat $(VENV)/types.txt; exit $$((tests || types))
+	wait $$beside; beside=$$?; cat $(VENV)/beside.txt; exit $$((tests || beside))
 
 lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile && echo "Dockerfile: no findings"; \
+	else echo "NOT RUN: no linter of Dockerfiles is here for this machine"; fi
 
 types:
 	$(BIN)/mypy
@@ -34,12 +36,14 @@ layers:
 # Their databases end with them: in memory, where there is room for them, no test waits for a disk.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2> /dev/null | tail -1)" -gt 4000000 ] 2> /dev/null && echo -p /dev/shm)
 
+# Lines and branches are counted in what the tests import, not in the processes that they start.
 unit:
 	@scratch=$$(mktemp -d $(MEMORY)) && chmod 755 "$$scratch" && trap 'rm -rf "$$scratch"' EXIT \
-	&& TMPDIR="$$scratch" $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(COUNTED)
-
-coverage: COUNTED := --cov --cov-report=term
-coverage: $(VENV)/checks unit  ## The same with lines and branches counted; tests/conftest.py says for which tests
+	&& TMPDIR="$$scratch" $(BIN)/python -m slipcover --branch --source app,throughcare_receiver \
+	  --dont-wrap-pytest --json --out "$$scratch/counted" \
+	  -m pytest -n 4 --dist loadfile --no-loadscope-reorder \
+	&& $(BIN)/python -m slipcover --merge "$$scratch/counted" --out "$$scratch/all" \
+	  --skip-covered --fail-under 95
 
 fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
 	$(BIN)/python -m tests.policy.fuzz
@@ -53,6 +57,9 @@ fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference 
 faults: $(VENV)/checks  ## The long run: 200 kills of each process on both databases, 10,000 subscribers
 	THROUGHCARE_TEST_KILLS=200 THROUGHCARE_TEST_SUBSCRIBERS=10000 \
 	  $(BIN)/python -m pytest -s tests/faults tests/outbox/test_many.py
+
+load: $(VENV)/checks  ## A long day with 5,000 operations on each database, in which processes die
+	THROUGHCARE_TEST_LOAD=5000 $(BIN)/python -m pytest -s tests/faults/test_load.py
 
 bench: $(VENV)/bench/installed  ## Speed, as a ratio to a peer in the same run; bars and pages in docs/performance.md
 	PYTHONPATH=$(VENV)/bench $(BIN)/python -m bench
@@ -94,13 +101,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime: $(VENV)/bin/python requirements.lock pyproject.toml
-	$(PIP) install --require-hashes --requirement requirements.lock
+	$(PIP) install --no-compile --require-hashes --requirement requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/checks: $(VENV)/runtime requirements-dev.lock
-	$(PIP) install --require-hashes --requirement requirements-dev.lock
-	touch $@
+# All at once, and compiled when it is first used: most of it never is.
+$(VENV)/checks: $(VENV)/bin/python requirements.lock requirements-dev.lock pyproject.toml
+	$(PIP) install --no-compile --require-hashes --requirement requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $(VENV)/runtime $@
 
 # Apart from everything else: no code of the product or of its tests may rest on them.
 $(VENV)/foreign/installed: $(VENV)/checks tests/foreign/requirements.lock
@@ -116,4 +125,4 @@ $(VENV)/bench/installed: $(VENV)/checks bench/requirements.lock bench/cerbos/pac
 	-npm ci --prefix bench/cerbos --ignore-scripts --no-audit --no-fund --silent
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

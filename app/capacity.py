@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.problems import Overloaded
+from app.telemetry.measures import note_overload
 
 # At the 5,000 commits a second of a small machine the last of these waits for less than a second.
 TOTAL = 4_096
@@ -36,6 +37,11 @@ class Capacity:
     _in_all: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def waiting(self) -> int:
+        """How much waits now."""
+        return self._in_all
+
     def enter(self, client: str, *, urgent: bool) -> None:
         """Count one more that waits. Overloaded: there is no room, or none for this client."""
         room = self.total if urgent else self.total - self.total // URGENT_PART
@@ -43,6 +49,7 @@ class Capacity:
             late = self.late
             own = self._waiting.get(client, 0) + late.get(client, 0)
             if own >= room // SHARES or self._in_all + sum(late.values()) >= room:
+                note_overload()
                 raise Overloaded("too much work waits already; come again as Retry-After says")
             self._waiting[client] += 1
             self._in_all += 1

@@ -25,6 +25,7 @@ from app.outbox.planning import Planner
 from app.policy.bundle import Bundle
 from app.problems import ThroughcareError
 from app.releases.profile import Profile
+from app.telemetry import tracing
 
 Random = Callable[[int], bytes]
 # Enough for waits of hours to differ by less than a second.
@@ -99,6 +100,7 @@ def record(
     connection: Connection, house: House, caller: Caller, act: Act, *, at: datetime
 ) -> AppendedEntry:
     """Append the entry of an act to the access log."""
+    tracing.note(operation=act.operation, channel=act.channel, outcome=act.outcome)
     override, approver = act.emergency or (None, None)
     entry = Entry(
         operation=act.operation,

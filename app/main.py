@@ -3,19 +3,18 @@
 import fcntl
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
+from typing import ClassVar
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Table, inspect
+from sqlalchemy import Connection, Engine, Table, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from app import grants, revisions
 from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import CheckpointRefused, verifiers_of
 from app.access_log.checkpoints import (
@@ -39,7 +38,8 @@ from app.alerts.rules import Rules
 from app.crypto.claims import LEEWAY_SECONDS
 from app.crypto.key_ring import KeyRing
 from app.database import Database, make_engine, open_database
-from app.durability import make_private, open_to_others, weaknesses
+from app.durability import make_private, open_to_others, over_network, unfit, weaknesses
+from app.grants import Role
 from app.house import House
 from app.notifications.addresses import EndpointRules
 from app.policy.archive import Archive
@@ -47,17 +47,19 @@ from app.policy.errors import PolicyError
 from app.problems import ThroughcareError
 from app.releases.profile import Profile
 from app.settings import Settings
+from app.telemetry import tracing
 
 log = logging.getLogger("throughcare.main")
 
 # Clocks of several machines differ: one of them may have signed just now.
 LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
-PROJECT = Path(__file__).parent.parent
+# Where Linux says what is mounted; nothing is known elsewhere.
+MOUNTS = Path("/proc/self/mountinfo")
 
 NO_TABLES = "the tables are not of this version: run `throughcare init`"
 ONE_PROCESS = (
-    "a SQLite database belongs to one process, and `throughcare serve` does all of it: dispatching "
-    "and sequencing as processes of their own need PostgreSQL"
+    "a SQLite database belongs to one process, and `throughcare serve` does all of it: more "
+    "workers, and dispatching and sequencing as processes of their own, need PostgreSQL"
 )
 
 # What to do about a log that cannot go on.
@@ -82,6 +84,16 @@ Clock = Callable[[], datetime]
 
 class NotReady(ThroughcareError):
     """The installation cannot start as it is. The message says what to do."""
+
+    # With which status a command ends.
+    ends_with: ClassVar[int] = 1
+
+
+class ServerAway(NotReady):
+    """The database server does not answer: whoever starts this may try again by itself."""
+
+    # EX_TEMPFAIL of sysexits.h.
+    ends_with: ClassVar[int] = 75
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -155,7 +167,7 @@ def check_installation(settings: Settings, clock: Clock) -> House:
     endpoint_rules(settings)
     agreed_witnesses(settings, house.ring)
     Rules.from_file(settings.alert_rules)
-    with ready(settings, house, clock):
+    with ready(settings, house, clock, roles=roles_of_service(settings)):
         pass
     _say_if_the_folder_differs(settings, house)
     return house
@@ -194,10 +206,23 @@ def agreed_witnesses(settings: Settings, ring: KeyRing) -> Witnesses:
     return Witnesses(tuple(named), settings.witness_quorum)
 
 
+def roles_of_service(settings: Settings) -> Collection[Role]:
+    """What `serve` is to the database: where it does all, a sequencer as well."""
+    return grants.BOTH if settings.embed_workers else (Role.APPLICATION,)
+
+
 @contextmanager
-def ready(settings: Settings, house: House, clock: Clock) -> Iterator[Database]:
-    """The database of an installation that can start; raises what speaks against starting it."""
+def ready(
+    settings: Settings, house: House, clock: Clock, *, roles: Collection[Role] = ()
+) -> Iterator[Database]:
+    """The database of an installation that can start; raises what speaks against starting it.
+
+    What works for ever says as which `roles`: it may do that, and no more. An administrator's
+    command says none.
+    """
     with opened(settings) as database:
+        if roles:
+            check_roles(database, settings, roles)
         # The clock is read last: another process may have signed while this one came to it.
         database.run_blocking(lambda c: check_ready(c, settings, house, at=clock()))
         yield database
@@ -209,15 +234,20 @@ def opened(settings: Settings) -> Iterator[Database]:
 
     NotReady: it cannot be opened, or somebody else holds it.
     """
-    with _alone(settings):
-        file = _file_of(settings)
+    with alone(settings):
+        file = file_of(settings)
         if file is not None:
             # Where it cannot be made the database says why.
             with suppress(OSError):
                 make_private(file)
-        database = open_database(settings.database_url, before_commit=ledger.integrate)
+        database = open_database(
+            settings.database_url,
+            before_commit=ledger.integrate,
+            connections=settings.database_connections,
+        )
         try:
             _check_reachable(database)
+            _check_fit(database)
             _check_durable(database, settings)
             if file is not None:
                 _check_private(file)
@@ -228,7 +258,7 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 def require_server(settings: Settings) -> None:
     """NotReady where the database is a file, on which no second process can work."""
-    if _file_of(settings) is not None:
+    if file_of(settings) is not None:
         raise NotReady(ONE_PROCESS)
 
 
@@ -249,9 +279,9 @@ def check_ready(connection: Connection, settings: Settings, house: House, *, at:
     """
     if not settings.embed_workers:
         require_server(settings)
-    present = MigrationContext.configure(connection).get_current_revision()
-    wanted = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    if present != wanted:
+    if settings.tracing and not tracing.is_installed():
+        raise NotReady("THROUGHCARE_TRACING needs the extra: pip install 'throughcare[tracing]'")
+    if not revisions.fit(connection):
         raise NotReady(NO_TABLES)
     check_log(connection, settings, house.ring, at=at)
     if absent := data_keys.missing(connection, house.ring):
@@ -287,15 +317,10 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing, *, at: 
         )
 
 
-def alembic_config() -> Config:
-    """Alembic as `pyproject.toml` configures it."""
-    return Config(toml_file=PROJECT / "pyproject.toml")
-
-
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Iterator[None]:
     """Hold the lock beside a database file: two writing processes would wait for each other."""
-    database = _file_of(settings)
+    database = file_of(settings)
     if database is None:
         yield
         return
@@ -314,7 +339,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _file_of(settings: Settings) -> Path | None:
+def file_of(settings: Settings) -> Path | None:
     """The file of an embedded database, or None where there is a server."""
     url = make_url(settings.database_url)
     embedded = url.get_backend_name() == "sqlite" and url.database
@@ -322,9 +347,17 @@ def _file_of(settings: Settings) -> Path | None:
     return Path(url.database or "").resolve() if embedded else None
 
 
+def _check_fit(database: Database) -> None:
+    for reason in database.read_blocking(unfit):
+        raise NotReady(f"the database cannot be used: {reason}")
+
+
 def _check_durable(database: Database, settings: Settings) -> None:
     """Refuse a database whose commits may be lost: the record of a disclosure would be, too."""
     found = database.read_blocking(weaknesses)
+    file = file_of(settings)
+    if file is not None and MOUNTS.exists() and (kind := over_network(file, MOUNTS.read_text())):
+        found.append(f"its file lies on {kind}, where its locks may not hold")
     if found and not settings.allow_unsafe_database:
         raise NotReady(
             f"the database is not safe: {'; '.join(found)}. On data that nobody needs, "
@@ -332,6 +365,30 @@ def _check_durable(database: Database, settings: Settings) -> None:
         )
     for one in found:
         log.warning("NOT FOR REAL DATA: the database may lose what was recorded: %s", one)
+
+
+def check_roles(database: Database, settings: Settings, roles: Collection[Role]) -> None:
+    """Refuse a user of the server that may not do its work, or may do more than that."""
+    if database.engine.dialect.name == "sqlite":
+        return
+    may_not = database.read_blocking(lambda c: grants.lacking(c, roles))
+    user = database.read_blocking(grants.user)
+    name = make_url(settings.database_url).database or user
+    wanted = ", ".join(grants.name_of(role, name) for role in sorted(roles))
+    if may_not:
+        raise NotReady(
+            f"the database user {user} may not {may_not[0]}: run `throughcare init` as the owner "
+            f"of the tables, then GRANT {wanted} TO {user} (docs/hardening.md)"
+        )
+    more = database.read_blocking(lambda c: grants.excess(c, roles))
+    if more and not settings.allow_unsafe_database:
+        raise NotReady(
+            f"the database user {user} {'; '.join(more)}: connect as one that is a member of "
+            f"{wanted} and of nothing else (docs/hardening.md). On data that nobody needs, "
+            "THROUGHCARE_ALLOW_UNSAFE_DATABASE=true starts it all the same"
+        )
+    if more:
+        log.warning("NOT FOR REAL DATA: the database user %s %s", user, "; ".join(more))
 
 
 def _check_private(file: Path) -> None:
@@ -343,7 +400,14 @@ def _check_reachable(database: Database) -> None:
     try:
         database.engine.connect().close()
     except DBAPIError as error:
-        raise NotReady(f"the database cannot be opened: {error.orig}") from error
+        raise _not_opened(error, database.engine) from error
+
+
+def _not_opened(error: DBAPIError, engine: Engine) -> NotReady:
+    """A file that cannot be opened has to be put right; a server may only be starting."""
+    away = engine.dialect.name != "sqlite" and isinstance(error, OperationalError)
+    kind = ServerAway if away else NotReady
+    return kind(f"the database cannot be opened: {error.orig}")
 
 
 def _read_clock(file: Path) -> datetime:
@@ -374,7 +438,7 @@ def _verified(settings: Settings, ring: KeyRing) -> Verified:
 @contextmanager
 def reading(settings: Settings, table: Table) -> Iterator[Connection]:
     """A connection that reads, also beside a running service; NotReady without this table."""
-    file = _file_of(settings)
+    file = file_of(settings)
     # To look at it must not make it.
     if file is not None and not file.exists():
         raise NotReady(NO_TABLES)
@@ -385,7 +449,7 @@ def reading(settings: Settings, table: Table) -> Iterator[Connection]:
                 raise NotReady(NO_TABLES)
             yield connection
     except DBAPIError as error:
-        raise NotReady(f"the database cannot be opened: {error.orig}") from error
+        raise _not_opened(error, engine) from error
     finally:
         engine.dispose()
 

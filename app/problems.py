@@ -156,20 +156,22 @@ class TooManyAttempts(TooManyRequests):
 
 
 class Unavailable(ThroughcareError):
-    """The record could not be made durable, so nothing leaves."""
+    """The record could not be made durable, so nothing leaves. `retry_after`: whole seconds."""
 
     status = 503
     title = "Temporarily unavailable"
     slug = "unavailable"
+    # A server that was started anew, or the one that took over, is there by then.
+    retry_after: ClassVar[int] = 5
 
 
 class Overloaded(Unavailable):
-    """Too much waits to be recorded. Nothing was done; `retry_after`: whole seconds to wait."""
+    """Too much waits to be recorded. Nothing was done."""
 
     title = "Too much is waiting"
     slug = "overloaded"
     # What waits is committed within a second, unless something is wrong.
-    retry_after: ClassVar[int] = 1
+    retry_after = 1
 
 
 def document(error: ThroughcareError) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from logging import Logger
 
+from app.problems import Unavailable
+
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
     """Wait so long, or until asked to stop."""
@@ -27,6 +29,9 @@ async def repeat(
     while not stop.is_set():
         try:
             await work()
+        except Unavailable as error:
+            # A database that is away comes back, and until then says so at every time.
+            log.warning("%s: %s", failed, error)
         except Exception:
             log.exception(failed)
         await pause(stop, interval)

@@ -1,12 +1,13 @@
 """The running service: the application over HTTP, and what works beside it for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
 from app.administration.purger import Purger
+from app.agencies.known_tokens import KnownTokens
 from app.agencies.provider_keys import ProviderKeys, fetch
 from app.api.application import make_application
 from app.api.limits import Patience, RateLimit
@@ -14,10 +15,21 @@ from app.api.service import Service
 from app.audit.exporter import Exporter
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
-from app.database import Database
+from app.database import Database, bound_threads
 from app.house import House
-from app.main import Clock, agreed_witnesses, endpoint_rules, make_clock, make_house, ready
+from app.listener import listen
+from app.main import (
+    Clock,
+    agreed_witnesses,
+    endpoint_rules,
+    make_clock,
+    make_house,
+    ready,
+    roles_of_service,
+)
+from app.monitoring.readiness import Readiness
 from app.settings import Settings
+from app.telemetry.tracing import exported
 from app.workers import (
     Job,
     make_backlog,
@@ -25,6 +37,7 @@ from app.workers import (
     make_in_force,
     make_sequencer,
     make_watcher,
+    telling,
     watched,
     witnessing,
 )
@@ -53,49 +66,80 @@ async def running(
     settings: Settings, clock: Clock, house: House | None = None
 ) -> AsyncIterator[Service]:
     """A service with what works beside it; all of it ends with the block."""
+    bound_threads(settings.database_connections)
     house = house or make_house(settings, at=clock())
-    with ready(settings, house, clock) as database:
+    with (
+        exported(wanted=settings.tracing),
+        ready(settings, house, clock, roles=roles_of_service(settings)) as database,
+    ):
         service = make_service(settings, house, database, clock)
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
-            for name, job in _jobs(service, stop).items():
-                task = asyncio.create_task(watched(name, job))
-                stack.push_async_callback(_ended, task)
-            stack.callback(stop.set)
+            # What is left at the end is on record before the log is signed for the last time.
+            _begin(stack, stop, _keepers(service, stop))
+            _begin(stack, service.stopping, _senders(service))
             yield service
+
+
+def _begin(stack: AsyncExitStack, stop: asyncio.Event, jobs: Mapping[str, Job]) -> None:
+    """Have these go on until `stop`, which the end of the stack sets and waits for."""
+    for name, job in jobs.items():
+        stack.push_async_callback(_ended, asyncio.create_task(watched(name, job)))
+    stack.callback(stop.set)
 
 
 def make_service(settings: Settings, house: House, database: Database, clock: Clock) -> Service:
     """What the routes have at hand."""
+    in_force = make_in_force(settings, house, database, clock)
+    witnesses = agreed_witnesses(settings, house.ring)
+    token_keys = KeySet.from_jwks(public_jwks(house.ring.token_keys))
     return Service(
         settings=settings,
         database=database,
-        in_force=make_in_force(settings, house, database, clock),
-        token_keys=KeySet.from_jwks(public_jwks(house.ring.token_keys)),
+        in_force=in_force,
+        token_keys=token_keys,
+        known_tokens=KnownTokens(token_keys, settings.issuer),
         provider_keys=ProviderKeys(fetch),
         endpoint_rules=endpoint_rules(settings),
         clock=clock,
         rate_limit=RateLimit(settings.requests_per_minute, settings.requests_at_once),
-        witnesses=agreed_witnesses(settings, house.ring),
+        witnesses=witnesses,
+        readiness=Readiness(
+            database=database,
+            in_force=in_force,
+            checkpoint_file=settings.checkpoint_file,
+            witnesses=witnesses,
+            clock=clock,
+        ),
     )
 
 
-def _jobs(service: Service, stop: asyncio.Event) -> dict[str, Job]:
-    """What goes on beside the interface; all of it where there are no processes for some."""
+def _senders(service: Service) -> dict[str, Job]:
+    """What begins things that last, until the service is to end."""
+    settings, house, stop = service.settings, service.house, service.stopping
+    exporter = Exporter(
+        database=service.database, keys=house.log_keys(), random=house.random, clock=service.clock
+    )
+    jobs = {"Exporter": exporter.run(stop)}
+    if settings.embed_workers:
+        dispatcher = make_dispatcher(settings, service.in_force, service.clock)
+        jobs["Dispatcher"] = dispatcher.run(stop)
+        jobs["Listener"] = listen(service.database, stop)
+    return jobs
+
+
+def _keepers(service: Service, stop: asyncio.Event) -> dict[str, Job]:
+    """What else goes on beside the interface, to its very end."""
     settings, in_force = service.settings, service.in_force
     database, clock = service.database, service.clock
-    purger = Purger(database=database, clock=clock)
-    house = service.house
-    exporter = Exporter(database=database, keys=house.log_keys(), random=house.random, clock=clock)
     jobs = {
         "InForce": in_force.watch(stop),
-        "Purger": purger.run(stop),
-        "Exporter": exporter.run(stop),
+        "Purger": Purger(database=database, clock=clock).run(stop),
         "Backlog": make_backlog(settings, database).watch(stop),
+        **telling(settings, in_force, clock, "serve", stop),
     }
     if settings.embed_workers:
-        jobs["Dispatcher"] = make_dispatcher(settings, in_force, clock).run(stop)
-        jobs["Sequencer"] = make_sequencer(settings, house, database, clock).run(stop)
+        jobs["Sequencer"] = make_sequencer(settings, service.house, database, clock).run(stop)
         jobs |= witnessing(settings, in_force, clock, stop)
         jobs["Watcher"] = make_watcher(settings, in_force, clock).run(stop)
     return jobs

@@ -18,6 +18,8 @@ PREFIX = "THROUGHCARE_"
 # Variables that are no settings: they belong to the demo and to the tests.
 OTHERS = (f"{PREFIX}DEMO_", f"{PREFIX}TEST_")
 LARGEST_PORT = 65_535
+# One that holds a lock needs another one to work with.
+SMALLEST: Mapping[str, int] = MappingProxyType({"database_connections": 4})
 # Which decisions are held against the reference engine.
 Mode = Literal["always", "sampled", "off"]
 # What a text must look like: pattern, and what to say of another one.
@@ -51,8 +53,12 @@ class Settings:
 
     # SQLAlchemy URL: `sqlite:///FILE`, or `postgresql+psycopg://...` for more than one machine.
     database_url: str = "sqlite:///throughcare.db"
-    # Start on a database that may lose commits: for tests and trials on data that nobody needs.
-    # Said loudly at every start. An entry that is lost was a disclosure that nobody can prove.
+    # Connections of each process to a PostgreSQL server, at most; one more hears what others ring
+    # for. Each worker of `serve` is a process: all together stay below the server's own limit.
+    database_connections: int = 16
+    # Start on a database that may lose commits, over a way that is open to others, or as a user
+    # who may do more than the service needs: for tests and trials on data that nobody needs. Said
+    # loudly at every start. An entry that is lost was a disclosure that nobody can prove.
     allow_unsafe_database: bool = False
     # Folder of the key files, readable by the service's user alone. `throughcare init` makes it.
     key_directory: Path = Path("keys")
@@ -74,13 +80,23 @@ class Settings:
     # Where `serve` listens.
     host: str = "127.0.0.1"
     port: int = 8000
+    # Seconds for which a service that was asked to stop still takes requests, while /health/ready
+    # says that it is not ready: so long a load balancer may take to turn away.
+    turn_away_seconds: float = 0.0
+    # Where each process tells its measures to operators (docs/operation.md), at the first free port
+    # from this one on; nowhere if it is None. Never to be reached from outside.
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    # Send traces as the variables of OpenTelemetry say (OTEL_*); needs the extra `tracing`.
+    tracing: bool = False
     # Bytes of one request body; an import is read line by line, each line held to this.
     body_limit: int = 1_048_576
     # Bytes of a whole import.
     import_limit: int = 268_435_456
     # Bytes of a full snapshot, which is judged as a whole.
     snapshot_limit: int = 67_108_864
-    # Requests that one client may make for one officer in a minute, and at once.
+    # Requests that one client may make for one officer in a minute, and at once. Each worker of
+    # `serve` counts by itself: where there are several a client may come to so many times that.
     requests_per_minute: int = 1_200
     requests_at_once: int = 200
     # Seconds to wait for each part of a request's body.
@@ -157,7 +173,8 @@ def _parse(name: str, kind: str, text: str) -> object:
     if "bool" in kind:
         return _parse_bool(text)
     if "int" in kind:
-        return _parse_number(text, int, most=LARGEST_PORT if name == "port" else math.inf)
+        most = LARGEST_PORT if name.endswith("port") else math.inf
+        return _parse_number(text, int, least=SMALLEST.get(name, 1), most=most)
     if "float" in kind:
         return _parse_number(text, float)
     if "tuple" in kind:
@@ -184,14 +201,16 @@ def _parse_bool(text: str) -> bool:
         raise ValueError("expected true or false") from None
 
 
-def _parse_number(text: str, kind: type[int] | type[float], *, most: float = math.inf) -> float:
+def _parse_number(
+    text: str, kind: type[int] | type[float], *, least: int = 0, most: float = math.inf
+) -> float:
     """A size, a port or a time: each is more than nothing, and finite."""
     try:
         number = kind(text)
     except ValueError:
         raise ValueError("expected a number") from None
     # Not a number fails every comparison.
-    if not 0 < number <= most or number == math.inf:
+    if not 0 < number <= most or number < least or number == math.inf:
         bound = "" if most == math.inf else f" and at most {most}"
-        raise ValueError(f"expected a number above 0{bound}")
+        raise ValueError(f"expected a number above {max(least - 1, 0)}{bound}")
     return number

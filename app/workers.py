@@ -6,18 +6,20 @@ is due by leases, and of the sequencers one is at work while the others wait.
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
+from app import stopping
 from app.administration.in_force import InForce
 from app.alerts.rules import Rules
 from app.audit.backlog import Backlog
 from app.audit.sequencer import Sequencer
 from app.audit.watcher import Watcher
 from app.audit.witnessing import Witnessing
-from app.database import Database
+from app.database import Database, bound_threads
+from app.grants import Role
 from app.house import House
+from app.listener import listen
 from app.main import (
     Clock,
     agreed_witnesses,
@@ -27,13 +29,18 @@ from app.main import (
     require_server,
     terms,
 )
+from app.monitoring.exposition import Exposition
+from app.monitoring.page import Page
+from app.monitoring.readings import Reader
 from app.notifications.dispatcher import Dispatcher
 from app.settings import Settings
+from app.telemetry.tracing import exported
 
 log = logging.getLogger("throughcare.main")
 
 # A sequencer that works has had a round by then, also where one takes its time.
 ROUNDS = 3
+SEQUENCE = "sequence"
 
 Job = Coroutine[None, None, None]
 # From what a process has open, and the event that ends it, to what it does.
@@ -105,6 +112,24 @@ def make_watcher(settings: Settings, in_force: InForce, clock: Clock) -> Watcher
     )
 
 
+def telling(
+    settings: Settings, in_force: InForce, clock: Clock, process: str, stop: asyncio.Event
+) -> dict[str, Job]:
+    """What tells operators the measures of this process, where there is a port for it."""
+    if settings.metrics_port is None:
+        return {}
+    house = in_force.house
+    reader = Reader(
+        witnesses=agreed_witnesses(settings, house.ring),
+        clock=clock,
+        legal_date=house.legal_date,
+        of_deliveries=process != SEQUENCE,
+    )
+    page = Page(process=process, in_force=in_force, reader=reader)
+    exposition = Exposition(page=page, host=settings.metrics_host, port=settings.metrics_port)
+    return {"Measures": exposition.run(stop)}
+
+
 def make_backlog(settings: Settings, database: Database) -> Backlog:
     """What counts the entries that no sequencer has seen to."""
     return Backlog(database=database, interval=ROUNDS * settings.checkpoint_interval)
@@ -117,8 +142,10 @@ def dispatching(
     in_force = make_in_force(settings, house, database, clock)
     return {
         "Dispatcher": make_dispatcher(settings, in_force, clock).run(stop),
+        "Listener": listen(database, stop),
         "InForce": in_force.watch(stop),
         "Backlog": make_backlog(settings, database).watch(stop),
+        **telling(settings, in_force, clock, "dispatch", stop),
     }
 
 
@@ -133,21 +160,33 @@ def sequencing(
         "Watcher": make_watcher(settings, in_force, clock).run(stop),
         "InForce": in_force.watch(stop),
         **witnessing(settings, in_force, clock, stop),
+        **telling(settings, in_force, clock, SEQUENCE, stop),
     }
 
 
-async def run_alone(settings: Settings, clock: Clock, jobs: Jobs) -> None:
-    """Do these jobs as a process of their own, until a signal asks to stop; then to their end.
+async def run_alone(settings: Settings, clock: Clock, jobs: Jobs, *, role: Role) -> None:
+    """Do these jobs as a process of their own, in this role, until a signal; then to their end.
+
+    A second signal ends it at once.
 
     Raises:
         NotReady: the installation cannot start as it is, or its database belongs to one process.
     """
     require_server(settings)
+    bound_threads(settings.database_connections)
     stop = asyncio.Event()
-    for asked in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(asked, stop.set)
+
+    def asked() -> None:
+        stopping.begin()
+        stop.set()
+
+    for one in (*stopping.ASKS, stopping.LEFT_ALONE):
+        asyncio.get_running_loop().add_signal_handler(one, asked)
     house = make_house(settings, at=clock())
-    with ready(settings, house, clock) as database:
+    with (
+        exported(wanted=settings.tracing),
+        ready(settings, house, clock, roles=(role,)) as database,
+    ):
         work = jobs(settings, house, database, clock, stop)
         log.info("at work: %s", ", ".join(work))
         await asyncio.gather(*(watched(name, job) for name, job in work.items()))

@@ -11,9 +11,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, insert
+import psycopg
+from psycopg.sql import SQL
+from sqlalchemy import Connection, Engine, Table
 
 from app.access_log import ledger, person_keys
 from app.access_log.canonical_json import JsonObject
@@ -36,7 +38,7 @@ WHOLE_FILE = 100
 PATHS = tuple(FIELDS)
 LISTED: JsonObject = {"released": [], "withheld": [], "reason": "case-listed"}
 # Rows of one transaction; and of one portion that another process seals.
-TRANSACTION, PORTION = 100_000, 2_000
+TRANSACTION, PORTION = 50_000, 2_000
 PROCESSES = 2
 RING = KeyRing(
     data_encryption=bytes(range(32)),
@@ -140,9 +142,24 @@ def grow(engine: Engine, size: int) -> None:
         while part := list(islice(sealed, TRANSACTION // PORTION)):
             rows = [row for portion in part for row in portion]
             with engine.begin() as connection:
-                connection.execute(insert(ledger.ENTRY), [entry for entry, _ in rows])
-                connection.execute(insert(ledger.PENDING), [pending for _, pending in rows])
+                insert(connection, ledger.ENTRY, [entry for entry, _ in rows])
+                insert(connection, ledger.PENDING, [pending for _, pending in rows])
                 ledger.integrate(connection)
+
+
+def insert(connection: Connection, table: Table, rows: list[Row]) -> None:
+    """Insert many rows as fast as each database can."""
+    names, values = ", ".join(rows[0]), [tuple(row.values()) for row in rows]
+    if connection.dialect.name == "sqlite":
+        places = ", ".join("?" * len(rows[0]))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", values)  # noqa: S608 - names of our own
+        return
+    cursor = cast("psycopg.Connection", connection.connection.driver_connection).cursor()
+    with cursor.copy(
+        SQL("COPY {} ({}) FROM STDIN").format(SQL(table.name), SQL(names))
+    ) as copy:  # names of our own
+        for row in values:
+            copy.write_row(row)
 
 
 def _in_order(

@@ -26,13 +26,12 @@ from bench.receiver import Receiver, receiving
 from tests.notifications.agency import Agency
 from tests.notifications.mailroom import mailroom
 from tests.notifications.play import Prison, Town, open_http
-from tests.world import running_world
+from tests.world import ASLEEP, running_world
 
 AGENCIES = 8
 PERSONS = 50
 EVENTS = 25
 INTERVAL = 1.0
-ASLEEP = 86_400.0
 DAYS_BEFORE = 50  # some milestones are past, so that a notice is due at once
 LONGEST_SECONDS = 300.0
 

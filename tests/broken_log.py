@@ -14,7 +14,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, event, text
 
 from app.capacity import SHARES, Capacity
-from app.database import POOL_THREADS, Database
+from app.database import CONNECTIONS, Database
 
 PATIENCE = 60
 How = Mapping[str, tuple[str, ...]]
@@ -103,8 +103,8 @@ def overflowing(database: Database) -> Iterator[None]:
         leave.wait(PATIENCE)
 
     before, database.capacity = database.capacity, Capacity(total=32)
-    # All threads of PostgreSQL's pool, and SQLite's one.
-    futures = [database.submit(wait) for _ in range(POOL_THREADS)]
+    # As many as the threads of a PostgreSQL pool, and more; SQLite has one.
+    futures = [database.submit(wait) for _ in range(CONNECTIONS)]
     futures += [
         database.submit(wait, client=f"client-{number}", urgent=True)
         for number in range(SHARES)

@@ -26,21 +26,13 @@ gc.set_threshold(100_000, 50, 1000)
 BOTH = ("sqlite", "postgresql")
 # Folders whose files take longest: begun last, one of them would keep everybody waiting.
 FIRST = ("faults", "demo", "cli", "notifications", "policy", "audit", "api", "disclosure")
-# Tracing costs half of what is traced. Not traced: what mutants measure, and what runs in processes
-# of its own; what tries the same lines in hundreds of ways; and the second of two databases.
-UNTRACED = frozenset({"policy", "isolation", "faults", "demo", "test_contract_holds.py"})
 DELETE_ALL = "; ".join(str(one.delete()) for one in reversed(METADATA.sorted_tables))
 # Marks a schema whose tables were made from the models: it need only be emptied.
 FROM_MODELS = "tables of the models"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, each with its tests in their order; and which are not traced."""
-    for item in items:
-        on = getattr(item, "callspec", None)
-        names = {item.path.name, item.path.parent.name}
-        if not names.isdisjoint(UNTRACED) or (on and BOTH[1] in on.params.values()):
-            item.add_marker("no_cover")
+    """The longest files first, each with its tests in their order."""
     ranks = {name: rank for rank, name in enumerate(FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.parent.name, len(FIRST)))
 

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import resource
+import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,8 +17,21 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    event,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import make_url
 
 import app.database
 from app.access_log.tables import AccessLogPending
@@ -28,10 +43,12 @@ from app.database import (
     GroupCommitDatabase,
     Instant,
     PooledDatabase,
+    Prepared,
     insert_new,
     make_engine,
     open_database,
     table_of,
+    take_time,
 )
 from tests.effort import EFFORT
 
@@ -144,6 +161,29 @@ def writer(file: Path) -> Iterator[Database]:
 def test_each_database_has_its_way_of_committing(sheet: Database) -> None:
     kind = {"sqlite": GroupCommitDatabase, "postgresql": PooledDatabase}
     assert type(sheet) is kind[sheet.engine.dialect.name]
+
+
+def test_a_prepared_statement_is_of_the_transaction_of_its_connection(sheet: Database) -> None:
+    table = Table("sheet", MetaData(), Column("number", BigInteger), Column("filling", Text))
+    add = Prepared(insert(table), columns=["number", "filling"])
+    find = Prepared(select(table.c.filling).where(table.c.number == bindparam("wanted")).limit(1))
+    with sheet.engine.connect() as connection:
+        assert add.execute(connection, {"number": 1, "filling": "gone"}) == 1
+        assert find.rows(connection, {"wanted": 1}) == [("gone",)]
+    with sheet.engine.connect() as connection:
+        connection = connection.execution_options(**app.database._SNAPSHOT[connection.dialect.name])  # noqa: SLF001, PLW2901 - as a long read has it
+        assert list(find.rows(connection, {"wanted": 1})) == []
+        sheet.run_blocking(lambda c: add.execute(c, {"number": 1, "filling": "later"}))
+        assert list(find.rows(connection, {"wanted": 1})) == []
+    assert sheet.read_blocking(numbers) == {1}
+
+
+def test_a_prepared_statement_that_fails_is_a_failure_of_the_database(sheet: Database) -> None:
+    table = Table("nowhere", MetaData(), Column("number", BigInteger))
+    missing = Prepared(select(table.c.number))
+    assert isinstance(problem_of(sheet.submit(missing.rows)), DatabaseUnavailable)
+    with pytest.raises(DatabaseUnavailable):
+        sheet.read_blocking(missing.rows)
 
 
 def test_a_failing_piece_is_rolled_back_alone(sheet: Database) -> None:
@@ -366,6 +406,42 @@ def test_a_cancelled_coroutine_leaves_the_writer_alive(writer: Database) -> None
             assert cancelled.wait(PATIENCE)
         assert answer.result(PATIENCE) == 2
     assert writer.read_blocking(numbers) == {2}
+
+
+def test_a_loop_that_ends_while_its_work_is_done_leaves_the_writer_alive(
+    writer: Database,
+) -> None:
+    at_work, leave = threading.Event(), threading.Event()
+
+    def work(connection: Connection) -> None:
+        at_work.set()
+        leave.wait(PATIENCE)
+        write(1)(connection)
+
+    async def caller() -> None:
+        task = asyncio.ensure_future(writer.run(work))
+        await asyncio.to_thread(at_work.wait, PATIENCE)
+        task.cancel()
+
+    asyncio.run(caller())
+    leave.set()
+    assert writer.run_blocking(write(2)) == 2
+    assert writer.read_blocking(numbers) == {1, 2}
+
+
+def test_coroutines_of_one_batch_get_their_own_answers(writer: Database) -> None:
+    async def callers() -> list[Any]:
+        works = (write(1), write_then_raise(2, Broken("by its own fault")), write(3))
+        return await asyncio.gather(*map(writer.run, works), return_exceptions=True)
+
+    with ThreadPoolExecutor(1) as thread:
+        with one_batch(writer):
+            answers = thread.submit(asyncio.run, callers())
+            while writer._waiting.qsize() < 3:  # type: ignore[attr-defined]  # noqa: SLF001 - all are in it
+                time.sleep(0.001)
+        first, second, third = answers.result(PATIENCE)
+    assert (first, type(second), third) == (1, Broken, 3)
+    assert writer.read_blocking(numbers) == {1, 3}
 
 
 def test_a_database_that_another_process_holds_is_told_and_waited_out(
@@ -629,3 +705,105 @@ def test_what_takes_too_long_or_was_left_open_is_stopped_on_postgresql(postgresq
         left_open = text("SHOW idle_in_transaction_session_timeout")
         assert connection.scalar(left_open) == "5min"
     engine.dispose()
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[Database]:
+    """PostgreSQL, with the times of `request.param` in milliseconds in the place of ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in request.param.items():
+            patch.setattr(app.database, name, value)
+        database = open_database(postgresql_url)
+    database.run_blocking(execute("DROP TABLE IF EXISTS child, sheet"))
+    database.run_blocking(execute(SHEET))
+    database.run_blocking(write(1))
+    yield database
+    database.run_blocking(execute("DROP TABLE sheet"))
+    database.close()
+
+
+def stand_still(connection: Connection) -> None:
+    """Work that computes for longer than a transaction may stay open."""
+    connection.execute(text("SELECT 1"))
+    threading.Event().wait(0.3)
+    connection.execute(text("SELECT 1"))
+
+
+@pytest.mark.parametrize(
+    ("server", "work"),
+    [
+        ({"STATEMENT_MILLISECONDS": 50}, execute("SELECT pg_sleep(60)")),
+        ({"LOCK_MILLISECONDS": 50}, execute("UPDATE sheet SET filling = 'x' WHERE number = 1")),
+        ({"IDLE_MILLISECONDS": 50}, stand_still),
+    ],
+    indirect=["server"],
+    ids=["statement", "lock", "idle"],
+)
+def test_what_a_server_ends_for_its_time_is_told_and_the_next_work_runs(
+    postgresql_url: str, server: Database, work: Callable[[Connection], None]
+) -> None:
+    engine = make_engine(postgresql_url)
+    with engine.connect() as other:
+        other.execute(text("SELECT FROM sheet WHERE number = 1 FOR UPDATE"))
+        future = server.submit(work)
+        assert isinstance(problem_of(future), DatabaseUnavailable)
+    engine.dispose()
+    assert server.run_blocking(write(2)) == 2
+
+
+@pytest.mark.parametrize("server", [{"STATEMENT_MILLISECONDS": 50}], indirect=True)
+def test_a_migration_may_take_its_time_and_nobody_else(server: Database) -> None:
+    def slow(connection: Connection) -> None:
+        take_time(connection)
+        connection.execute(text("SELECT pg_sleep(0.1)"))
+
+    server.run_blocking(slow)
+    assert isinstance(
+        problem_of(server.submit(execute("SELECT pg_sleep(60)"))), DatabaseUnavailable
+    )
+
+
+def test_a_server_that_takes_no_connection_is_not_waited_for(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.database, "CONNECT_SECONDS", 2)  # the least that the driver takes
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        url = make_url(postgresql_url).set(host=host, port=port, query={})
+        database = open_database(url.render_as_string(hide_password=False))
+        with pytest.raises(DatabaseUnavailable):
+            database.run_blocking(write(1))
+        database.close()
+
+
+def test_a_machine_that_is_gone_is_noticed(postgresql_url: str) -> None:
+    engine = make_engine(postgresql_url)
+    with engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        told = raw.info.get_parameters()
+    engine.dispose()
+    idle, interval, count = (
+        int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count")
+    )
+    assert idle + interval * count <= 60
+    assert told["tcp_user_timeout"] == "60000"
+
+
+def test_a_database_that_says_nothing_is_not_waited_for_without_an_end(
+    sheet: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.database, "ANSWER_SECONDS", 0.05)
+    answered = threading.Event()
+
+    async def ask() -> None:
+        try:
+            with pytest.raises(DatabaseUnavailable):
+                await sheet.run(lambda _: answered.wait(PATIENCE))
+            with pytest.raises(DatabaseUnavailable):
+                await sheet.read(lambda _: answered.wait(PATIENCE))
+        finally:
+            answered.set()  # the loop waits for its threads when it ends
+
+    asyncio.run(ask())
+    assert sheet.run_blocking(write(1)) == 1

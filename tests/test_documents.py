@@ -8,6 +8,9 @@ import pytest
 from app.access_log.export_csv import COLUMNS
 from app.access_log.export_fhir import TYPES
 from app.access_log.findings import Finding
+from app.monitoring.page import ALERTS, BUILD, PRESENT
+from app.monitoring.readings import READINGS
+from app.telemetry.measures import MEASURES
 
 ROOT = Path(__file__).parent.parent
 NAMED = re.compile(r"`([a-z_]+/test_[a-z_]+\.py|[a-z_]+/forgeries\.py)`")
@@ -50,6 +53,8 @@ def test_the_table_of_operations_is_that_of_the_export() -> None:
         "docs/audit-records.md",
         "docs/capacity.md",
         "docs/performance.md",
+        "docs/operation.md",
+        "docs/containers.md",
         "docs/threat-model.md",
     ],
 )
@@ -66,3 +71,35 @@ def test_the_document_of_the_access_log_lists_every_exit_status() -> None:
     assert listed == [
         f"| {int(finding)} | `{finding.name.lower()}` | {finding.meaning} |" for finding in Finding
     ]
+
+
+def test_the_document_of_operation_explains_every_measure_and_no_other() -> None:
+    text = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    listed = {
+        name: set(re.findall(r"`(\w+)`", unit))
+        for name, unit in re.findall(r"^\| `(throughcare_\w+)` \| ([^|]*) \|", text, re.MULTILINE)
+    }
+    counted = {family.name: family for family in MEASURES.collect()}
+    own = {
+        f"{name}_total" if family.type == "counter" else name: {
+            label for sample in family.samples for label in sample.labels
+        }
+        - {"le"}
+        for name, family in counted.items()
+    }
+    read = {
+        f"{name}_total" if name == ALERTS else name: set(reading.labels)
+        for name, reading in READINGS.items()
+    }
+    # Of requests there is no sample before the first.
+    own["throughcare_request_seconds"] = {"route", "method", "status"}
+    build = {f"{BUILD}_info": {"version", "policy", "process"}}
+    assert listed == own | read | {name: set[str]() for name in PRESENT} | build
+
+
+def test_every_rule_of_the_document_of_operation_is_about_a_measure_that_there_is() -> None:
+    text = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    rules = text[text.index("groups:") : text.index("## Traces")]
+    named = {name.removesuffix("_count") for name in re.findall(r"throughcare_\w+", rules)}
+    assert len(named) > 5
+    assert [name for name in named if f"| `{name}` |" not in text] == []

@@ -5,6 +5,7 @@ import logging
 import secrets
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,6 @@ from app.database import Database, DatabaseUnavailable
 from app.house import House
 from app.main import (
     NotReady,
-    alembic_config,
     check_installation,
     check_ready,
     log_verifier,
@@ -40,6 +40,7 @@ from app.policy.overlays import load_country_bundle
 from app.policy.self_test import most_favourable
 from app.problems import NotFound
 from app.releases.profile import ProfileError
+from app.revisions import alembic_config
 from app.serving import create_app, running
 from app.settings import Settings
 from app.witness import program
@@ -145,6 +146,14 @@ def file_of(settings: Settings) -> Path:
 def test_a_fresh_installation_is_ready(settings: Settings, house: House) -> None:
     ready(settings, house)
     assert check_installation(settings, clock).bundle.digest == house.bundle.digest
+
+
+def test_traces_are_refused_where_nothing_could_send_them(
+    settings: Settings, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where the extra is not installed, whatever is.
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter", None)
+    assert "throughcare[tracing]" in refusal(replace(settings, tracing=True), house)
 
 
 def test_an_installation_that_has_worked_is_ready(settings: Settings, house: House) -> None:

@@ -7,7 +7,7 @@ and sequencer at work; only the clock can be set. Agencies speak to it as they w
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -22,11 +22,13 @@ from app.administration import registry
 from app.agencies.registry import AgencyRecord, ClientRecord, on_basis
 from app.api.connections import BoundedConnection
 from app.api.service import Service
+from app.bell import Bell
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
+from app.database import Database, open_database
 from app.demo.stage import free_port
 from app.house import House
-from app.main import log_verifier, make_house
+from app.main import log_verifier, make_house, roles_of_service
 from app.policy.bundle import Bundle
 from app.policy.loader import load_bundle
 from app.policy.roles import ROLE_PURPOSES
@@ -35,8 +37,11 @@ from app.receiver.configuration import AgencyConfiguration
 from app.receiver.new_agency import NewAgency, write_configuration
 from app.serving import create_app
 from app.settings import Settings
+from tests.logins import login
 from throughcare_receiver.keys import DecryptionKey
 
+# So often a dispatcher looks that a test has sleep: nothing wakes it either.
+ASLEEP = 86_400.0
 START = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 POLICIES = Path(__file__).parent.parent / "policies"
 
@@ -80,6 +85,8 @@ class World:
     settings: Settings
     clock: Clock
     service: Service
+    # The database as an administrator has it, who may do more there than the service.
+    owner: Database
     agencies: dict[str, NewAgency] = field(default_factory=dict)
     _sealing_keys: Iterator[DecryptionKey] = field(default_factory=sealing_keys)
     # No connection is kept, so that each request stands alone.
@@ -214,11 +221,18 @@ def running_world(url: str, folder: Path, **options: Any) -> Iterator[World]:  #
     settings = Settings(**values)
     clock = Clock()
     prepare(settings, at=clock())
+    if url.startswith("postgresql"):
+        # The owner has prepared it; what serves may do its work and nothing else.
+        settings = replace(settings, database_url=login(url, roles_of_service(settings)))
     house = make_house(settings, at=clock())
     with served(settings, clock, house) as service:
-        world = World(folder=folder, settings=settings, clock=clock, service=service)
+        owner = open_database(url) if url.startswith("postgresql") else service.database
+        world = World(folder=folder, settings=settings, clock=clock, service=service, owner=owner)
+        if settings.dispatch_interval == ASLEEP:
+            service.database.bell = Bell()
         yield world
         world.close()
+        owner.close()
 
 
 @contextmanager

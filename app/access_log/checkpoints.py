@@ -158,7 +158,7 @@ def write_checkpoint_file(path: Path, note: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def read_checkpoint_file(path: Path) -> str | None:
@@ -202,7 +202,7 @@ def _sign(connection: Connection, checkpoint: Checkpoint, key: LogSigningKey, at
     return note
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     """Make a rename in a directory survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -109,8 +109,9 @@ class Entry:
 
 def _present(part: Actor | Grounds) -> JsonObject:
     """The members that are stated."""
-    values = ((name, getattr(part, name)) for name in _MEMBERS[type(part)])
-    return {name: value for name, value in values if value is not None}
+    return {
+        name: value for name in _MEMBERS[type(part)] if (value := getattr(part, name)) is not None
+    }
 
 
 # Asked of the types once: every entry needs both.

@@ -53,7 +53,7 @@ def erase_subject(connection: Connection, subject_index: str) -> Erased:
             .values(subject_index=None)
             .returning(table.c.entry_id)
         )
-    entries = [one for part in _portions(ids) for one in _take_away(connection, part)]
+    entries = [one for part in portions(ids) for one in _take_away(connection, part)]
     keys = connection.execute(
         delete(PERSON_KEY).where(PERSON_KEY.c.subject_index == subject_index)
     ).rowcount
@@ -83,6 +83,6 @@ def _take_away(connection: Connection, ids: Sequence[str]) -> Sequence[str]:
     ).all()
 
 
-def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """As many at once as any database takes in one statement."""
     return (ids[start : start + PORTION] for start in range(0, len(ids), PORTION))

@@ -7,4 +7,4 @@ def format_instant(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, always 27 characters. ValueError for a naive time."""
     if at.tzinfo is None:
         raise ValueError("a time in the log needs a time zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

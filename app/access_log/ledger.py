@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    FromClause,
+    Insert,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from app.access_log import periods, person_keys, tiles
 from app.access_log.checkpoint import Checkpoint
@@ -24,7 +36,7 @@ from app.access_log.tables import (
     AccessLogPending,
 )
 from app.crypto.key_ring import RandomBytes
-from app.database import insert_new, table_of
+from app.database import Prepared, insert_new, microseconds, table_of
 from app.problems import Unavailable
 
 ENTRY = table_of(AccessLogEntry)
@@ -32,15 +44,53 @@ PENDING = table_of(AccessLogPending)
 LOOKUP = table_of(AccessLogLookup)
 HEAD = table_of(AccessLogHead)
 
-# Statements of the hot path are made once: this spares more than a quarter of an append.
-_INSERT_ENTRY = insert(ENTRY)
-_INSERT_PENDING = insert(PENDING)
-_ANY_PENDING = select(PENDING.c.position).limit(1)
-_TAKE_PENDING = delete(PENDING).returning(*PENDING.c)
-_INSERT_LOOKUP = insert(LOOKUP)
-
 # The one row of the head table.
 HEAD_ID = 1
+# Entries that one statement numbers: PostgreSQL ends one that runs for half a minute.
+NUMBERED_AT_ONCE = 10_000
+
+# What an entry has in common while it waits and in its place.
+_SHARED = tuple(column.name for column in PENDING.c if column.name != "position")
+
+_INSERT_ENTRY = Prepared(insert(ENTRY), columns=ENTRY.c.keys())
+_INSERT_PENDING = Prepared(insert(PENDING).inline(), columns=_SHARED)
+_ANY_PENDING = Prepared(select(PENDING.c.position).limit(1))
+_HEAD = select(HEAD.c.size, HEAD.c.peaks).where(HEAD.c.head_id == HEAD_ID)
+_READ_HEAD = Prepared(_HEAD)
+_LOCK_HEAD = Prepared(_HEAD.with_for_update())
+_REPLACE_HEAD = Prepared(
+    update(HEAD)
+    .where(HEAD.c.head_id == HEAD_ID, HEAD.c.size == bindparam("old_size"))
+    .values(size=bindparam("new_size"), peaks=bindparam("new_peaks"))
+)
+
+
+def _numbered(waiting: FromClause) -> Select[Any]:
+    """Rows as they stand in the log: those that wait, in the order of their insertion."""
+    number = func.row_number().over(order_by=waiting.c.position)
+    index = number + bindparam("before_first", type_=BigInteger)
+    return select(index, *(waiting.c[name] for name in _SHARED)).order_by(waiting.c.position)
+
+
+def _number_and_take() -> Select[Any]:
+    """What waits gets its place, in one statement: nobody sees or takes a part of it."""
+    first_ones = select(PENDING.c.position).order_by(PENDING.c.position)
+    bound = first_ones.limit(NUMBERED_AT_ONCE).subquery()
+    newest = select(func.max(bound.c.position)).scalar_subquery()
+    taken = delete(PENDING).where(PENDING.c.position <= newest).returning(*PENDING.c).cte("taken")
+    placed = _place(taken).returning(LOOKUP.c.log_index, LOOKUP.c.leaf_hash).cte("placed")
+    return select(placed.c.leaf_hash).order_by(placed.c.log_index)
+
+
+def _place(waiting: FromClause) -> Insert:
+    return insert(LOOKUP).from_select(["log_index", *_SHARED], _numbered(waiting))
+
+
+_NUMBER_AND_TAKE = Prepared(_number_and_take())
+# SQLite writes nothing within a query, but has one writer: three statements are as one.
+_NUMBER = Prepared(_place(PENDING))
+_NUMBERED_HASHES = Prepared(select(PENDING.c.leaf_hash).order_by(PENDING.c.position))
+_TAKE = Prepared(delete(PENDING))
 
 
 class HeadMoved(Unavailable):
@@ -109,15 +159,15 @@ def append(
         origin=origin,
         policy_digest=policy_digest,
     )
-    connection.execute(_INSERT_ENTRY, entry_row(sealed))
+    _INSERT_ENTRY.execute(connection, entry_row(sealed))
     pending = pending_row(entry, sealed, at=at, subject_index=subject_index)
-    connection.execute(_INSERT_PENDING, pending)
+    _INSERT_PENDING.execute(connection, pending)
     return AppendedEntry(sealed.id, sealed.leaf, sealed.openings)
 
 
 def read_head(connection: Connection) -> Head:
     """How far the log has grown, as this transaction sees it."""
-    return _head_of(connection.execute(select(HEAD)).first())
+    return _head_of(_READ_HEAD.rows(connection))
 
 
 def lock_head(connection: Connection) -> Head:
@@ -125,12 +175,11 @@ def lock_head(connection: Connection) -> Head:
 
     SQLite has one writer at a time anyway.
     """
-    query = select(HEAD).where(HEAD.c.head_id == HEAD_ID).with_for_update()
-    row = connection.execute(query).first()
-    if row is None:
+    rows = _LOCK_HEAD.rows(connection)
+    if not rows:
         insert_new(connection, AccessLogHead, head_id=HEAD_ID, size=0, peaks=b"")
-        row = connection.execute(query).first()
-    return _head_of(row)
+        rows = _LOCK_HEAD.rows(connection)
+    return _head_of(rows)
 
 
 def integrate(connection: Connection) -> Head:
@@ -139,20 +188,18 @@ def integrate(connection: Connection) -> Head:
     Raises HeadMoved when another sequencer was faster; the transaction is then to be rolled
     back, and its entries wait for the next call.
     """
-    if connection.execute(_ANY_PENDING).first() is None:
+    if not _ANY_PENDING.rows(connection):
         return read_head(connection)
     head = lock_head(connection)
-    rows = _consume_pending(connection)
-    if not rows:
-        return head
+    grown = head
     # INVARIANT: indices are gapless. They follow from the head that `_advance` replaces, and
     # the primary key refuses a second row for an index.
-    numbered = [row | {"log_index": head.size + number} for number, row in enumerate(rows)]
-    connection.execute(_INSERT_LOOKUP, numbered)
-    grown = Head(head.frontier.extend(row["leaf_hash"] for row in rows))
-    tiles.store_full_tiles(connection, head.size, grown.size)
-    periods.store(connection, head.size, grown.size)
-    _advance(connection, head, grown)
+    while hashes := _number_pending(connection, grown.size):
+        grown = Head(grown.frontier.extend(hashes))
+    if grown.size > head.size:
+        tiles.store_full_tiles(connection, head.size, grown.size)
+        periods.store(connection, head.size, grown.size)
+        _advance(connection, head, grown)
     return grown
 
 
@@ -168,30 +215,36 @@ def waiting_since(connection: Connection, position: int, *, most: int) -> list[s
     return list(connection.scalars(query.limit(most)))
 
 
-def _consume_pending(connection: Connection) -> Sequence[dict[str, Any]]:
-    """Take the pending rows that this transaction sees, in the order of their insertion."""
-    taken = connection.execute(_TAKE_PENDING).mappings().all()
-    in_order = sorted(taken, key=lambda row: row["position"])
-    return [{name: row[name] for name in row if name != "position"} for row in in_order]
+def _number_pending(connection: Connection, size: int) -> list[bytes]:
+    """Give what waits its place in the log of this size, and return the leaf hashes in order."""
+    if connection.dialect.name != "sqlite":
+        return [leaf for [leaf] in _NUMBER_AND_TAKE.rows(connection, {"before_first": size - 1})]
+    hashes = [leaf for [leaf] in _NUMBERED_HASHES.rows(connection)]
+    if hashes:
+        _NUMBER.execute(connection, {"before_first": size - 1})
+        _TAKE.execute(connection)
+    return hashes
 
 
 def _advance(connection: Connection, old: Head, new: Head) -> None:
     """Replace the head that was read; compare-and-swap on its size."""
-    swapped = connection.execute(
-        update(HEAD)
-        .where(HEAD.c.head_id == HEAD_ID, HEAD.c.size == old.size)
-        .values(size=new.size, peaks=new.frontier.to_bytes())
+    replaced = _REPLACE_HEAD.execute(
+        connection,
+        {"old_size": old.size, "new_size": new.size, "new_peaks": new.frontier.to_bytes()},
     )
-    if swapped.rowcount != 1:
+    if replaced != 1:
         raise HeadMoved("the log has grown meanwhile")
 
 
-def _head_of(row: Any) -> Head:  # noqa: ANN401 - a row of the head table, or None
-    return Head(Frontier() if row is None else Frontier.from_bytes(row.size, row.peaks))
+def _head_of(rows: Sequence[tuple[Any, ...]]) -> Head:
+    """The head of what was found of its table: one row, or none."""
+    for size, peaks in rows:
+        return Head(Frontier.from_bytes(size, peaks))
+    return Head(Frontier())
 
 
 def entry_row(sealed: SealedEntry) -> dict[str, object]:
-    """The row of an entry."""
+    """The row of an entry, as its driver takes it."""
     return {
         "entry_id": sealed.id,
         "leaf": sealed.leaf,
@@ -203,11 +256,11 @@ def entry_row(sealed: SealedEntry) -> dict[str, object]:
 def pending_row(
     entry: Entry, sealed: SealedEntry, *, at: datetime, subject_index: str | None
 ) -> dict[str, object]:
-    """The row that waits for its place: what is looked up of an entry."""
+    """The row that waits for its place: what is looked up of an entry. As above."""
     return {
         "entry_id": sealed.id,
         "leaf_hash": sealed.leaf_hash,
-        "recorded_at": at,
+        "recorded_at": microseconds(at),
         "operation": entry.operation.value,
         "channel": entry.channel.value,
         "outcome": entry.outcome.value,

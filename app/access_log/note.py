@@ -10,8 +10,10 @@ in `cosignature`. Lines of other keys are carried and ignored, as the format ask
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import ClassVar, Self
 
@@ -26,6 +28,7 @@ SIGNATURE_BYTES = 64
 # signature takes up to 5 kB, so both limits leave room for witnesses to come.
 MAX_SIGNATURES = 100
 MAX_NOTE_CHARACTERS = 1_000_000
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 EM_DASH = "\N{EM DASH}"
 
 
@@ -163,7 +166,13 @@ def decode_base64(text: str) -> bytes:
 
 def _sign(text: str, name: str, key: LogSigningKey) -> str:
     """The signature line of one key."""
-    return Signature(name, Verifier.of(name, key).key_id, key.sign(text.encode())).to_line()
+    return Signature(name, _key_id(name, key), key.sign(text.encode())).to_line()
+
+
+@lru_cache(maxsize=32)
+def _key_id(name: str, key: LogSigningKey) -> bytes:
+    """The id of a key of ours under a name: the same for each of many receipts."""
+    return Verifier.of(name, key).key_id
 
 
 def _split_lines(note: str) -> tuple[str, list[str]]:
@@ -210,5 +219,5 @@ def _check_name(name: str) -> None:
 
 
 def _check_characters(text: str) -> None:
-    if any(letter < " " and letter != "\n" for letter in text):
+    if _CONTROL.search(text):
         raise NoteRefused("a note has no control characters")

@@ -1,8 +1,8 @@
 """Entries as an auditor reads them: the leaf, and the sections that keys still open."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import Connection, RowMapping, Select, select
@@ -16,6 +16,9 @@ from app.database import table_of
 
 ENTRY = table_of(AccessLogEntry)
 LOOKUP = table_of(AccessLogLookup)
+
+# What `rows_query` finds, by the names of its columns.
+Row: TypeAlias = Mapping[str, Any] | RowMapping
 
 # Why a group of sections does not open, or a section does not show.
 ERASED = "erased"
@@ -62,7 +65,7 @@ class EntryOpener:
         self._keys = keys
         self._person_keys: dict[tuple[str, int], bytes | None] = {}
 
-    def read_keys(self, rows: Sequence[RowMapping]) -> None:
+    def read_keys(self, rows: Iterable[Row]) -> None:
         """Read the keys of all persons of a page at once."""
         subjects = {row["subject_index"] for row in rows if row["subject_index"] is not None}
         self._person_keys |= person_keys.find_all(self._connection, subjects, keys=self._keys)
@@ -72,7 +75,7 @@ class EntryOpener:
         """Whose keys of which year have opened something, as `person_keys.hold` takes them."""
         return sorted(place for place, key in self._person_keys.items() if key is not None)
 
-    def open(self, row: RowMapping, *, hidden: Collection[str] = HIDDEN) -> OpenedEntry:
+    def open(self, row: Row, *, hidden: Collection[str] = HIDDEN) -> OpenedEntry:
         """The entry of a row. What does not open is named in `missing`, never an error.
 
         `hidden` are sections that do not show; an entry with less hidden is not for an auditor.
@@ -85,7 +88,7 @@ class EntryOpener:
             except DecryptionFailed:
                 missing[group] = DAMAGED
         # An erasure destroys key and ciphertext; a ciphertext that stands has to open.
-        if not missing and _committed(row["leaf"]) - openings.keys():
+        if not missing and row[PERSONAL] is None and _committed(row["leaf"]) - openings.keys():
             missing[PERSONAL] = ERASED
         for name in hidden:
             if openings.pop(name, None) is not None:
@@ -98,7 +101,7 @@ class EntryOpener:
             missing=missing,
         )
 
-    def _open_group(self, row: RowMapping, group: str) -> dict[str, Opening]:
+    def _open_group(self, row: Row, group: str) -> dict[str, Opening]:
         if row["leaf"] is None:
             raise DecryptionFailed("the entry is lost")
         if row[group] is None:
@@ -108,7 +111,7 @@ class EntryOpener:
             raise DecryptionFailed("the key is lost")
         return open_group(row["entry_id"], group, row[group], key)
 
-    def _person_key(self, row: RowMapping) -> bytes | None:
+    def _person_key(self, row: Row) -> bytes | None:
         subject_index = row["subject_index"]
         if subject_index is None:
             return None
@@ -119,7 +122,7 @@ class EntryOpener:
         return self._person_keys[place]
 
 
-def _leaf(row: RowMapping) -> bytes:
+def _leaf(row: Row) -> bytes:
     """The bytes of a leaf; SQLite keeps text in a column of bytes, if somebody puts it there."""
     leaf = row["leaf"] or b""
     return leaf.encode() if isinstance(leaf, str) else bytes(leaf)

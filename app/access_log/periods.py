@@ -8,14 +8,24 @@ a time reads no tile that lies wholly before or behind it, and misses none.
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
 from app.access_log.tables import AccessLogLookup, AccessLogPeriod
 from app.access_log.tile_paths import TILE_HEIGHT, TILE_WIDTH
-from app.database import table_of
+from app.database import Prepared, microseconds, table_of
 
 LOOKUP = table_of(AccessLogLookup)
 PERIOD = table_of(AccessLogPeriod)
+_FIRST = Prepared(
+    select(func.min(PERIOD.c.tile_index)).where(
+        PERIOD.c.newest >= bindparam("since", type_=BigInteger)
+    )
+)
+_LAST = Prepared(
+    select(func.max(PERIOD.c.tile_index)).where(
+        PERIOD.c.oldest < bindparam("until", type_=BigInteger)
+    )
+)
 
 
 class Stretch(NamedTuple):
@@ -50,12 +60,10 @@ def stretches(
     tail = size >> TILE_HEIGHT << TILE_HEIGHT
     start, stop = 0, tail
     if since is not None:
-        first = select(func.min(PERIOD.c.tile_index)).where(PERIOD.c.newest >= since)
-        found = connection.scalar(first)
+        [[found]] = _FIRST.rows(connection, {"since": microseconds(since)})
         start = tail if found is None else found << TILE_HEIGHT
     if until is not None:
-        last = select(func.max(PERIOD.c.tile_index)).where(PERIOD.c.oldest < until)
-        found = connection.scalar(last)
+        [[found]] = _LAST.rows(connection, {"until": microseconds(until)})
         stop = 0 if found is None else (found + 1) << TILE_HEIGHT
     full = Stretch(min(start, tail), min(stop, tail))
     if full.stop == tail:

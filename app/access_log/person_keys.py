@@ -1,27 +1,40 @@
 """Keys for one person and one year: what is destroyed when the person is erased."""
 
+import json
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, tuple_
+from sqlalchemy import ARRAY, Connection, Row, Text, any_, bindparam, func, select, tuple_
 
 from app.access_log.sealing import LogKeys
 from app.access_log.tables import AccessLogPersonKey
 from app.crypto import at_rest
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
-from app.database import insert_new, table_of
+from app.database import Prepared, insert_new, table_of
 from app.problems import Unavailable
 
 PERSON_KEY = table_of(AccessLogPersonKey)
 
-# Every append asks for a key, so the statement is made once: see the ledger.
-_FIND = select(PERSON_KEY).where(
-    PERSON_KEY.c.subject_index == bindparam("subject"), PERSON_KEY.c.year == bindparam("in_year")
+# Every append asks for a key.
+_FIND = Prepared(
+    select(PERSON_KEY.c.wrapped_key, PERSON_KEY.c.key_encryption_key_id).where(
+        PERSON_KEY.c.subject_index == bindparam("subject"),
+        PERSON_KEY.c.year == bindparam("in_year"),
+    )
 )
-_FIND_ALL = select(PERSON_KEY).where(
-    PERSON_KEY.c.subject_index.in_(bindparam("subjects", expanding=True))
+_ALL = select(
+    PERSON_KEY.c.subject_index,
+    PERSON_KEY.c.year,
+    PERSON_KEY.c.wrapped_key,
+    PERSON_KEY.c.key_encryption_key_id,
+)
+# Of any number of persons in one text: as JSON on SQLite, as an array on PostgreSQL.
+_LISTED = func.json_each(bindparam("subjects", type_=Text)).table_valued("value")
+_FIND_LISTED = Prepared(_ALL.where(PERSON_KEY.c.subject_index.in_(select(_LISTED.c.value))))
+_FIND_ANY = Prepared(
+    _ALL.where(PERSON_KEY.c.subject_index == any_(bindparam("subjects", type_=ARRAY(Text))))
 )
 
 
@@ -30,18 +43,23 @@ def find(connection: Connection, subject_index: str, year: int, *, keys: LogKeys
 
     Raises DecryptionFailed when the stored key was altered.
     """
-    row = connection.execute(_FIND, {"subject": subject_index, "in_year": year}).one_or_none()
-    return None if row is None else unwrap(row, keys)
+    for wrapped, key_id in _FIND.rows(connection, {"subject": subject_index, "in_year": year}):
+        return _unwrap(subject_index, year, wrapped, key_id, keys)
+    return None
 
 
 def find_all(
     connection: Connection, subjects: Collection[str], *, keys: LogKeys
 ) -> dict[tuple[str, int], bytes]:
     """The keys of these persons by subject index and year, but for those that do not unwrap."""
+    if connection.dialect.name == "sqlite":
+        rows = _FIND_LISTED.rows(connection, {"subjects": json.dumps(list(subjects))})
+    else:
+        rows = _FIND_ANY.rows(connection, {"subjects": list(subjects)})
     found: dict[tuple[str, int], bytes] = {}
-    for row in connection.execute(_FIND_ALL, {"subjects": list(subjects)}):
+    for subject_index, year, wrapped, key_id in rows:
         with suppress(DecryptionFailed):
-            found[row.subject_index, row.year] = unwrap(row, keys)
+            found[subject_index, year] = _unwrap(subject_index, year, wrapped, key_id, keys)
     return found
 
 
@@ -92,10 +110,17 @@ def hold(connection: Connection, places: Sequence[tuple[str, int]]) -> bool:
 
 def unwrap(row: Row[Any], keys: LogKeys) -> bytes:
     """The key of a row. DecryptionFailed."""
-    place = context(row.subject_index, row.year)
-    if row.key_encryption_key_id is None:
-        return at_rest.unwrap(keys.log_retention, row.wrapped_key, place)
-    return keys.key_encryption.unwrap(row.key_encryption_key_id, row.wrapped_key, place)
+    wrapped, key_id = row.wrapped_key, row.key_encryption_key_id
+    return _unwrap(row.subject_index, row.year, wrapped, key_id, keys)
+
+
+def _unwrap(
+    subject_index: str, year: int, wrapped: bytes, key_id: str | None, keys: LogKeys
+) -> bytes:
+    place = context(subject_index, year)
+    if key_id is None:
+        return at_rest.unwrap(keys.log_retention, wrapped, place)
+    return keys.key_encryption.unwrap(key_id, wrapped, place)
 
 
 def context(subject_index: str, year: int) -> bytes:

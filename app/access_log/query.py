@@ -12,15 +12,26 @@ one page, which may then be short.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Self
+from functools import lru_cache
+from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 
 from app.access_log import periods
 from app.access_log.instants import format_instant
 from app.access_log.opened_entry import LOOKUP, EntryOpener, OpenedEntry, rows_query
 from app.access_log.sealing import LogKeys
 from app.access_log.vocabulary import Channel, Operation, Outcome
+from app.database import Prepared, instant, microseconds
 
 # Entries that one page opens to look for a field: a tenth of a second.
 LOOKED_AT = 2_000
@@ -86,6 +97,14 @@ _EQUAL = (
     "legal_basis",
     "outcome",
 )
+_CONDITIONS: Mapping[str, ColumnElement[bool]] = {
+    **{name: LOOKUP.c[name] == bindparam(name, type_=Text) for name in _EQUAL},
+    "since": LOOKUP.c.recorded_at >= bindparam("since", type_=BigInteger),
+    "until": LOOKUP.c.recorded_at < bindparam("until", type_=BigInteger),
+}
+_COLUMNS = tuple(rows_query().selected_columns.keys())
+# Combinations of filters whose queries are kept.
+KEPT_QUERIES = 256
 
 
 def find(
@@ -144,27 +163,50 @@ def matching_rows(
     limit: int,
     tree_size: int,
     after_index: int | None,
-) -> list[RowMapping]:
+) -> list[dict[str, Any]]:
     """The next rows of `rows_query` that match in their columns; `field` is none of them."""
     first = 0 if after_index is None else after_index + 1
-    matching = rows_query().where(*_conditions(filters))
-    rows: list[RowMapping] = []
+    values = _values(filters)
+    query = _page_of(frozenset(values))
+    rows: list[dict[str, Any]] = []
     for start, stop in periods.stretches(connection, filters.since, filters.until, size=tree_size):
-        query = matching.where(LOOKUP.c.log_index >= max(first, start), LOOKUP.c.log_index < stop)
-        rows += connection.execute(query.limit(limit - len(rows))).mappings()
+        part = {"first": max(first, start), "stop": stop, "most": limit - len(rows)}
+        rows += map(_row, query.rows(connection, {**values, **part}))
     return rows
+
+
+def _row(found: tuple[Any, ...]) -> dict[str, Any]:
+    row = dict(zip(_COLUMNS, found, strict=True))
+    row["recorded_at"] = instant(row["recorded_at"])
+    return row
+
+
+@lru_cache(KEPT_QUERIES)
+def _page_of(stated: frozenset[str]) -> Prepared:
+    """The query of a page by what is stated: to build it costs as much as to open ten entries."""
+    return Prepared(
+        rows_query()
+        .where(*(_CONDITIONS[name] for name in sorted(stated)))
+        .where(LOOKUP.c.log_index >= bindparam("first"), LOOKUP.c.log_index < bindparam("stop"))
+        .limit(bindparam("most", type_=Integer))
+    )
 
 
 def count_rows(connection: Connection, filters: EntryFilter, *, tree_size: int) -> int:
     """How many rows match in their columns."""
-    matching = select(func.count()).select_from(LOOKUP).where(*_conditions(filters))
-    return sum(
-        connection.scalar(matching.where(LOOKUP.c.log_index >= start, LOOKUP.c.log_index < stop))
-        or 0
-        for start, stop in periods.stretches(
-            connection, filters.since, filters.until, size=tree_size
-        )
+    values = _values(filters)
+    conditions = (_CONDITIONS[name] for name in values)
+    count = Prepared(
+        select(func.count())
+        .select_from(LOOKUP)
+        .where(*conditions)
+        .where(LOOKUP.c.log_index >= bindparam("first"), LOOKUP.c.log_index < bindparam("stop"))
     )
+    parts = periods.stretches(connection, filters.since, filters.until, size=tree_size)
+    counted = [
+        count.rows(connection, {**values, "first": start, "stop": stop}) for start, stop in parts
+    ]
+    return sum(number for [[number]] in counted)
 
 
 def releases(entry: OpenedEntry, path: str | None) -> bool:
@@ -177,11 +219,10 @@ def releases(entry: OpenedEntry, path: str | None) -> bool:
     )
 
 
-def _conditions(filters: EntryFilter) -> list[ColumnElement[bool]]:
-    wanted = ((name, getattr(filters, name)) for name in _EQUAL)
-    conditions = [LOOKUP.c[name] == value for name, value in wanted if value is not None]
-    if filters.since is not None:
-        conditions.append(LOOKUP.c.recorded_at >= filters.since)
-    if filters.until is not None:
-        conditions.append(LOOKUP.c.recorded_at < filters.until)
-    return conditions
+def _values(filters: EntryFilter) -> dict[str, Any]:
+    """What is asked of the columns, by name, as it is stored."""
+    times = {"since": filters.since, "until": filters.until}
+    return {
+        **{name: str(value) for name in _EQUAL if (value := getattr(filters, name)) is not None},
+        **{name: microseconds(value) for name, value in times.items() if value is not None},
+    }

@@ -6,11 +6,12 @@ destroying a key leaves a leaf that still proves its place and says nothing more
 """
 
 import hmac
-from base64 import b64decode, b64encode
-from collections.abc import Collection, Mapping
+from base64 import b64encode
+from binascii import a2b_base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 import orjson
 
@@ -62,8 +63,7 @@ class LogKeys:
         return at_rest.blind_index(self.blind_index, "access log case", agency, case)
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """What opens a commitment: the canonical bytes of a section, and its salt."""
 
     content: bytes
@@ -117,26 +117,29 @@ def seal_entry(
         origin: the name of the log.
         policy_digest: digest of the policy bundle in force.
     """
-    entry_id = random(ID_BYTES).hex()
     sections = entry.sections(at=at)
     # Drawn at once: each call of the system's generator costs as much as a commitment.
-    salts = random(SALT_BYTES * len(sections))
+    salts = ID_BYTES + SALT_BYTES * len(sections)
+    drawn = random(salts + at_rest.NONCE_BYTES * (1 if person_key is None else 2))
+    entry_id, nonces = drawn[:ID_BYTES].hex(), drawn[salts:]
     openings = {
-        name: Opening(canonical_json.encode(content), salts[place : place + SALT_BYTES])
+        name: Opening(canonical_json.encode(content), drawn[place : place + SALT_BYTES])
         for (name, content), place in zip(
-            sections.items(), range(0, len(salts), SALT_BYTES), strict=True
+            sections.items(), range(ID_BYTES, salts, SALT_BYTES), strict=True
         )
     }
-    personal = openings.keys() & set(PERSONAL_SECTIONS) if person_key is not None else set()
+    retained, personal = openings, None
+    if person_key is not None:
+        erased = {name: openings[name] for name in PERSONAL_SECTIONS if name in openings}
+        retained = {name: part for name, part in openings.items() if name not in erased}
+        nonce = nonces[at_rest.NONCE_BYTES :]
+        personal = _seal_group(entry_id, PERSONAL, erased, person_key, nonce)
+    nonce = nonces[: at_rest.NONCE_BYTES]
     return SealedEntry(
         id=entry_id,
         leaf=_leaf(entry_id, openings, origin=origin, policy_digest=policy_digest),
-        retained=_seal_group(
-            entry_id, RETAINED, openings, openings.keys() - personal, keys.log_retention, random
-        ),
-        personal=None
-        if person_key is None
-        else _seal_group(entry_id, PERSONAL, openings, personal, person_key, random),
+        retained=_seal_group(entry_id, RETAINED, retained, keys.log_retention, nonce),
+        personal=personal,
         openings=openings,
     )
 
@@ -146,7 +149,7 @@ def open_group(entry_id: str, group: str, blob: bytes, key: bytes) -> dict[str, 
     plaintext = at_rest.unseal(key, blob, _associated_data(entry_id, group))
     members: dict[str, dict[str, str]] = orjson.loads(plaintext)
     return {
-        name: Opening(member["content"].encode(), b64decode(member["salt"]))
+        name: Opening(member["content"].encode(), a2b_base64(member["salt"]))
         for name, member in members.items()
     }
 
@@ -169,15 +172,9 @@ def _leaf(
 
 
 def _seal_group(
-    entry_id: str,
-    group: str,
-    openings: Mapping[str, Opening],
-    names: Collection[str],
-    key: bytes,
-    random: RandomBytes,
+    entry_id: str, group: str, openings: Mapping[str, Opening], key: bytes, nonce: bytes
 ) -> bytes:
-    plaintext = canonical_json.encode({name: openings[name].to_json() for name in names})
-    nonce = random(at_rest.NONCE_BYTES)
+    plaintext = canonical_json.encode({name: part.to_json() for name, part in openings.items()})
     return at_rest.seal(key, plaintext, _associated_data(entry_id, group), nonce=nonce)
 
 

@@ -18,6 +18,7 @@ from app.database import insert_new, table_of
 from app.policy.archive import Archive
 from app.policy.errors import PolicyError
 from app.problems import NotFound
+from app.statements import Prepared
 
 BUNDLE = table_of(PolicyBundle)
 APPROVAL = table_of(PolicyApproval)
@@ -25,7 +26,7 @@ ACTIVATION = table_of(PolicyActivation)
 FACT = "policy-activation"
 
 # Asked before every decision: made once.
-_LATEST = (
+_LATEST = Prepared(
     select(ACTIVATION.c.sequence, ACTIVATION.c.digest, ACTIVATION.c.kind)
     .order_by(ACTIVATION.c.sequence.desc())
     .limit(1)
@@ -60,7 +61,7 @@ class Verified:
 
 def latest(connection: Connection) -> Standing | None:
     """The last activation; None before the first."""
-    row = connection.execute(_LATEST).first()
+    row = _LATEST.one_or_none(connection)
     return None if row is None else Standing(*row)
 
 

@@ -175,7 +175,12 @@ def register(connection: Connection, ring: KeyRing) -> None:
 
 def missing(connection: Connection, ring: KeyRing) -> list[str]:
     """Names of keys that rows may hang on and that the key ring does not hold."""
-    return [one for one in connection.scalars(select(KEYS.c.key_id)) if one not in _states(ring)]
+    return [one for one in named(connection) if one not in _states(ring)]
+
+
+def named(connection: Connection) -> tuple[str, ...]:
+    """Names of the keys that rows may hang on."""
+    return tuple(sorted(connection.scalars(select(KEYS.c.key_id))))
 
 
 def name_first_key(connection: Connection, ring: KeyRing) -> None:

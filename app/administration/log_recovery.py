@@ -20,6 +20,7 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.registry import OPERATOR
 from app.database import others_at_work
 from app.house import Act, House, record
+from app.outbox import subscriptions
 from app.problems import Conflict
 
 
@@ -110,6 +111,9 @@ def recover(connection: Connection, house: House, diagnosis: Diagnosis, *, at: d
     )
     record(connection, house, OPERATOR, act, at=at)
     ledger.integrate(connection)
+    if set(diagnosis.reasons) & {Reason.RESTORED, Reason.NO_CHECKPOINT}:
+        # The copy of before gave out numbers that are not known here.
+        subscriptions.leap(connection)
     return checkpoints.publish_renamed(
         connection, key=house.ring.log_signing, origin=house.log_origin, at=at
     )

@@ -14,6 +14,8 @@ from app.rounds import repeat
 
 log = logging.getLogger("throughcare.purger")
 
+# As of the sequencer: of all the locks of this database, that of the purger.
+TASK = 0x5055_5247_4552  # "PURGER"
 # Often, so that never many rows go at once: on SQLite everybody waits for the one writer.
 INTERVAL_SECONDS = 10.0
 
@@ -38,8 +40,21 @@ class Purger:
         )
 
     async def round(self) -> None:
-        """Purge once. Of large exports a few parts at a time: the writer has other work."""
-        await self.database.run(lambda c: replay.purge(c, at=self.clock()))
-        await self.database.run(lambda c: kept_exports.purge(c, at=self.clock()))
-        while parts := await self.database.read(kept_exports.parts_of_none):
-            await self.database.run(partial(kept_exports.delete_parts, parts=parts))
+        """Purge once, unless another process does. It takes the large ones a few parts at a time.
+
+        The writer has other work.
+        """
+        await asyncio.to_thread(self._take_turn)
+
+    def _take_turn(self) -> None:
+        # Two that delete the same rows would wait for each other.
+        with self.database.alone(TASK) as alone:
+            if alone:
+                self._purge()
+
+    def _purge(self) -> None:
+        database = self.database
+        database.run_blocking(lambda c: replay.purge(c, at=self.clock()))
+        database.run_blocking(lambda c: kept_exports.purge(c, at=self.clock()))
+        while parts := database.read_blocking(kept_exports.parts_of_none):
+            database.run_blocking(partial(kept_exports.delete_parts, parts=parts))

@@ -26,7 +26,7 @@ from app.agencies.oauth import (
     OAuthError,
 )
 from app.agencies.proven_officers import ProvenOfficer, check_provider
-from app.agencies.registry import ACTIVE, AGENCY, CLIENT, GROUND, OFFICER, municipalities
+from app.agencies.registry import ACTIVE, AGENCY, CLIENT, COMPETENCE, GROUND, OFFICER
 from app.agencies.tables import RevokedToken
 from app.crypto.claims import check_claims
 from app.crypto.errors import CryptoError
@@ -35,6 +35,7 @@ from app.crypto.signing import sign, verify
 from app.crypto.signing_keys import KeySet, SigningKey
 from app.database import table_of
 from app.problems import Unauthenticated
+from app.statements import Prepared
 
 # Short enough that a stolen token is soon worth nothing (security design: 300 s).
 TOKEN_SECONDS: Final = 300
@@ -47,8 +48,8 @@ REVOKED_TOKEN = table_of(RevokedToken)
 
 OfficerAssurance = Literal["asserted", "proven"]
 
-# Built once: building it costs as much as asking it, and every call asks.
-_STANDING: Final = (
+# A row for each municipality that the agency is competent for, or one without any.
+_STANDING: Final = Prepared(
     select(
         AGENCY.c.agency_id,
         AGENCY.c.name,
@@ -57,10 +58,12 @@ _STANDING: Final = (
         AGENCY.c.fallback,
         CLIENT.c.bearer_allowed,
         OFFICER.c.function,
+        COMPETENCE.c.municipality,
     )
     .join(CLIENT, CLIENT.c.agency_id == AGENCY.c.agency_id)
     .join(GROUND, GROUND.c.client_id == CLIENT.c.client_id)
     .join(OFFICER, OFFICER.c.agency_id == AGENCY.c.agency_id)
+    .outerjoin(COMPETENCE, COMPETENCE.c.agency_id == AGENCY.c.agency_id)
     .where(
         CLIENT.c.client_id == bindparam("client"),
         OFFICER.c.officer_id == bindparam("officer"),
@@ -235,9 +238,10 @@ def identify(connection: Connection, grant: Grant) -> Caller:
     ended at the next call of every worker: client, agency, officer, purpose with its basis,
     token, identity provider, and the leave to do without a proof.
     """
-    row = _standing(connection, grant)
-    if row is None or (grant.bearer and not row.bearer_allowed):
+    rows = _standing(connection, grant)
+    if not rows or (grant.bearer and not rows[0].bearer_allowed):
         raise Unauthenticated("the client, its officer or its purpose is not active")
+    row = rows[0]
     if grant.proven_by is not None:
         check_provider(connection, grant.proven_by, agency_id=row.agency_id)
     return Caller(
@@ -245,7 +249,7 @@ def identify(connection: Connection, grant: Grant) -> Caller:
         agency_name=row.name,
         role=row.role,
         country=row.country,
-        municipalities=municipalities(connection, row.agency_id),
+        municipalities=frozenset(row.municipality for row in rows) - {None},
         client_id=grant.client_id,
         officer_id=grant.officer_id,
         officer_function=row.function,
@@ -328,16 +332,16 @@ def _claims(
     return claims
 
 
-def _standing(connection: Connection, grant: Grant) -> Any:  # noqa: ANN401 - a row of seven columns
-    """What the registry says now of all that a grant names; None if some of it has ended."""
-    named = {
-        "client": grant.client_id,
-        "officer": grant.officer_id,
-        "purpose": grant.purpose,
-        "legal_basis": grant.legal_basis,
-        "token": grant.token_id,
-    }
-    return connection.execute(_STANDING, named).one_or_none()
+def _standing(connection: Connection, grant: Grant) -> list[Any]:
+    """What the registry says now of all that a grant names; nothing if some of it has ended."""
+    return _STANDING.all(
+        connection,
+        client=grant.client_id,
+        officer=grant.officer_id,
+        purpose=grant.purpose,
+        legal_basis=grant.legal_basis,
+        token=grant.token_id,
+    )
 
 
 def _bound_to(claims: Mapping[str, Any]) -> str | None:

@@ -15,16 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.agencies.oauth import OAuthError
 from app.api.head import Head
+from app.api.measured import Measured
 from app.api.service import spend_after_failure
 from app.crypto.possession import PROOF_ALGORITHMS
 from app.files.findings import findings
 from app.problems import (
     InvalidInput,
     NotFound,
-    Overloaded,
     ThroughcareError,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
     document,
 )
 
@@ -113,7 +114,7 @@ def problem_answer(error: ThroughcareError) -> Response:
     if isinstance(error, Unauthenticated):
         algorithms = " ".join(PROOF_ALGORITHMS)
         headers["WWW-Authenticate"] = f'DPoP error="{error.reason}", algs="{algorithms}"'
-    if isinstance(error, TooManyRequests | Overloaded):
+    if isinstance(error, TooManyRequests | Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     return Response(
         orjson.dumps(document(error)),
@@ -133,15 +134,17 @@ def unmapped(error: Exception) -> ThroughcareError:
 
 def install(app: FastAPI) -> None:
     """Register what turns errors into answers. What is unmapped tells nothing."""
-    app.add_exception_handler(ThroughcareError, _known)
+    app.add_exception_handler(ThroughcareError, known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _routing)
+    app.add_middleware(Measured)
     app.add_middleware(Head)
     # The last one stands around the others.
     app.add_middleware(Shield)
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def known(request: Request, error: Exception) -> Response:
+    """The answer to an error of ours; the proof that came with the request is used up."""
     await spend_after_failure(request)
     if isinstance(error, OAuthError):
         content = {"error": error.code, "error_description": error.detail}

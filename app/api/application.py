@@ -28,6 +28,7 @@ from app.api import (
     subscriptions,
     take_backs,
 )
+from app.api.shortcut import Shortcut
 
 DESCRIPTION = """What must be known when somebody leaves prison: by whom, in which form, on which
 basis. Every answer is decided field by field and is on record before it leaves."""
@@ -56,6 +57,9 @@ def make_application() -> Application:
         redoc_url=None,
         # An address with a slash too many is none: no answer repeats it in a Location.
         redirect_slashes=False,
+        # The framework's own would tell addresses, which hold references, and words of errors; and
+        # let a caller choose what is traced.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     modules = (
         identity,
@@ -81,5 +85,6 @@ def make_application() -> Application:
     )
     for module in modules:
         app.include_router(module.router)
+    app.add_middleware(Shortcut)
     answers.install(app)
     return app

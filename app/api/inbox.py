@@ -1,6 +1,5 @@
 """The inbox: notifications for clients that poll. Nothing else than a POST ever releases."""
 
-import asyncio
 import time
 from datetime import datetime, timedelta
 
@@ -15,6 +14,7 @@ from app.api.models import InboxAnswer, InboxPoll
 from app.api.service import Service, grant_of, perform, service_of
 from app.house import House
 from app.notifications.inbox import Counter, Poll, Taken, is_waiting, take
+from app.rounds import pause
 
 router = APIRouter(prefix="/v1/inbox", tags=["notifications"])
 
@@ -81,9 +81,11 @@ async def _wait(request: Request, poll: Poll) -> Taken | None:
     try:
         until = time.monotonic() + service.settings.inbox_wait_seconds
         while time.monotonic() < until and not await request.is_disconnected():
-            await asyncio.sleep(min(service.settings.dispatch_interval, 1.0))
+            await pause(service.stopping, min(service.settings.dispatch_interval, 1.0))
             if await service.database.read(lambda c: _is_waiting(c, service, poll)):
                 return await _take(request, poll)
+            if service.stopping.is_set():
+                break
     finally:
         service.waiting_polls.discard(poll.subscription_id)
     return None

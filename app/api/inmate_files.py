@@ -39,7 +39,8 @@ from app.intake.submission import Precondition, Submission
 from app.problems import BodyTooLarge, FieldError, InvalidInput, NotFound, ThroughcareError
 from app.settings import Settings
 
-router = APIRouter(prefix="/v1/inmate-files", tags=["inmate files"])
+ADDRESS = "/v1/inmate-files/"
+router = APIRouter(prefix=ADDRESS.removesuffix("/"), tags=["inmate files"])
 
 Reference = Annotated[
     str,
@@ -51,13 +52,15 @@ Reference = Annotated[
 # What a change of these tells may be due at once: a court has ordered a release for today.
 HASTE = ("release",)
 # Room for some thirty ETags.
-Tags = 1_000
+MOST_TAGS = 1_000
 IfMatch = Annotated[
-    str | None, Header(max_length=Tags, description="The ETag of the state to change.")
+    str | None, Header(max_length=MOST_TAGS, description="The ETag of the state to change.")
 ]
 IfNoneMatch = Annotated[
     str | None,
-    Header(max_length=Tags, description="ETags of states that the caller has; `*`: any state."),
+    Header(
+        max_length=MOST_TAGS, description="ETags of states that the caller has; `*`: any state."
+    ),
 ]
 
 

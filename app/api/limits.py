@@ -14,6 +14,7 @@ from math import ceil
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems import RequestTimedOut, TooManyRequests
+from app.telemetry.measures import note_rate_limit
 
 # Callers that are remembered; beyond that the one that was quiet longest is forgotten.
 REMEMBERED = 10_000
@@ -46,6 +47,7 @@ class RateLimit:
         left, then = self._buckets.get(caller, (float(self.burst), now))
         left = min(float(self.burst), left + (now - then) * self.per_minute / 60)
         if left < 1:
+            note_rate_limit()
             raise TooManyRequests(
                 "too many requests; wait as Retry-After says",
                 retry_after=ceil((1 - left) * 60 / self.per_minute),

@@ -79,7 +79,7 @@ async def create_export(request: Request) -> Response:
     at_once = measured.total <= service.settings.export_rows_at_once
     kept = await _keep(request, measured, at_once=at_once)
     if at_once:
-        writing = asyncio.create_task(_write(service, kept))
+        writing = asyncio.create_task(_write(service, kept, service.stopping.is_set))
         await asyncio.wait({writing}, timeout=AT_ONCE_SECONDS)
         kept = await service.database.read(
             lambda c: exports.own(c, kept.client_id, kept.export_id, at=service.clock())
@@ -178,7 +178,9 @@ async def _keep(request: Request, measured: Measured, *, at_once: bool) -> Row[A
     return await perform(request, door)
 
 
-async def _write(service: Service, claimed: Row[Any]) -> None:
+async def _write(
+    service: Service, claimed: Row[Any], broken_off: Callable[[], bool] = lambda: False
+) -> None:
     house = service.house
     exporter = Exporter(
         database=service.database,
@@ -186,7 +188,7 @@ async def _write(service: Service, claimed: Row[Any]) -> None:
         random=house.random,
         clock=service.clock,
     )
-    await exporter.attempt(claimed)
+    await exporter.attempt(claimed, broken_off)
 
 
 async def _status(request: Request, export_id: str) -> Row[Any]:

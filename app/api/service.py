@@ -1,5 +1,6 @@
 """What every route has at hand, and how it opens a door on behalf of a caller."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from app.access_log.witnesses import Witnesses
 from app.administration.in_force import InForce, PolicyUnavailable
 from app.administration.registry_desk import refuse
 from app.agencies import replay, tokens
+from app.agencies.known_tokens import KnownTokens
 from app.agencies.provider_keys import ProviderKeys
 from app.agencies.registrars import opens_registry
 from app.agencies.tokens import Caller, Grant
@@ -24,6 +26,7 @@ from app.crypto.possession import Proof, read_proof
 from app.crypto.signing_keys import KeySet
 from app.database import Database
 from app.house import Act, House, Refusal, record
+from app.monitoring.readiness import Readiness
 from app.notifications.addresses import EndpointRules
 from app.policy.matrix_documents import MatrixDocuments
 from app.problems import Forbidden, MalformedBody, Unauthenticated, Unavailable
@@ -45,14 +48,18 @@ class Service:
     database: Database
     in_force: InForce
     token_keys: KeySet
+    known_tokens: KnownTokens
     provider_keys: ProviderKeys
     endpoint_rules: EndpointRules
     clock: Callable[[], datetime]
     rate_limit: RateLimit
     witnesses: Witnesses
+    readiness: Readiness
     matrices: MatrixDocuments = field(default_factory=MatrixDocuments)
     # Subscriptions whose poll waits for something: one each, a second one is answered at once.
     waiting_polls: set[str] = field(default_factory=set)
+    # Set once this process is to end: nothing that lasts is begun any more.
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def house(self) -> House:
@@ -218,9 +225,7 @@ def _read_credential(request: Request) -> Credential:
     scheme, _, token = given[0].partition(" ") if given else ("", "", "")
     if scheme.lower() not in (DPOP, BEARER):
         raise Unauthenticated("expected an access token")
-    grant = tokens.read(
-        token, keys=service.token_keys, issuer=service.settings.issuer, at=service.clock()
-    )
+    grant = service.known_tokens.read(token, at=service.clock())
     # A stolen token is worth nothing: a bound one never passes as a bearer token (RFC 9449, 7.2).
     if (scheme.lower() == DPOP) != (not grant.bearer):
         raise Unauthenticated("the access token is of the other kind")

@@ -31,6 +31,7 @@ from app.access_log.tile_paths import TILE_WIDTH
 from app.access_log.tiles import LogDamaged
 from app.crypto.key_ring import RandomBytes
 from app.database import Database
+from app.problems import Unavailable
 from app.rounds import pause
 
 log = logging.getLogger("throughcare.exporter")
@@ -95,6 +96,9 @@ class Exporter:
             row = await self.database.run(
                 lambda c: kept_exports.claim(c, waiting, random=self.random, at=self.clock())
             )
+        except Unavailable as error:
+            log.warning("exports that wait could not be looked for: %s", error)
+            return False
         except Exception:
             # Whatever it was: without an exporter every export would wait for ever, unnoticed.
             log.exception("exports that wait could not be looked for")
@@ -129,6 +133,7 @@ class Exporter:
         place: int | None = source.start
         while place is not None:
             if broken_off():
+                self.database.run_blocking(lambda c: kept_exports.give_back(c, row.content_id))
                 return
             read, following = self._read(source, place)
             part = Part(

@@ -17,6 +17,7 @@ from app.access_log import checkpoints, ledger
 from app.access_log.checkpoint import open_checkpoint, verifiers_of
 from app.crypto.log_signing import LogSigningKey
 from app.database import Database
+from app.problems import Unavailable
 from app.rounds import pause
 
 # Who holds this number works: of all the locks of this database, that of the sequencer.
@@ -85,6 +86,8 @@ class Sequencer:
     async def _try(self) -> None:
         try:
             await self.round()
+        except Unavailable as error:
+            log.warning("the log could not be signed: %s", error)
         except Exception:
             # Whatever it was: a sequencer that ends would leave the log unsigned, unnoticed.
             log.exception("the log could not be signed")

@@ -8,7 +8,6 @@ from sqlalchemy import (
     JSON,
     BindParameter,
     ColumnElement,
-    CompoundSelect,
     Connection,
     Date,
     Row,
@@ -30,6 +29,7 @@ from app.cases.fact import Fact, Kind, Status, require_genuine
 from app.cases.facts import FACT
 from app.crypto.key_ring import KeyRing
 from app.database import Instant
+from app.statements import Prepared
 
 PERSON: BindParameter[str] = bindparam("person")
 AGENCY: BindParameter[str] = bindparam("agency")
@@ -59,7 +59,7 @@ def about(
 
     FactAltered where one of them, whatever it says, does not bear its code out.
     """
-    rows = connection.execute(_query(), {"person": person_id, "agency": agency_id})
+    rows = _query().all(connection, person=person_id, agency=agency_id)
     return tuple(_fact(row, ring=ring) for row in rows)
 
 
@@ -80,15 +80,18 @@ def _fact(row: Row[Any], *, ring: KeyRing) -> Fact:
 
 
 @cache
-def _query() -> CompoundSelect[Any]:
-    """Made once: to put it together costs more than to run it."""
+def _query() -> Prepared:
     about_both = (FACT.c.agency_id == AGENCY, FACT.c.person_id == PERSON)
     of_agency = (FACT.c.agency_id == AGENCY, FACT.c.person_id.is_(None))
-    return union_all(
-        _facts().where(*about_both),
-        _facts().where(*of_agency),
-        _assignments().where(ASSIGNMENT.c.person_id == PERSON, ASSIGNMENT.c.agency_id == AGENCY),
-        _consents().where(CONSENT.c.person_id == PERSON, CONSENT.c.recipient_agency == AGENCY),
+    return Prepared(
+        union_all(
+            _facts().where(*about_both),
+            _facts().where(*of_agency),
+            _assignments().where(
+                ASSIGNMENT.c.person_id == PERSON, ASSIGNMENT.c.agency_id == AGENCY
+            ),
+            _consents().where(CONSENT.c.person_id == PERSON, CONSENT.c.recipient_agency == AGENCY),
+        )
     )
 
 

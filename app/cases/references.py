@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from app.cases.fact import FactAltered
 from app.cases.tables import Reference
@@ -20,8 +20,21 @@ from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
 from app.database import insert_new, table_of
 from app.problems import Conflict
+from app.statements import Prepared
 
 REFERENCE = table_of(Reference)
+# Every read asks the first: both are prepared.
+_FIND = Prepared(
+    select(REFERENCE).where(
+        REFERENCE.c.agency_id == bindparam("agency"),
+        REFERENCE.c.reference_index == bindparam("index"),
+    )
+)
+_OF = Prepared(
+    select(REFERENCE).where(
+        REFERENCE.c.agency_id == bindparam("agency"), REFERENCE.c.person_id == bindparam("person")
+    )
+)
 RANDOM_BYTES = 16
 NONCE_BYTES = 12
 ALTERED = "a reference cannot be relied on; nothing was released"
@@ -39,12 +52,8 @@ class Listed:
 
 def find(connection: Connection, *, ring: KeyRing, agency_id: str, reference: str) -> str | None:
     """The person whom this agency knows by this reference, or None."""
-    row = connection.execute(
-        select(REFERENCE).where(
-            REFERENCE.c.agency_id == agency_id,
-            REFERENCE.c.reference_index == _index(ring, agency_id, reference),
-        )
-    ).one_or_none()
+    index = _index(ring, agency_id, reference)
+    row = _FIND.one_or_none(connection, agency=agency_id, index=index)
     if row is None:
         return None
     if _open(ring, row) != reference:
@@ -110,11 +119,7 @@ def ensure(
 
 def of(connection: Connection, *, ring: KeyRing, agency_id: str, person_id: str) -> str | None:
     """The agency's reference for this person, or None where it has none."""
-    row = connection.execute(
-        select(REFERENCE).where(
-            REFERENCE.c.agency_id == agency_id, REFERENCE.c.person_id == person_id
-        )
-    ).one_or_none()
+    row = _OF.one_or_none(connection, agency=agency_id, person=person_id)
     return None if row is None else _open(ring, row)
 
 

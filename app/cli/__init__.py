@@ -24,6 +24,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "subscription": ("subscription",),
     "pack": ("pack",),
     "keys": ("keys",),
+    "backup": ("backup", "backup-key"),
+    "restore": ("restore",),
     "policy": ("policy",),
     "retention": ("retention",),
     "feed": ("feed",),
@@ -59,6 +61,7 @@ def main() -> None:
         commands(next(iter(sys.argv[1:]), None))()
     except (ThroughcareError, CryptoError, ReceiverError) as error:
         _say(str(error), *(f"{one.pointer}: {one.message}" for one in getattr(error, "errors", ())))
+        sys.exit(getattr(error, "ends_with", 1))
     except OSError as error:
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except UnicodeDecodeError:

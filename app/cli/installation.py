@@ -5,28 +5,28 @@ import gc
 import logging
 import secrets
 from datetime import datetime
+from typing import Annotated
 
 import typer
-import uvicorn
 from alembic import command
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
+from app import grants
 from app.access_log import checkpoints, ledger
 from app.activation import register
 from app.activation.loading import prove
 from app.administration import data_keys
 from app.administration.policy_bundles import put_first_in_force
-from app.api.connections import BoundedConnection
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import Database
+from app.database import Database, take_time
 from app.files import store
+from app.grants import Role
 from app.main import (
     NotReady,
-    alembic_config,
     check_installation,
     check_log,
     house_of,
@@ -34,10 +34,14 @@ from app.main import (
     make_clock,
     opened,
     read_profile,
+    require_server,
     terms,
 )
 from app.policy.archive import Archive
+from app.revisions import alembic_config
 from app.settings import Settings
+
+log = logging.getLogger("throughcare.main")
 
 # In these revisions rows that decide had no code yet. Only the upgrade from them gives rows one:
 # at any later time that would make good what somebody put there.
@@ -72,7 +76,12 @@ def init(*, as_json: Json = False) -> None:
         screen.print("Put the log key into the agreement between the agencies.")
 
 
-def serve() -> None:
+def serve(
+    *,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that share the address (PostgreSQL).")
+    ] = 1,
+) -> None:
     """Run the service: the interface, and with it the dispatcher and the sequencer.
 
     Settings are THROUGHCARE_* variables; app/settings.py explains each. With
@@ -80,25 +89,18 @@ def serve() -> None:
     `throughcare sequence` beside it (PostgreSQL).
     """
     settings = Settings.from_environment()
+    if workers > 1:
+        require_server(settings)
     _log_to_stderr()
     clock = make_clock(settings)
     # Before anything listens: what speaks against starting is one sentence for the operator.
     # The service takes half a second to load; what only prepares it does without.
+    from app.server import serve  # noqa: PLC0415
     from app.serving import create_app  # noqa: PLC0415
 
     app = create_app(settings, clock=clock, house=check_installation(settings, clock))
     _settle_memory()
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http=BoundedConnection,
-        # Paths hold references: they are not for a log of their own.
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        timeout_graceful_shutdown=20,
-    )
+    serve(app, settings, workers=workers)
 
 
 def dispatch() -> None:
@@ -111,7 +113,7 @@ def dispatch() -> None:
     settings = Settings.from_environment()
     _log_to_stderr()
     _settle_memory()
-    asyncio.run(run_alone(settings, make_clock(settings), dispatching))
+    asyncio.run(run_alone(settings, make_clock(settings), dispatching, role=Role.APPLICATION))
 
 
 def sequence() -> None:
@@ -123,7 +125,7 @@ def sequence() -> None:
 
     settings = Settings.from_environment()
     _log_to_stderr()
-    asyncio.run(run_alone(settings, make_clock(settings), sequencing))
+    asyncio.run(run_alone(settings, make_clock(settings), sequencing, role=Role.SEQUENCER))
 
 
 def _log_to_stderr() -> None:
@@ -173,8 +175,11 @@ def migrate(connection: Connection, ring: KeyRing) -> None:
     """Bring the tables to this version."""
     config = alembic_config()
     config.attributes["connection"] = connection
+    take_time(connection)
     before = MigrationContext.configure(connection).get_current_revision()
     command.upgrade(config, "head")
+    for statement in grants.apply(connection):
+        log.warning("an administrator of the server runs, then `init` again: %s", statement)
     data_keys.register(connection, ring)
     if before in WITHOUT_CODES:
         authenticate_rows(connection, ring=ring)

@@ -2,15 +2,22 @@
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.access_log.note import Verifier
+from app.access_log.verifier import verify_export
+from app.access_log.vouching import Evidence
+from app.administration import repeated_erasures
 from app.administration.retention import Candidate, candidates, run_due
+from app.cli.log_evidence import read_keys
 from app.cli.offline import at_work
 from app.cli.output import Json, screen
 from app.database import empty_journal
 from app.main import opened
+from app.problems import Conflict
 from app.retention.requests import certificate as certificate_of
 from app.settings import Settings
 
@@ -49,12 +56,37 @@ def run(*, as_json: Json = False) -> None:
         if made:
             # What was overwritten in the database still stands in its journal.
             empty_journal(database.engine)
-    if as_json:
-        print(json.dumps({"erased": len(made), "certificates": made}))  # noqa: T201 - the result
-        return
-    for certificate in made:
-        screen.print(certificate, markup=False, soft_wrap=True)
-    screen.print(f"{len(made)} persons erased")
+    _show_erased(made, as_json=as_json)
+
+
+@retention.command()
+def repeat(
+    log: Annotated[Path, typer.Argument(help="A newer export of the whole log.")],
+    *,
+    key: Annotated[list[str], typer.Option(help="The log's key (vkey) from the agreement.")],
+    as_json: Json = False,
+) -> None:
+    """After a restore: erase again whom a newer export of the log says was erased.
+
+    The export is verified first. An export made before an erasure knows nothing of it.
+    """
+    verifiers = read_keys("--key", key, Verifier.from_vkey)
+    with log.open("rb") as lines:
+        report = verify_export(lines, Evidence(verifiers=verifiers))
+    if report.finding is not None:
+        raise Conflict(f"{log}: does not verify: {report.detail}")
+    with at_work(Settings.from_environment()) as (database, house, at), log.open("rb") as lines:
+        known = database.read_blocking(lambda c: repeated_erasures.persons(c, house))
+        made = [
+            certificate
+            for past in repeated_erasures.in_export(lines)
+            for certificate in database.run_blocking(
+                partial(repeated_erasures.repeat, house=house, past=past, known=known, at=at)
+            )
+        ]
+        if made:
+            empty_journal(database.engine)
+    _show_erased(made, as_json=as_json)
 
 
 @retention.command()
@@ -71,6 +103,15 @@ def certificate(
         print(json.dumps({"certificate": found}))  # noqa: T201 - the result
         return
     screen.print(found, markup=False, soft_wrap=True)
+
+
+def _show_erased(certificates: list[str], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"erased": len(certificates), "certificates": certificates}))  # noqa: T201 - the result
+        return
+    for one in certificates:
+        screen.print(one, markup=False, soft_wrap=True)
+    screen.print(f"{len(certificates)} persons erased")
 
 
 def _line(one: Candidate) -> str:

@@ -6,6 +6,7 @@ A nonce must never be used twice under one key. Random nonces keep that promise 
 
 import hashlib
 import hmac
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -55,13 +56,23 @@ def unseal(key: bytes, blob: bytes, associated_data: bytes) -> bytes:
         DecryptionFailed: other key, other associated data, or altered bytes.
         UnsafeKey: the key has another length.
     """
+    return opener(key)(blob, associated_data)
+
+
+def opener(key: bytes) -> Callable[[bytes, bytes], bytes]:
+    """What decrypts one thing after another that `seal` made under this key: see `unseal`."""
     _require_key(key)
-    if len(blob) < NONCE_BYTES + _TAG_BYTES:
-        raise DecryptionFailed("the ciphertext is cut short")
-    try:
-        return AESGCM(key).decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], associated_data)
-    except InvalidTag:
-        raise DecryptionFailed("the ciphertext does not open") from None
+    decrypt = AESGCM(key).decrypt
+
+    def unsealed(blob: bytes, associated_data: bytes) -> bytes:
+        if len(blob) < NONCE_BYTES + _TAG_BYTES:
+            raise DecryptionFailed("the ciphertext is cut short")
+        try:
+            return decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], associated_data)
+        except InvalidTag:
+            raise DecryptionFailed("the ciphertext does not open") from None
+
+    return unsealed
 
 
 def wrap(

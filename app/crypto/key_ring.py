@@ -9,7 +9,8 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self, TypeVar
@@ -122,13 +123,8 @@ class KeyRing:
         Raises:
             UnsafeKey: the folder is there already and not empty: keys are never overwritten.
         """
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-keys-", dir=directory.parent) as staging:
-            ring = Path(staging) / "ring"
-            ring.mkdir(mode=0o700)
-            for name, content in _new_keys(random).items():
-                _write_private_file(ring / name, content)
-            _move_into_place(ring, directory)
+        with staged(directory, _new_keys(random)):
+            pass
         return cls.load(directory)
 
     @classmethod
@@ -266,6 +262,39 @@ class KeyRing:
         )
         # A rotation that was broken off leaves the active key among the retired.
         return list({key.kid: key for key in known if key is not None}.values())
+
+
+def read_files(directory: Path) -> dict[str, bytes]:
+    """The content of each file of a key ring by its name, for a copy that is kept safe.
+
+    UnsafeKey: as in `load`.
+    """
+    _refuse_unknown_files(directory)
+    return {
+        name: _read_private_file(directory / name)
+        for name in sorted(_FILES)
+        if (directory / name).exists()
+    }
+
+
+@contextmanager
+def staged(directory: Path, files: Mapping[str, bytes]) -> Iterator[KeyRing]:
+    """The key ring of these files, which is put into its folder when the block ends well.
+
+    The folder appears as a whole or not at all.
+
+    Raises:
+        UnsafeKey: it is no key ring, or the folder is there already and not empty: keys are
+            never overwritten.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-keys-", dir=directory.parent) as staging:
+        ring = Path(staging) / "ring"
+        ring.mkdir(mode=0o700)
+        for name in _FILES & files.keys():
+            _write_private_file(ring / name, files[name])
+        yield KeyRing.load(ring)
+        _move_into_place(ring, directory)
 
 
 def _new_keys(random: RandomBytes) -> dict[str, bytes]:

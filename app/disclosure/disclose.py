@@ -28,6 +28,7 @@ from app.policy.decision import Decision
 from app.policy.errors import DecisionFailed
 from app.policy.recorded_request import RecordedRequest, to_record
 from app.problems import NotFound, ThroughcareError
+from app.telemetry.measures import deciding
 
 JSON = "application/json"
 # The view of an ordinary file fits it, whoever reads.
@@ -140,7 +141,8 @@ def decide_file(
         )
     today = house.legal_date(at)
     found = situation(connection, house, caller, file, at=at)
-    decision = house.bundle.decide(found.request, at=today)
+    with deciding():
+        decision = house.bundle.decide(found.request, at=today)
     return Decided(
         file=file,
         recorded=RecordedRequest(found.request, today),

@@ -38,20 +38,19 @@ def project(
     Of the other people in a field only those whom the recipient may learn about.
     """
     released: dict[str, dict[str, Mapping[str, Any]]] = {}
-    withheld: list[Mapping[str, str]] = []
     contradicted = _contradicted(file)
-    for path, field in FIELDS.items():
-        ruling = decision.fields[path]
-        if ruling.form is Form.NONE:
-            withheld.append({"field": path, "reason": ruling.reason or ""})
-        else:
-            stored = file.sections.get(field.section, {}).get(field.name)
-            if path in contradicted:
-                stored = None
-            envelope = None if stored is None else admission.of(path, stored)
-            section = released.setdefault(field.section, {})
-            section[field.name] = _released(field, ruling, envelope, today=today)
-    return Projection(released, tuple(withheld))
+    for path, ruling in decision.released.items():
+        field = FIELDS[path]
+        stored = file.sections.get(field.section, {}).get(field.name)
+        if path in contradicted:
+            stored = None
+        envelope = None if stored is None else admission.of(path, stored)
+        section = released.setdefault(field.section, {})
+        section[field.name] = _released(field, ruling, envelope, today=today)
+    withheld = tuple(
+        {"field": path, "reason": reason} for path, reason in decision.withheld.items()
+    )
+    return Projection(released, withheld)
 
 
 def released_paths(projection: Projection) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ class Form(IntEnum):
     @property
     def code(self) -> str:
         """The form as policies and answers write it: `none`, `existence`, ... `full`."""
-        return self.name.lower()
+        return _CODES[self]
 
     @classmethod
     def from_code(cls, code: str) -> "Form":
@@ -26,5 +26,7 @@ class Form(IntEnum):
         raise ValueError("not the code of a form")
 
 
+# By the value of each: a read names a form for every field.
+_CODES = tuple(form.name.lower() for form in Form)
 # What may leave at all: everything above `none`, lowest first.
 DISCLOSED_FORMS = (Form.EXISTENCE, Form.GENERALISED, Form.SUMMARY, Form.FULL)

@@ -12,9 +12,9 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from app.crypto.at_rest import seal, unseal
+from app.crypto.at_rest import opener, seal
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
 from app.database import table_of
@@ -22,6 +22,7 @@ from app.files.catalogue import SECTIONS
 from app.files.padding import padded
 from app.files.tables import FileSection, InmateFile, PersonKey
 from app.problems import PreconditionFailed
+from app.statements import Prepared
 
 FILE = table_of(InmateFile)
 KEY = table_of(PersonKey)
@@ -29,12 +30,26 @@ SECTION = table_of(FileSection)
 # A wrapped key opens in the keeping of its custodian only.
 KEY_AND_CUSTODIAN = select(KEY, FILE.c.custodian).join(FILE, FILE.c.person_id == KEY.c.person_id)
 
+_LOAD = Prepared(
+    select(
+        FILE.c.custodian,
+        FILE.c.version.label("file_version"),
+        KEY.c.wrapped_key,
+        KEY.c.key_encryption_key_id,
+        *SECTION.c,
+    )
+    .join(KEY, KEY.c.person_id == FILE.c.person_id)
+    .join(SECTION, SECTION.c.person_id == FILE.c.person_id)
+    .where(FILE.c.person_id == bindparam("person"))
+)
+
 KEY_BYTES = 32
 NONCE_BYTES = 12
 
 Envelope = Mapping[str, Any]
 Section = Mapping[str, Envelope]
 Random = Callable[[int], bytes]
+Unsealed = Callable[[bytes, bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,21 +123,10 @@ class StoredFile:
 def load(connection: Connection, person_id: str, *, ring: KeyRing) -> StoredFile:
     """The whole file of a person who has one."""
     # One statement, so that a change beside it is seen whole or not at all.
-    rows = connection.execute(
-        select(
-            FILE.c.custodian,
-            FILE.c.version.label("file_version"),
-            KEY.c.wrapped_key,
-            KEY.c.key_encryption_key_id,
-            *SECTION.c,
-        )
-        .join(KEY, KEY.c.person_id == FILE.c.person_id)
-        .join(SECTION, SECTION.c.person_id == FILE.c.person_id)
-        .where(FILE.c.person_id == person_id)
-    ).all()
+    rows = _LOAD.all(connection, person=person_id)
     file = rows[0]
-    data_key = _unwrap(ring, file, file.custodian)
-    sections = {row.section: _open(data_key, row, person_id=person_id) for row in rows}
+    unsealed = opener(_unwrap(ring, file, file.custodian))
+    sections = {row.section: _open(unsealed, row, person_id=person_id) for row in rows}
     return StoredFile(
         person_id=person_id,
         custodian=file.custodian,
@@ -230,12 +234,12 @@ def _write_sections(
     )
 
 
-def _open(data_key: bytes, row: Row[Any], *, person_id: str) -> dict[str, Envelope]:
+def _open(unsealed: Unsealed, row: Row[Any], *, person_id: str) -> dict[str, Envelope]:
     """The content of a section's row; an older row that was put back does not count."""
     if row.version != row.file_version:
         raise DecryptionFailed("a section is of another version than its file")
     content: dict[str, Envelope] = orjson.loads(
-        unseal(data_key, row.sealed, _context(person_id, row.section, row.version))
+        unsealed(row.sealed, _context(person_id, row.section, row.version))
     )
     return content
 

@@ -6,7 +6,7 @@ claimed again when the lease runs out; a message may then arrive twice, with the
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,6 +37,8 @@ from app.outbox import claims, endpoints, packs, subscriptions
 from app.outbox.planning import tell_due
 from app.policy.errors import DecisionFailed
 from app.problems import Overloaded
+from app.telemetry import tracing
+from app.telemetry.measures import note_attempt
 
 log = logging.getLogger("throughcare.dispatcher")
 
@@ -90,39 +92,55 @@ class Dispatcher:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop. Whatever fails is tried again: nobody else would do it.
 
-        What is under way is not waited for: one slow endpoint holds up no other.
+        What is under way is not waited for: one slow endpoint holds up no other. Asked to stop, it
+        begins nothing more, and has others go on with what it did not end.
         """
+        mine = self.house.new_id()
         under_way: set[Task] = set()
-        while not stop.is_set():
-            busy = False
-            try:
-                told, begun = await self._begin(room=CLAIM - len(under_way))
-                under_way |= begun
-                busy = bool(told or begun)
-            except Exception as error:  # noqa: BLE001 - a dispatcher that has ended is missed by nobody
-                _report("a round", error)
-            if not busy:
-                await _pause(stop, under_way, self.interval)
-            under_way = {task for task in under_way if not task.done()}
+        with self.database.bell.heard() as rung:
+            while not stop.is_set():
+                rung.clear()
+                busy = False
+                try:
+                    told, begun = await self._begin(stop, mine, room=CLAIM - len(under_way))
+                    under_way |= begun
+                    busy = bool(told or begun)
+                except Exception as error:  # noqa: BLE001 - a dispatcher that has ended is missed by nobody
+                    _report("a round", error)
+                if not busy:
+                    await _pause((stop, rung), under_way, self.interval)
+                under_way = {task for task in under_way if not task.done()}
         await asyncio.gather(*under_way)
+        await self._give_back(mine)
         self.kept.close()
 
     async def round(self) -> bool:
         """One look at everything that is due, to its end; whether there was anything to do."""
-        told, begun = await self._begin(room=CLAIM)
+        told, begun = await self._begin(asyncio.Event(), self.house.new_id(), room=CLAIM)
         await asyncio.gather(*begun)
         self.kept.close()
         return bool(told or begun)
 
-    async def _begin(self, *, room: int) -> tuple[int, set[Task]]:
-        """Tell what is due, and begin to send it as far as there is room."""
+    async def _begin(self, stop: asyncio.Event, mine: str, *, room: int) -> tuple[int, set[Task]]:
+        """Tell what is due, and begin to send it as far as there is room.
+
+        `mine` is how the leases of this dispatcher begin.
+        """
         told = await self.database.run(self._tell)
-        if room <= 0:
+        if room <= 0 or stop.is_set():
             return told, set()
-        greetings = await self.database.run(self._greetings)
-        claimed = await self._claim(room)
+        greetings, claimed = await self.database.run(lambda c: self._take(c, mine, room))
+        if stop.is_set():
+            claimed = []
         work = [*map(self._greet, greetings), *map(self._attempt, claimed)]
         return told, {asyncio.create_task(one) for one in work}
+
+    async def _give_back(self, mine: str) -> None:
+        """What was claimed and not ended is free for others now, not when its lease runs out."""
+        try:
+            await self.database.run(lambda c: claims.give_back(c, lease=mine, at=self.clock()))
+        except Exception as error:  # noqa: BLE001 - the leases run out
+            _report("giving back", error)
 
     def _tell(self, connection: Connection) -> int:
         """What the clock makes: events, entries of alarms, the end of what nobody came for."""
@@ -134,26 +152,28 @@ class Dispatcher:
         given_up = claims.expire(connection, before=at - BACKLOG, at=at, limit=PERSONS)
         return told + alarmed + escalate(connection, house, at=at) + given_up
 
-    async def _claim(self, room: int) -> list[Row[Any]]:
-        at = self.clock()
-        lease = self.house.new_id()
-        return await self.database.run(
-            lambda connection: claims.claim(
-                connection, lease=lease, at=at, until=at + LEASE, limit=room
-            )
-        )
+    def _take(
+        self, connection: Connection, mine: str, room: int
+    ) -> tuple[list[Greeting], list[Row[Any]]]:
+        greetings, at = self._greetings(connection), self.clock()
+        # Another one each time: whoever comes late with an old one changes nothing.
+        lease = f"{mine}.{self.house.new_id()}"
+        claimed = claims.claim(connection, lease=lease, at=at, until=at + LEASE, limit=room)
+        return greetings, claimed
 
     async def _attempt(self, delivery: Row[Any]) -> None:
         """One delivery, from the decision to its outcome. If it fails it holds up no other."""
-        house, sent = await self._try(delivery)
-        if sent is None:
-            return
-        try:
-            await self.database.run(
-                lambda connection: self._conclude(connection, house, delivery, sent)
-            )
-        except Exception as error:  # noqa: BLE001 - the lease runs out, and it is tried again
-            _report(f"the end of delivery {delivery.jti}", error)
+        with tracing.span("attempt", root=True):
+            house, sent = await self._try(delivery)
+            if sent is None:
+                return
+            _measure(sent)
+            try:
+                await self.database.run(
+                    lambda connection: self._conclude(connection, house, delivery, sent)
+                )
+            except Exception as error:  # noqa: BLE001 - the lease runs out, and it is tried again
+                _report(f"the end of delivery {delivery.jti}", error)
 
     async def _try(self, delivery: Row[Any]) -> tuple[House, Sent | None]:
         """How the delivery was taken, None where there was nothing to send; under which bundle."""
@@ -254,17 +274,30 @@ class Dispatcher:
             _report(f"a greeting of {subscription.subscription_id}", error)
 
 
+def _measure(sent: Sent) -> None:
+    """Count an attempt by how it ended."""
+    if sent.ours:
+        outcome = "unsent"
+    elif sent.accepted:
+        outcome = "accepted"
+    else:
+        outcome = "unanswered" if sent.status_code is None else "refused"
+    note_attempt(outcome, sent.milliseconds / 1000)
+    tracing.note(outcome=outcome)
+
+
 def _report(what: str, error: Exception) -> None:
     """Log a failure by its type alone: a message may repeat what was to be written or sent."""
     log.error("%s failed: %s", what, type(error).__name__)
 
 
-async def _pause(stop: asyncio.Event, under_way: set[Task], seconds: float) -> None:
-    """Until something ended that others may have waited for, or it is time for another look."""
-    asked = asyncio.create_task(_asked(stop))
-    await asyncio.wait({asked, *under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+async def _pause(events: Iterable[asyncio.Event], under_way: set[Task], seconds: float) -> None:
+    """Until one is set, or something ended that others may have waited for, or it is time."""
+    waiting = {asyncio.create_task(_set(one)) for one in events}
+    await asyncio.wait(waiting | under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for one in waiting:
+        one.cancel()
 
 
-async def _asked(stop: asyncio.Event) -> None:
-    await stop.wait()
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()

@@ -8,22 +8,27 @@ neither pushed nor polled, and holds up nothing.
 """
 
 from collections import Counter
-from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
     and_,
+    bindparam,
     exists,
+    func,
     or_,
     select,
     update,
 )
 
+from app.database import Instant
 from app.outbox.deliveries import DEAD, DELIVERY, IMMEDIATE, QUEUED, UNDECIDED, UNPREPARED
 from app.outbox.endpoints import PATIENCE, can_be_sent_to, is_sent_to
 from app.outbox.subscriptions import ENDED, SUBSCRIPTION
@@ -32,6 +37,10 @@ from app.outbox.subscriptions import ENDED, SUBSCRIPTION
 SHARE = 16
 # How the leases of whoever polls begin.
 INBOX = "inbox."
+# What is asked at every look is built once: that costs more than to ask it.
+AT = bindparam("at", type_=Instant())
+LIMIT = bindparam("limit", type_=Integer())
+Moment = datetime | BindParameter[datetime]
 # Why a delivery that could only be polled was given up.
 NOBODY_CAME = "nobody came for it"
 
@@ -55,13 +64,35 @@ def claim(
     taken: list[str] = []
     while len(taken) < limit:
         wanted = limit - len(taken)
-        found = list(connection.execute(_due(at, besides=full).limit(wanted)))
+        asked = {"at": at, "besides": list(full), "limit": wanted}
+        found = list(connection.execute(_due(), asked))
         some: list[str] = [row.jti for row in found if _has_room(row, in_hand, full, share=share)]
-        _lease(connection, some, lease=lease, until=until)
+        if some:
+            _lease(connection, some, lease=lease, until=until)
         taken += some
         if len(found) < wanted or len(some) == wanted:
             break
-    return _by_age(connection, taken)
+    return _by_age(connection, taken) if taken else []
+
+
+def due_since(connection: Connection, *, at: datetime) -> datetime | None:
+    """Since when what has waited longest could have been pushed; None where nothing could be.
+
+    To an endpoint that has answered last: behind what has failed others wait, and not for us.
+    """
+    query = (
+        select(func.min(DELIVERY.c.next_attempt_at))
+        .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
+        .where(
+            DELIVERY.c.status == QUEUED,
+            DELIVERY.c.next_attempt_at <= at,
+            can_be_sent_to(at),
+            SUBSCRIPTION.c.failures == 0,
+            _free(at),
+        )
+    )
+    since: datetime | None = connection.scalar(query)
+    return since
 
 
 def claim_for_inbox(
@@ -86,6 +117,13 @@ def claim_for_inbox(
     return _by_age(connection, found[:limit]), len(found) > limit
 
 
+def give_back(connection: Connection, *, lease: str, at: datetime) -> int:
+    """Have what is still held by leases that begin like this be free at once; how many."""
+    held = DELIVERY.c.lease_until >= at, DELIVERY.c.lease.startswith(lease)
+    given_back = update(DELIVERY).where(*held).values(lease=None, lease_until=None)
+    return connection.execute(given_back).rowcount
+
+
 def is_waiting_in_inbox(connection: Connection, subscription: Row[Any], *, at: datetime) -> bool:
     """Whether there is something to poll."""
     return connection.scalar(_pollable(subscription, at).limit(1)) is not None
@@ -93,49 +131,57 @@ def is_waiting_in_inbox(connection: Connection, subscription: Row[Any], *, at: d
 
 def expire(connection: Connection, *, before: datetime, at: datetime, limit: int) -> int:
     """Give up on what can only be polled and nobody came for; how many."""
-    stale = (
+    jtis = list(connection.scalars(_stale(), {"before": before, "at": at, "limit": limit}))
+    if jtis:
+        given_up = update(DELIVERY).where(DELIVERY.c.jti.in_(jtis))
+        connection.execute(given_up.values(status=DEAD, reason=NOBODY_CAME))
+    return len(jtis)
+
+
+@cache
+def _stale() -> Select[tuple[str]]:
+    """What waits since `before` to be polled."""
+    before = bindparam("before", type_=Instant())
+    return (
         select(DELIVERY.c.jti)
         .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
         .where(
             DELIVERY.c.status == QUEUED,
             DELIVERY.c.created_at < before,
             or_(DELIVERY.c.replayed_at.is_(None), DELIVERY.c.replayed_at < before),
-            _free(at),
+            _free(AT),
             SUBSCRIPTION.c.status != ENDED,
-            ~can_be_sent_to(at),
+            ~can_be_sent_to(AT),
         )
-        .limit(limit)
+        .limit(LIMIT)
         .with_for_update(skip_locked=True, of=DELIVERY)
     )
-    jtis = list(connection.scalars(stale))
-    connection.execute(
-        update(DELIVERY).where(DELIVERY.c.jti.in_(jtis)).values(status=DEAD, reason=NOBODY_CAME)
-    )
-    return len(jtis)
 
 
-def _due(at: datetime, *, besides: Collection[str]) -> Select[tuple[str, str, int]]:
-    """What may be pushed now, by rank, the longest waiting first; none of these subscriptions.
+@cache
+def _due() -> Select[tuple[str, str, int]]:
+    """What may be pushed now, by rank, the longest waiting first; of no subscription `besides`.
 
     What was ended is claimed as well: to be cancelled.
     """
     # As a set of ids, which is looked into before anything else of a row is read: the backlog of
     # an endpoint that rests costs next to nothing.
     pushed = select(SUBSCRIPTION.c.subscription_id).where(
-        or_(can_be_sent_to(at), SUBSCRIPTION.c.status == ENDED)
+        or_(can_be_sent_to(AT), SUBSCRIPTION.c.status == ENDED)
     )
     return (
         select(DELIVERY.c.jti, DELIVERY.c.subscription_id, SUBSCRIPTION.c.failures)
         .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
         .where(
             DELIVERY.c.status == QUEUED,
-            DELIVERY.c.next_attempt_at <= at,
-            DELIVERY.c.subscription_id.not_in(besides),
+            DELIVERY.c.next_attempt_at <= AT,
+            DELIVERY.c.subscription_id.not_in(bindparam("besides", expanding=True)),
             DELIVERY.c.subscription_id.in_(pushed),
-            _free(at),
-            ~_blocked(at),
+            _free(AT),
+            ~_blocked(AT),
         )
         .order_by(DELIVERY.c.rank, DELIVERY.c.next_attempt_at, DELIVERY.c.jti)
+        .limit(LIMIT)
         .with_for_update(skip_locked=True, of=DELIVERY)
     )
 
@@ -164,7 +210,7 @@ def _pollable(subscription: Row[Any], at: datetime) -> Select[tuple[str]]:
     )
 
 
-def _blocked(at: datetime) -> ColumnElement[bool]:
+def _blocked(at: Moment) -> ColumnElement[bool]:
     """Whether another delivery of the same subscription and person has to come first."""
     other = DELIVERY.alias("other")
     is_older = or_(
@@ -186,7 +232,7 @@ def _blocked(at: datetime) -> ColumnElement[bool]:
     )
 
 
-def _free(at: datetime) -> ColumnElement[bool]:
+def _free(at: Moment) -> ColumnElement[bool]:
     """In nobody's hands."""
     return or_(DELIVERY.c.lease_until.is_(None), DELIVERY.c.lease_until < at)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, delete, insert, select
 
-from app.database import table_of
+from app.database import Instant, table_of
 from app.files.tables import InmateFile
 from app.outbox.tables import Deadline
 
@@ -49,14 +50,9 @@ def take_due(connection: Connection, *, at: datetime, limit: int) -> list[Row[An
 
     A file that somebody else holds waits for the next look, as for milestones.
     """
-    first = (
-        select(DEADLINE.c.person_id)
-        .where(DEADLINE.c.due_at <= at)
-        .group_by(DEADLINE.c.person_id)
-        .limit(limit)
-    )
-    held = select(FILE.c.person_id).where(FILE.c.person_id.in_(first))
-    persons = sorted(connection.scalars(held.with_for_update(skip_locked=True)))
+    persons = sorted(connection.scalars(_held(), {"at": at, "limit": limit}))
+    if not persons:
+        return []
     mine = (DEADLINE.c.due_at <= at, DEADLINE.c.person_id.in_(persons))
     found = connection.execute(
         select(DEADLINE).where(*mine).order_by(DEADLINE.c.due_at, DEADLINE.c.person_id)
@@ -64,3 +60,16 @@ def take_due(connection: Connection, *, at: datetime, limit: int) -> list[Row[An
     rows = list(found)
     connection.execute(delete(DEADLINE).where(*mine))
     return rows
+
+
+@cache
+def _held() -> Select[tuple[str]]:
+    """The files of persons with a deadline that is due. Built once: it is asked at every look."""
+    first = (
+        select(DEADLINE.c.person_id)
+        .where(DEADLINE.c.due_at <= bindparam("at", type_=Instant()))
+        .group_by(DEADLINE.c.person_id)
+        .limit(bindparam("limit", type_=Integer()))
+    )
+    held = select(FILE.c.person_id).where(FILE.c.person_id.in_(first))
+    return held.with_for_update(skip_locked=True)

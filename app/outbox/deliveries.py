@@ -19,7 +19,9 @@ from sqlalchemy import (
     update,
 )
 
+from app.bell import ring_after_commit
 from app.database import table_of
+from app.outbox.subscriptions import LEAP
 from app.outbox.tables import Attempt, Delivery
 from app.policy.errors import DecisionFailed
 from app.problems import NotFound
@@ -96,7 +98,10 @@ def number(connection: Connection, jti: str, *, sequence: int) -> None:
 def place_among_person(
     connection: Connection, *, subscription_id: str, person_id: str, sequence: int
 ) -> int:
-    """How many notices of this subscription about this person are numbered up to this one."""
+    """How many notices of this subscription about this person are numbered up to this one.
+
+    It leaps with the number of the subscription (`subscriptions.leap`).
+    """
     counted = connection.scalar(
         select(func.count()).where(
             DELIVERY.c.subscription_id == subscription_id,
@@ -104,7 +109,7 @@ def place_among_person(
             DELIVERY.c.sequence <= sequence,
         )
     )
-    return int(counted or 0)
+    return int(counted or 0) + sequence // LEAP * LEAP
 
 
 def finish(connection: Connection, jti: str, *, lease: str, status: str, **values: object) -> bool:
@@ -172,6 +177,7 @@ def replay(
         )
         .values(status=QUEUED, next_attempt_at=at, replayed_at=at, reason=None)
     )
+    ring_after_commit(connection)
     return changed.rowcount
 
 
@@ -186,6 +192,7 @@ def hasten(connection: Connection, subscription_id: str, *, at: datetime) -> Non
         )
         .values(next_attempt_at=at)
     )
+    ring_after_commit(connection)
 
 
 def log_attempt(connection: Connection, attempt: Try) -> None:

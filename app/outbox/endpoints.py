@@ -7,7 +7,7 @@ time; its backlog stays. One that says that it is gone is disabled until it is p
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, and_, or_, select, update
 
 from app.outbox.subscriptions import ACTIVE, SUBSCRIPTION
 
@@ -19,7 +19,7 @@ LONGEST_REST = timedelta(minutes=15)
 LONGEST_ASKED = timedelta(hours=1)
 
 
-def can_be_sent_to(at: datetime) -> ColumnElement[bool]:
+def can_be_sent_to(at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Whether a subscription has an endpoint that takes notifications now."""
     return and_(
         SUBSCRIPTION.c.status == ACTIVE,

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from app.agencies.registry import ACTIVE, AGENCY
+from app.bell import ring_after_commit
 from app.database import MICROSECOND
 from app.outbox import feeds
 from app.outbox.competence import concerned, has_case, keeps
@@ -143,6 +144,7 @@ def enqueue(
         "next_attempt_at": literal(at, moment),
     }
     connection.execute(insert(DELIVERY).from_select([*values], select(*values.values())))
+    ring_after_commit(connection, everywhere=event.priority == IMMEDIATE)
 
 
 def _columns(connection: Connection, rows: Sequence[Sequence[str]]) -> list[ColumnElement[str]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, or_, select, update
 
+from app.bell import ring_after_commit
 from app.database import insert_new, table_of
 from app.files.tables import InmateFile
 from app.outbox.deliveries import CANCELLED, DELIVERY, HELD, QUEUED
@@ -158,6 +159,7 @@ def release(connection: Connection, feed: Row[Any], *, at: datetime) -> int:
         .where(*_held_by(feed))
         .values(status=QUEUED, next_attempt_at=at, reason=None)
     )
+    ring_after_commit(connection)
     _end_hold(connection, feed, approved=feed.held_snapshot)
     return changed.rowcount
 

@@ -3,10 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
-from app.database import table_of
+from app.database import Instant, table_of
 from app.files.tables import InmateFile
 from app.outbox.tables import Milestone
 from app.releases.milestones import FiredMilestone, PlannedMilestone
@@ -83,6 +94,15 @@ def replace(
         connection.execute(insert(MILESTONE), rows)
 
 
+def due_since(connection: Connection, *, at: datetime) -> datetime | None:
+    """When the first milestone that nobody was told of fell due; None where there is none."""
+    query = select(func.min(MILESTONE.c.due_at)).where(
+        MILESTONE.c.status == PLANNED, MILESTONE.c.due_at <= at
+    )
+    since: datetime | None = connection.scalar(query)
+    return since
+
+
 def due(connection: Connection, *, at: datetime, limit: int) -> list[Due]:
     """Up to `limit` persons with milestones whose time has come, the longest waiting first.
 
@@ -90,16 +110,10 @@ def due(connection: Connection, *, at: datetime, limit: int) -> list[Due]:
     On PostgreSQL their files are held until this transaction ends; a file that somebody else
     holds, a second dispatcher or whoever is changing it, waits for the next look.
     """
+    persons = sorted(connection.scalars(_held(), {"at": at, "limit": limit}))
+    if not persons:
+        return []
     overdue = (MILESTONE.c.status == PLANNED, MILESTONE.c.due_at <= at)
-    first = (
-        select(MILESTONE.c.person_id)
-        .where(*overdue)
-        .group_by(MILESTONE.c.person_id)
-        .order_by(func.min(MILESTONE.c.due_at), MILESTONE.c.person_id)
-        .limit(limit)
-    )
-    held = select(FILE.c.person_id).where(FILE.c.person_id.in_(first))
-    persons = sorted(connection.scalars(held.with_for_update(skip_locked=True)))
     names: dict[tuple[str, date], list[str]] = {}
     rows = connection.execute(
         select(MILESTONE.c.person_id, MILESTONE.c.release_date, MILESTONE.c.name)
@@ -109,6 +123,21 @@ def due(connection: Connection, *, at: datetime, limit: int) -> list[Due]:
     for row in rows:
         names.setdefault((row.person_id, row.release_date), []).append(row.name)
     return [Due(person, release, tuple(found)) for (person, release), found in names.items()]
+
+
+@cache
+def _held() -> Select[tuple[str]]:
+    """The files of persons with a milestone that is due. Built once: it is asked at every look."""
+    due_at = MILESTONE.c.due_at
+    first = (
+        select(MILESTONE.c.person_id)
+        .where(MILESTONE.c.status == PLANNED, due_at <= bindparam("at", type_=Instant()))
+        .group_by(MILESTONE.c.person_id)
+        .order_by(func.min(due_at), MILESTONE.c.person_id)
+        .limit(bindparam("limit", type_=Integer()))
+    )
+    held = select(FILE.c.person_id).where(FILE.c.person_id.in_(first))
+    return held.with_for_update(skip_locked=True)
 
 
 def mark_told(connection: Connection, told: Due) -> None:

@@ -6,9 +6,10 @@ handed over; until then it can be printed again.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select, update
 
 from app.database import table_of
 from app.files.tables import InmateFile
@@ -73,6 +74,8 @@ def see_to_alarms(
     waiting = _waiting(connection)
     called_for = alarms.persons(connection, Reason.ON_PAPER)
     wrong = sorted(waiting.keys() ^ called_for)[:limit]
+    if not wrong:
+        return
     held = select(FILE.c.person_id).where(FILE.c.person_id.in_(wrong))
     for person_id in connection.scalars(held.with_for_update(skip_locked=True)).all():
         if person_id in called_for:
@@ -149,7 +152,13 @@ def unmake(connection: Connection, jti: str) -> None:
 
 def _waiting(connection: Connection) -> dict[str, str]:
     """Persons about whom a notice is to be printed that never was, each with its event."""
-    query = (
+    return {row.person_id: row.event_type for row in connection.execute(_never_made())}
+
+
+@cache
+def _never_made() -> Select[tuple[str, str]]:
+    """Built once: it is asked at every look."""
+    return (
         select(DELIVERY.c.person_id, EVENT.c.event_type)
         .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
         .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
@@ -161,7 +170,6 @@ def _waiting(connection: Connection) -> dict[str, str]:
         )
         .order_by(DELIVERY.c.created_at.desc())
     )
-    return {row.person_id: row.event_type for row in connection.execute(query)}
 
 
 def _has_to_wait(connection: Connection, delivery: Row[Any]) -> bool:

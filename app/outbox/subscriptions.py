@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 
 from app.agencies.registry import ACTIVE as CLIENT_ACTIVE
 from app.agencies.registry import CLIENT
+from app.bell import ring_after_commit
 from app.database import table_of
 from app.outbox.tables import Subscription
 from app.problems import NotFound
@@ -20,6 +21,9 @@ PENDING = "pending"
 ACTIVE = "active"
 # Nothing is addressed to it any more; what still waits is cancelled.
 ENDED = "ended"
+# By so much numbers leap after a loss: more notices than a subscription has had in between, and the
+# column has room for a hundred leaps.
+LEAP = 2**24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ def add(connection: Connection, new: NewSubscription, *, at: datetime) -> None:
             heartbeat_at=at,
         )
     )
+    ring_after_commit(connection)
 
 
 def get(connection: Connection, subscription_id: str, *, agency_id: str) -> Row[Any]:
@@ -133,6 +138,7 @@ def challenge(
     """Open a handshake with another nonce, about an endpoint or a key that is to come."""
     opened = {"proven": False, "challenge": SUBSCRIPTION.c.challenge + 1, "handshakes": 0}
     change(connection, subscription_id, {**opened, "next_handshake_at": at, **values})
+    ring_after_commit(connection)
 
 
 def change(connection: Connection, subscription_id: str, values: Mapping[str, Any]) -> None:
@@ -190,6 +196,18 @@ def next_sequence(connection: Connection, subscription_id: str) -> int:
     )
     assert number is not None  # noqa: S101 - the row was updated in this transaction
     return int(number)
+
+
+def leap(connection: Connection) -> None:
+    """Let every subscription go on from numbers that nobody has seen, in a restored database.
+
+    Numbers that were given since its copy was made are given to nobody again: a receiver would
+    take the newest notice for one that came late.
+    """
+    change_all = update(SUBSCRIPTION).values(
+        last_sequence=(SUBSCRIPTION.c.last_sequence // LEAP + 1) * LEAP
+    )
+    connection.execute(change_all)
 
 
 def _one(connection: Connection, subscription_id: str, *whose: ColumnElement[bool]) -> Row[Any]:

@@ -20,6 +20,7 @@ from app.policy.probe import Probe
 from app.policy.request import Request
 from app.policy.schema import probe_schema_text
 from app.policy.table import REMEMBERED, Table
+from app.telemetry.measures import note_misfit
 
 log = logging.getLogger("throughcare.policy")
 
@@ -71,6 +72,7 @@ class Bundle:
                 request.role,
                 request.purpose,
             )
+            note_misfit()
             raise
         self.cross_check.confirm(decision, request, at=at, probe=span.probe)
         return decision

@@ -16,6 +16,7 @@ from app.policy.engine import UNDECIDED
 from app.policy.errors import DecisionFailed
 from app.policy.probe import Probe
 from app.policy.request import Request
+from app.telemetry.measures import note_disagreement
 
 Mode = Literal["always", "sampled", "off"]
 
@@ -87,4 +88,5 @@ def _alarmed(decision: Decision, request: Request, what: str) -> Disagreement:
         f"the reference engine {what}"
     )
     log.critical("%s", disagreement.alarm)
+    note_disagreement()
     return disagreement

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
 
 from app.files.forms import Form
 
@@ -36,7 +38,8 @@ class FieldDecision:
     reason: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: it is shared by equal questions, and what follows from it is kept beside it.
+@dataclass(frozen=True)
 class Decision:
     """What one request may have of one file.
 
@@ -51,7 +54,16 @@ class Decision:
     may_read_access_log: bool
     satisfied: frozenset[str]
 
-    @property
+    @cached_property
     def released(self) -> Mapping[str, FieldDecision]:
         """The fields that may leave, in the catalogue's order."""
-        return {path: field for path, field in self.fields.items() if field.form is not Form.NONE}
+        return MappingProxyType(
+            {path: field for path, field in self.fields.items() if field.form is not Form.NONE}
+        )
+
+    @cached_property
+    def withheld(self) -> Mapping[str, Reason]:
+        """Why each of the others may not, in the same order."""
+        return MappingProxyType(
+            {path: field.reason for path, field in self.fields.items() if field.reason is not None}
+        )

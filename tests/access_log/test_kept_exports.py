@@ -177,7 +177,14 @@ def test_what_was_broken_off_is_begun_anew_by_whoever_finds_it_later(
 ) -> None:
     export_id = keep(exporter, "csv", size=size)
     rounds = count()
-    write(exporter, export_id, lambda: next(rounds) > 0)
+
+    def killed() -> bool:
+        if next(rounds) > 0:
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        write(exporter, export_id, killed)
     assert stored(log, export_id) == (State.RUNNING, PORTION, PORTION, 1)
     write(exporter, export_id)  # somebody may still be at it
     assert stored(log, export_id) == (State.RUNNING, PORTION, PORTION, 1)
@@ -188,6 +195,17 @@ def test_what_was_broken_off_is_begun_anew_by_whoever_finds_it_later(
     write(later, export_id)
     assert stored(log, export_id) == (State.FINISHED, size, size, 2)
     assert content(exporter, export_id).count(b"\r\n") == 1 + size
+
+
+def test_what_somebody_was_asked_to_stop_is_begun_anew_by_others_at_once(
+    log: Database, exporter: Exporter
+) -> None:
+    export_id = keep(exporter, "csv", size=PORTION + 1)
+    rounds = count()
+    write(exporter, export_id, lambda: next(rounds) > 0)
+    assert stored(log, export_id)[0] == State.WAITING
+    write(exporter, export_id)
+    assert stored(log, export_id) == (State.FINISHED, PORTION + 1, PORTION + 1, 2)
 
 
 def test_who_lost_an_export_to_another_writes_nothing_more(

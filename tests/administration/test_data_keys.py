@@ -57,7 +57,7 @@ def persons(exchange: Exchange, prison: Speaker) -> list[str]:
             total=0,
         ),
     )
-    service.database.run_blocking(
+    exchange.world.owner.run_blocking(
         lambda c: kept_exports.keep(
             c, asked, keys=house.log_keys(), random=house.random, at=now(exchange)
         )
@@ -73,17 +73,19 @@ def rotated(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hou
     folder = service.settings.key_directory
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     ring = KeyRing.rotate_data_keys(folder, random=secrets.token_bytes)
-    service.database.run_blocking(lambda c: data_keys.register(c, ring))
+    exchange.world.owner.run_blocking(lambda c: data_keys.register(c, ring))
     yield replace(service.house, ring=ring)
     # Back to the keys that the service has, for the next test.
     back = replace(ring, data_encryption=service.house.ring.data_encryption)
-    list(data_keys.rewrap(service.database, replace(service.house, ring=back), at=now(exchange)))
+    list(
+        data_keys.rewrap(exchange.world.owner, replace(service.house, ring=back), at=now(exchange))
+    )
     for path in folder.iterdir():
         path.unlink()
     for name, content in before.items():
         (folder / name).write_bytes(content)
         (folder / name).chmod(0o600)
-    service.database.run_blocking(lambda c: data_keys.register(c, service.house.ring))
+    exchange.world.owner.run_blocking(lambda c: data_keys.register(c, service.house.ring))
 
 
 def now(exchange: Exchange) -> datetime:
@@ -91,18 +93,18 @@ def now(exchange: Exchange) -> datetime:
 
 
 def rewrap(exchange: Exchange, house: House) -> Progress:
-    return list(data_keys.rewrap(exchange.world.service.database, house, at=now(exchange)))[-1]
+    return list(data_keys.rewrap(exchange.world.owner, house, at=now(exchange)))[-1]
 
 
 def status(exchange: Exchange, house: House) -> dict[str, KeyStatus]:
-    database = exchange.world.service.database
+    database = exchange.world.owner
     found = database.read_blocking(lambda c: data_keys.status(c, house.ring))
     return {one.state: one for one in found}
 
 
 def person_id_of(exchange: Exchange, prison: Speaker, person: str) -> str:
     service = exchange.world.service
-    found = service.database.read_blocking(
+    found = exchange.world.owner.read_blocking(
         lambda c: references.find(c, ring=service.house.ring, agency_id=prison.id, reference=person)
     )
     assert found is not None
@@ -128,9 +130,8 @@ def test_what_is_wrapped_anew_opens_beside_a_service_that_was_not_started_again(
     assert status(exchange, rotated)["retired"].hanging["file keys"] == 1
     rewrap(exchange, rotated)
     assert prison.get(late).status_code == 200
-    service = exchange.world.service
     person_id = person_id_of(exchange, prison, late)
-    opened = service.database.read_blocking(
+    opened = exchange.world.owner.read_blocking(
         lambda c: store.load(c, person_id, ring=rotated.ring).sections["identity"]
     )
     assert PLANTED in str(opened)
@@ -139,7 +140,7 @@ def test_what_is_wrapped_anew_opens_beside_a_service_that_was_not_started_again(
 def test_broken_off_at_any_batch_nothing_is_lost_and_the_next_run_ends_it(
     exchange: Exchange, prison: Speaker, persons: list[str], rotated: House
 ) -> None:
-    database = exchange.world.service.database
+    database = exchange.world.owner
     for batches in (1, 3):
         started = data_keys.rewrap(database, rotated, at=now(exchange))
         for _ in range(batches):
@@ -167,7 +168,7 @@ def test_persons_come_and_go_while_it_runs(
     worker.start()
     service = exchange.world.service
     for person_id in erased:
-        service.database.run_blocking(partial(erase, house=service.house, person_id=person_id))
+        exchange.world.owner.run_blocking(partial(erase, house=service.house, person_id=person_id))
     new = [exchange.person(prison, SECTIONS) for _ in range(3)]
     over.set()
     worker.join()
@@ -206,7 +207,7 @@ def rows_about(exchange: Exchange, persons: list[str], subjects: list[str]) -> i
             )
         )
 
-    return exchange.world.service.database.read_blocking(count)
+    return exchange.world.owner.read_blocking(count)
 
 
 @pytest.mark.usefixtures("persons")
@@ -228,7 +229,7 @@ def test_a_row_that_was_erased_between_reading_and_writing_stays_erased(
         savepoint.rollback()
         return len(rows), int(left or 0)
 
-    read, left = exchange.world.service.database.run_blocking(interleaved)
+    read, left = exchange.world.owner.run_blocking(interleaved)
     assert left == 0
     assert read > 0 or place.name == "details of facts"
 
@@ -238,9 +239,9 @@ def test_nothing_hangs_on_a_key_that_was_removed_and_nothing_ever_will(
 ) -> None:
     service, at = exchange.world.service, now(exchange)
     with pytest.raises(Conflict, match="hangs on the retired key"):
-        service.database.run_blocking(lambda c: data_keys.remove(c, rotated, at=at))
+        exchange.world.owner.run_blocking(lambda c: data_keys.remove(c, rotated, at=at))
     rewrap(exchange, rotated)
-    removed = service.database.run_blocking(lambda c: data_keys.remove(c, rotated, at=at))
+    removed = exchange.world.owner.run_blocking(lambda c: data_keys.remove(c, rotated, at=at))
     assert removed == service.house.ring.key_encryption.active_id
     # The service does not know it yet. What it would write under that key is refused, not lost.
     refused = prison.put("too-late", SECTIONS, if_none_match="*")
@@ -251,16 +252,15 @@ def test_nothing_hangs_on_a_key_that_was_removed_and_nothing_ever_will(
 def test_a_row_that_was_spoilt_is_counted_and_stops_nothing(
     exchange: Exchange, prison: Speaker, persons: list[str], rotated: House
 ) -> None:
-    service = exchange.world.service
     person_id = person_id_of(exchange, prison, persons[0])
     spoilt = KEY.c.person_id == person_id
-    sound = service.database.read_blocking(lambda c: c.execute(select(KEY).where(spoilt)).one())
+    sound = exchange.world.owner.read_blocking(lambda c: c.execute(select(KEY).where(spoilt)).one())
     put = update(KEY).where(spoilt)
-    service.database.run_blocking(lambda c: c.execute(put.values(wrapped_key=bytes(60))))
+    exchange.world.owner.run_blocking(lambda c: c.execute(put.values(wrapped_key=bytes(60))))
     assert rewrap(exchange, rotated).damaged == 1
     retired = status(exchange, rotated)["retired"]
     assert (retired.hanging["file keys"], retired.removable) == (1, False)
-    service.database.run_blocking(
+    exchange.world.owner.run_blocking(
         lambda c: c.execute(put.values(wrapped_key=bytes(sound.wrapped_key)))
     )
 
@@ -292,12 +292,12 @@ def test_keys_of_the_log_from_before_rotations_are_wrapped_anew(
         )
         return key
 
-    key = service.database.run_blocking(as_before)
+    key = exchange.world.owner.run_blocking(as_before)
     assert status(exchange, rotated)["before rotations"].hanging["log keys"] == 1
     assert prison.get(persons[0]).status_code == 200
     rewrap(exchange, rotated)
     assert "before rotations" not in status(exchange, rotated)
-    found = service.database.read_blocking(
+    found = exchange.world.owner.read_blocking(
         lambda c: person_keys.find(c, subject, year, keys=rotated.log_keys())
     )
     assert found == key
@@ -311,7 +311,7 @@ def test_a_log_key_moved_to_another_person_or_year_does_not_open(
     subjects = [
         keys.subject_index(person_id_of(exchange, prison, person)) for person in persons[:2]
     ]
-    row = service.database.read_blocking(
+    row = exchange.world.owner.read_blocking(
         lambda c: c.execute(select(table).where(table.c.subject_index == subjects[0])).first()
     )
     assert row is not None
@@ -325,7 +325,7 @@ def test_a_log_key_moved_to_another_person_or_year_does_not_open(
 @pytest.mark.usefixtures("persons")
 def test_every_step_is_on_record(exchange: Exchange, rotated: House) -> None:
     rewrap(exchange, rotated)
-    database, at = exchange.world.service.database, now(exchange)
+    database, at = exchange.world.owner, now(exchange)
     database.run_blocking(lambda c: data_keys.remove(c, rotated, at=at))
     told = [one.sections["fields"] for one in exchange.entries(agency_id="operator")[-3:]]
     assert [one["status"] for one in told] == ["rewrap-started", "rewrapped", "removed"]
@@ -357,4 +357,4 @@ def test_the_blind_index_has_a_key_of_its_own_that_no_rotation_touches(rotated: 
 def test_rows_cannot_name_a_key_that_nobody_registered(exchange: Exchange) -> None:
     unknown = update(KEY).values(key_encryption_key_id="0" * 16)
     with pytest.raises(DatabaseUnavailable):
-        exchange.world.service.database.run_blocking(lambda c: c.execute(unknown))
+        exchange.world.owner.run_blocking(lambda c: c.execute(unknown))

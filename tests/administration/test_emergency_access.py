@@ -121,7 +121,7 @@ def signing_in(agency: Speaker, provider: Providers) -> Speaker:
         max_age=900,
     )
     service = agency.world.service
-    service.database.run_blocking(
+    agency.world.owner.run_blocking(
         lambda c: registry.register_provider(c, service.house, record, at=service.clock())
     )
     return agency

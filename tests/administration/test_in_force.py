@@ -62,7 +62,7 @@ class Town:
     def do(self, door: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - whatever a door takes
         """Run a door of the administration, in a transaction beside those of the callers."""
         service = self.world.service
-        return service.database.run_blocking(
+        return self.world.owner.run_blocking(
             lambda c: door(c, service.house, *arguments, at=self.world.clock())
         )
 
@@ -210,7 +210,7 @@ def test_an_activation_that_nothing_bears_out_ends_all_decisions_with_an_alarm(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     standing, shipped = town.in_force()
-    database = town.world.service.database
+    database = town.world.owner
     forged = insert(ACTIVATION).values(
         sequence=standing.sequence + 1,
         digest=shipped.digest,
@@ -241,7 +241,7 @@ def test_files_that_were_changed_after_the_signatures_are_not_decided_under(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     standing, shipped = town.in_force()
-    database = town.world.service.database
+    database = town.world.owner
     made = town.approved(revocation.without(shipped, [PERMIT]))
     new = made.archive
     spoilt = update(BUNDLE).where(BUNDLE.c.digest == new.digest).values(files=shipped.to_bytes())

@@ -37,7 +37,7 @@ def enter(exchange: Exchange, what: str, record: object) -> None:
     def work(connection: Connection) -> None:
         getattr(registry, what)(connection, house, record, at=exchange.world.clock())
 
-    exchange.world.service.database.run_blocking(work)
+    exchange.world.owner.run_blocking(work)
 
 
 def revoke(exchange: Exchange, client_id: str) -> None:

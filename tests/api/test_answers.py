@@ -113,7 +113,7 @@ def test_a_file_that_does_not_open_is_a_500_that_tells_nothing(
     good = exchange.person(prison)
     prison.get(reference)
     subject: Any = exchange.entries(agency_id=prison.id)[-1].sections["subject"]
-    exchange.world.service.database.run_blocking(
+    exchange.world.owner.run_blocking(
         lambda c: c.execute(
             update(store.SECTION)
             .where(store.SECTION.c.person_id == subject["person"])

@@ -271,7 +271,7 @@ def test_a_damaged_file_hinders_no_other_line(exchange: Exchange, prison: Speake
     damaged = exchange.person(prison, NEED)
     prison.get(damaged)
     person = exchange.entries(agency_id=prison.id)[-1].sections["subject"]["person"]
-    exchange.world.service.database.run_blocking(
+    exchange.world.owner.run_blocking(
         lambda c: c.execute(
             update(store.SECTION)
             .where(store.SECTION.c.person_id == person)

@@ -417,13 +417,13 @@ def test_somebody_is_ended_even_when_no_policy_can_decide(
         entry_id="0" * 32,
     ).model_dump()
     table = register.ACTIVATION
-    service.database.run_blocking(lambda c: c.execute(table.insert().values(**forged)).close())
+    exchange.world.owner.run_blocking(lambda c: c.execute(table.insert().values(**forged)).close())
     try:
         is_problem(one.call("GET", "/v1/cases"), 503, "policy-unavailable")
         assert operator.post(f"/v1/clients/{one.id}-1/revocation").status_code == 204
     finally:
         undo = table.delete().where(table.c.sequence == 2)
-        service.database.run_blocking(lambda c: c.execute(undo).close())
+        exchange.world.owner.run_blocking(lambda c: c.execute(undo).close())
     token = one.token
     is_problem(
         one.call("GET", "/v1/cases", headers=one.credentials(token=token)), 401, "unauthenticated"

@@ -66,9 +66,7 @@ def register(agency: Speaker, issuer: str, jwks_uri: str) -> None:
         max_age=MAX_AGE,
     )
     house, at = agency.world.service.house, agency.world.clock()
-    agency.world.service.database.run_blocking(
-        lambda c: registry.register_provider(c, house, record, at=at)
-    )
+    agency.world.owner.run_blocking(lambda c: registry.register_provider(c, house, record, at=at))
 
 
 def now(agency: Speaker) -> int:
@@ -313,7 +311,7 @@ def test_whom_a_provider_proved_is_nobody_once_the_provider_was_ended(
         token = exchanged(prison, proven(prison, second)).json()["access_token"]
         assert called(prison, token).status_code == 200
         house = exchange.world.service.house
-        exchange.world.service.database.run_blocking(
+        exchange.world.owner.run_blocking(
             lambda c: registry.revoke_provider(c, house, second.issuer, at=exchange.world.clock())
         )
         is_refused(called(prison, token))
@@ -357,7 +355,7 @@ def test_a_policy_can_demand_a_proven_officer(
 ) -> None:
     probation = exchange.agency("probation_service", purpose="supervision")
     reference = exchange.refer(prison, exchange.person(prison, IDENTITY), probation)
-    database, at = exchange.world.service.database, exchange.world.clock()
+    database, at = exchange.world.owner, exchange.world.clock()
 
     def released(token: str) -> dict[str, Any]:
         who = caller(probation, token)

@@ -194,5 +194,5 @@ def test_a_policy_revoked_by_one_officer_decides_at_the_next_request_of_neither(
         register_policy_officer(connection, house, "first", key.public_jwk(), at=at)
         policy_bundles.revoke(connection, house, made, "first", said.signed(key), at=at)
 
-    service.database.run_blocking(revoke)
+    exchange.world.owner.run_blocking(revoke)
     assert reads() == [(made.archive.digest, False)] * 2

@@ -363,7 +363,7 @@ def test_an_export_that_somebody_changed_does_not_verify(
 @contextmanager
 def tampered(exchange: Exchange, entry_id: str, statement: Any) -> Iterator[None]:  # noqa: ANN401 - of SQLAlchemy's many
     """A row changed behind the service's back, and put right again."""
-    engine = exchange.world.service.database.engine
+    engine = exchange.world.owner.engine
     with engine.begin() as connection:
         row = connection.execute(select(ENTRY).where(ENTRY.c.entry_id == entry_id)).one()
         connection.execute(statement.where(ENTRY.c.entry_id == entry_id))
@@ -436,7 +436,7 @@ def test_the_checkpoint_is_for_everybody_and_tells_of_nobody(
 
 
 def test_a_log_that_nobody_signed_yet_is_not_exported(exchange: Exchange) -> None:
-    engine = exchange.world.service.database.engine
+    engine = exchange.world.owner.engine
     with engine.connect() as connection, connection.begin() as transaction:
         connection.execute(delete(checkpoints.CHECKPOINT))
         with pytest.raises(Conflict, match="no signed checkpoint yet"):

@@ -1,19 +1,31 @@
 """`throughcare import` against a running service: an answer for every row, with its line."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.audit.read_log import whole_log
+from app.cases import references
 from app.cli import exchange
+from app.crypto.key_ring import KeyRing
 from app.files.catalogue import FIELDS
 from app.imports.outcomes import ROWS_REFUSED
+from app.main import log_verifier, make_clock, make_house, opened
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
+from app.receiver.private_files import write_private_file
 from tests.cli.command_line import Done, Installation
-from tests.cli.conftest import Invoke
+from tests.cli.conftest import Invoke, InvokeIn
+from tests.notifications.mailroom import wait_until
+from tests.world import sealing_keys
 
 Import = Callable[..., Done]
 
@@ -224,3 +236,64 @@ def test_portions_are_as_long_as_they_are_said_to_be() -> None:
 @pytest.mark.parametrize("path", ["release.planned_release_date"])
 def test_the_field_that_these_tests_import_is_in_the_catalogue(path: str) -> None:
     assert path in FIELDS
+
+
+@contextmanager
+def at_work(service: Installation, seen: list[str]) -> Iterator[None]:
+    """The prison puts in a file after the other and reads it; `seen` are those that it has read."""
+    over = threading.Event()
+
+    def put_and_read() -> None:
+        with AgencyClient(AgencyConfiguration.from_file(configuration(service))) as client:
+            for number in count():
+                if over.is_set():
+                    return
+                body = {"sections": {"release": {"planned_release_date": {"value": "2029-09-01"}}}}
+                client.request("PUT", f"/v1/inmate-files/W-{number}", json=body)
+                client.read_file(f"W-{number}")
+                seen.append(f"W-{number}")
+
+    with ThreadPoolExecutor(1) as threads:
+        working = threads.submit(put_and_read)
+        try:
+            yield
+        finally:
+            over.set()
+            working.result()
+
+
+def test_a_backup_beside_the_service_has_every_answer_that_was_given_before(
+    service: Installation, at_service: Invoke, invoke_in: InvokeIn, tmp_path: Path
+) -> None:
+    key = next(sealing_keys())
+    (tmp_path / "public").write_text(json.dumps(key.public_jwk()))
+    write_private_file(tmp_path / "private", key.to_pem())
+    file, seen = tmp_path / "backup", list[str]()
+    with at_work(service, seen):
+        wait_until(lambda: len(seen) > 1)
+        before = len(seen)
+        assert at_service("backup", str(file), "--to", f"{tmp_path}/public").code == 0
+        wait_until(lambda: len(seen) > before + 1)
+    elsewhere = Installation.planned(tmp_path)
+    settings = elsewhere.settings
+    vkey = log_verifier(settings, KeyRing.load(service.settings.key_directory)).to_vkey()
+    restored = invoke_in(
+        elsewhere,
+        *("restore", str(file), "--key", f"{tmp_path}/private", "--log-key", vkey, "--newest"),
+        "--json",
+    )
+    assert restored.json["starts"], restored.said
+    house = make_house(settings, at=make_clock(settings)())
+    with opened(settings) as database:
+        (tmp_path / "log").write_bytes(database.read_blocking(lambda c: whole_log(c, house)))
+        kept = [
+            database.read_blocking(
+                partial(references.find, ring=house.ring, agency_id="prison-1", reference=one)
+            )
+            for one in seen
+        ]
+    assert None not in kept[:before]
+    assert None in kept
+    verify = ("access-log", "verify", str(tmp_path / "log"), "--key", vkey)
+    sound = invoke_in(elsewhere, *verify, "--checkpoint", str(settings.checkpoint_file))
+    assert sound.code == 0, sound.said

@@ -33,7 +33,8 @@ from app.files import store
 from app.files.store import KEY
 from app.files.tables import InmateFile
 from app.house import House
-from app.main import NotReady, alembic_config, opened
+from app.main import NotReady, ServerAway, opened
+from app.revisions import alembic_config
 from tests.cli.command_line import PATIENCE, Done, Installation, register, sign
 from tests.cli.conftest import Invoke, InvokeIn
 from tests.conftest import empty_database
@@ -319,6 +320,20 @@ def test_a_file_has_one_process_and_a_second_is_refused_before_it_looks(
     invoke: Invoke, command: str
 ) -> None:
     assert_refused(invoke(command), "a SQLite database belongs to one process")
+
+
+def test_a_file_is_served_by_one_process(invoke: Invoke) -> None:
+    assert_refused(invoke("serve", "--workers", "2"), "a SQLite database belongs to one process")
+
+
+@pytest.mark.parametrize("command", ["serve", "dispatch", "sequence"])
+def test_a_server_that_is_away_is_said_with_an_end_that_asks_to_be_tried_again(
+    invoke: Invoke, command: str
+) -> None:
+    nowhere = "postgresql+psycopg://service:planted-secret@127.0.0.1:1/throughcare"
+    done = invoke(command, DATABASE_URL=nowhere)
+    assert done.code == ServerAway.ends_with
+    assert_refused(replace(done, code=1), "the database cannot be opened")
 
 
 def test_serve_does_not_leave_work_to_processes_that_there_cannot_be(serve: Invoke) -> None:

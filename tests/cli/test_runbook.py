@@ -1,5 +1,6 @@
 """The runbook, run: each case is brought about, and what is to be typed does what it says."""
 
+import json
 import re
 import shlex
 import shutil
@@ -15,9 +16,11 @@ from app.access_log.export import export
 from app.access_log.note import Verifier
 from app.crypto.key_ring import KeyRing
 from app.main import NotReady, check_installation, make_clock, make_house, opened
+from app.receiver.private_files import write_private_file
 from app.settings import Settings
 from tests.cli.command_line import Done, Installation, register, sign
 from tests.cli.conftest import InvokeIn
+from tests.world import sealing_keys
 
 RUNBOOK = Path(__file__).parent.parent.parent / "docs" / "runbook.md"
 SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -48,6 +51,7 @@ class Operator:
             "KEYS": f"{folder}/keys",
             "CHECKPOINT": f"{folder}/checkpoint",
             "BACKUP": f"{folder}/backup",
+            "ESCROW": f"{folder}/escrow.pem",
             "OLD_LOG_KEY": self.log_key(),
             "NEW_NAME": NAME,
         }
@@ -111,14 +115,24 @@ class Operator:
             note = database.run_blocking(lambda c: sign(c, house))
         checkpoints.write_checkpoint_file(self.settings.checkpoint_file, note)
 
-    def export(self) -> None:
+    def back_up(self) -> None:
+        """A backup, sealed to a key that was made before."""
+        escrow = Path(self.variables["ESCROW"])
+        key = next(sealing_keys())
+        write_private_file(escrow, key.to_pem())
+        public = Path(f"{escrow}.public.json")
+        public.write_text(json.dumps(key.public_jwk()))
+        made = self.run(["backup", f"{self.variables['BACKUP']}/made", "--to", str(public)])
+        assert made.code == 0, made.said
+
+    def export(self, file: str = "log.ndjson") -> None:
         """What an auditor has fetched."""
         house = make_house(self.settings, at=datetime.now(UTC))
         with opened(self.settings) as database:
             signed = database.read_blocking(checkpoints.latest)
             assert signed is not None
             lines = database.read_blocking(lambda c: list(export(c, signed, keys=house.log_keys())))
-        Path("log.ndjson").write_bytes(b"".join(lines))
+        Path(file).write_bytes(b"".join(lines))
 
 
 def restore_an_older_copy(operator: Operator) -> None:
@@ -128,6 +142,13 @@ def restore_an_older_copy(operator: Operator) -> None:
     operator.grow("police-2")
     shutil.copy(operator.variables["CHECKPOINT"], "last-checkpoint")
     database.write_bytes(older)
+
+
+def go_on_from_a_backup(operator: Operator) -> None:
+    """What is lost was not lost yet; an auditor exported since."""
+    operator.back_up()
+    operator.grow("police-2")
+    operator.export("newest.ndjson")
 
 
 def lose_the_checkpoint(operator: Operator) -> None:
@@ -140,6 +161,8 @@ def nothing(_: Operator) -> None:
 
 
 CASES: dict[str, Callable[[Operator], None]] = {
+    "Before anything is lost": nothing,
+    "The database is lost": go_on_from_a_backup,
     "The database was restored from an older copy": restore_an_older_copy,
     "The checkpoint file is lost": lose_the_checkpoint,
     "The log's key is changed in good order": nothing,
@@ -147,7 +170,7 @@ CASES: dict[str, Callable[[Operator], None]] = {
     "The log's key is stolen": nothing,
     "A key-encryption key is stolen": nothing,
     "A key-encryption key is lost": nothing,
-    "The whole key store is lost": nothing,
+    "The whole key store is lost": Operator.back_up,
     "The whole key store is stolen": nothing,
 }
 
@@ -172,9 +195,9 @@ def test_what_the_runbook_says_to_type_does_what_it_says(
     shutil.copy(operator.variables["CHECKPOINT"], backup)
     CASES[case](operator)
     for command in sections()[case]:
-        if "log.ndjson" in command:
+        if " log.ndjson" in command:
             operator.export()
         said = operator.type(command)
-        assert "log.ndjson" not in command or "2 entries of that are declared lost" in said
+        assert " log.ndjson" not in command or "2 entries of that are declared lost" in said
     # Whatever was lost: it starts, and it goes on signing.
     assert operator.run(["serve"]).code == 0

@@ -38,7 +38,7 @@ def person(exchange: Exchange, prison: Speaker) -> str:
 
 @contextmanager
 def broken(exchange: Exchange, how: How) -> Iterator[None]:
-    with broken_log.broken(exchange.world.service.database, how):
+    with broken_log.broken(exchange.world.owner, how):
         yield
 
 

@@ -15,7 +15,7 @@ import httpx
 from sqlalchemy import Connection, text
 
 from app.cli.installation import prepare
-from app.database import make_engine
+from app.database import EPOCH, MICROSECOND, make_engine
 from app.demo.stage import free_port
 from app.settings import PREFIX, Settings
 from tests.faults import processes
@@ -61,12 +61,17 @@ class Installation:
     http: httpx.Client
     database_url: str = ""
     port: int = field(default_factory=free_port)
+    # Processes of the interface.
+    workers: int = 1
+    # Where each interface listens, by the name of its process.
+    ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, ForkServerProcess] = field(default_factory=dict)
     # How long the log of each process was when its life began.
     _begun: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = FileClock(self.folder / "clock")
+        self.ports[SERVE] = self.port
         url = self.database_url or f"sqlite:///{self.folder}/throughcare.db"
         self.environment = {
             f"{PREFIX}DATABASE_URL": url,
@@ -107,22 +112,27 @@ class Installation:
 
     def start(self, name: str = SERVE, **settings: str) -> None:
         """Start a process that is to go on; the interface is waited for until it is ready."""
+        command = name.rstrip("0123456789-")
+        if command == SERVE:
+            settings["PORT"] = str(self.ports.setdefault(name, free_port()))
         self._begun[name] = len(self.log(name))
-        self.processes[name] = self.run(name.rstrip("0123456789-"), log=name, **settings)
-        if name == SERVE:
-            wait_until(self._answers, seconds=PATIENCE)
+        options = ("--workers", str(self.workers)) if command == SERVE else ()
+        self.processes[name] = self.run(command, *options, log=name, **settings)
+        if command == SERVE:
+            wait_until(partial(self._answers, name), seconds=PATIENCE)
 
-    def _answers(self) -> bool:
-        self.check_alive(SERVE)
+    def _answers(self, name: str) -> bool:
+        self.check_alive(name)
         time.sleep(0.01)
         try:
-            return self.http.get(f"{self.settings.issuer}/health/ready").is_success
+            address = f"http://127.0.0.1:{self.ports[name]}/health/ready"
+            return self.http.get(address).is_success
         except httpx.TransportError:
             return False
 
     def wait_until_at_work(self) -> None:
         """Come back when every process has read the clock for its start."""
-        for name in self.processes.keys() - {SERVE}:
+        for name in self.processes.keys() - self.ports.keys():
             wait_until(partial(self._is_at_work, name), seconds=PATIENCE)
 
     def _is_at_work(self, name: str) -> bool:
@@ -147,8 +157,12 @@ class Installation:
 
     def stop(self, name: str = SERVE) -> int | None:
         """Ask a process to stop, and wait until it has; how it ended."""
+        self.processes[name].terminate()
+        return self.end_of(name)
+
+    def end_of(self, name: str) -> int | None:
+        """Wait for the end of a process; how it ended."""
         process = self.processes.pop(name)
-        process.terminate()
         process.join(PATIENCE)
         return process.exitcode
 
@@ -176,6 +190,17 @@ class Installation:
             yield
         finally:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+    def is_told(self) -> bool:
+        """Whether everything that was due is at an end."""
+        now = (self.clock() - EPOCH) // MICROSECOND
+        with self.look() as ask:
+            due = ask(
+                "SELECT count(*) FROM milestone WHERE status = 'planned' AND due_at <= :now",
+                now=now,
+            )
+            waiting = ask("SELECT count(*) FROM delivery WHERE status = 'queued'")
+        return bool(due + waiting == 0)
 
     @contextmanager
     def look(self) -> Iterator[Callable[..., Any]]:

@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import httpx
 from sqlalchemy import Connection
 
-from app.database import EPOCH, MICROSECOND
 from app.main import make_house, opened
 from tests.faults.installation import SERVE, Installation
 from tests.notifications.agency import Agency, Notice
@@ -95,15 +95,18 @@ class Scene:
 
     def ask_to_store(self, reference: str) -> httpx.Response:
         """Put a file in of somebody who is released soon, whatever is answered."""
+        return self.prison.call("PUT", f"/v1/inmate-files/{reference}", self.file_of(reference))
+
+    def file_of(self, reference: str) -> dict[str, Any]:
+        """The file of somebody who is released soon."""
         release = self.installation.clock().date() + timedelta(days=40)
-        body = {
+        return {
             "sections": {
                 "identity": {"full_name": {"value": {"family": "Wexample", "given": [reference]}}},
                 "residence_contact": {"return_municipality_code": {"value": PLACE}},
                 "release": {"planned_release_date": {"value": release.isoformat()}},
             }
         }
-        return self.prison.call("PUT", f"/v1/inmate-files/{reference}", body)
 
     def kill(self, name: str, manner: str, **next_life: str) -> None:
         """Wait for the moment, take a process away as it stands, and start it again."""
@@ -170,23 +173,12 @@ class Scene:
                 ask("SELECT count(*) FROM delivery WHERE status = 'queued' AND lease IS NOT NULL")
             )
 
-    def is_told(self) -> bool:
-        """Whether everything that was due is at an end."""
-        now = (self.installation.clock() - EPOCH) // MICROSECOND
-        with self.installation.look() as ask:
-            due = ask(
-                "SELECT count(*) FROM milestone WHERE status = 'planned' AND due_at <= :now",
-                now=now,
-            )
-            waiting = ask("SELECT count(*) FROM delivery WHERE status = 'queued'")
-        return bool(due + waiting == 0)
-
     def deliver_everything(self) -> None:
         """Time passes until the outbox is empty."""
 
         for _ in range(PATIENCE_SECONDS):
             with suppress(AssertionError):
-                return wait_until(self.is_told, seconds=1)
+                return wait_until(self.installation.is_told, seconds=1)
             self.pass_time()
         raise AssertionError("it did not all arrive")
 

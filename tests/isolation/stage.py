@@ -138,9 +138,7 @@ def _register_provider(world: World, agency_id: str, provider: IdentityProvider)
         max_age=900,
     )
     house, at = world.service.house, world.clock()
-    world.service.database.run_blocking(
-        lambda c: registry.register_provider(c, house, record, at=at)
-    )
+    world.owner.run_blocking(lambda c: registry.register_provider(c, house, record, at=at))
 
 
 def _registrar(exchange: Exchange, of: Party, label: str) -> Party:

@@ -126,9 +126,10 @@ class Agency:
 
     def token(self) -> str:
         """An access token; a new one as soon as time has passed."""
-        if self._token_at != self.clock():
-            self._token_at = self.clock()
+        now = self.clock()
+        if self._token_at != now:
             self._token = self._new_token()
+            self._token_at = now
         return self._token
 
     def _new_token(self) -> str:
@@ -142,7 +143,7 @@ class Agency:
         endpoint = f"{self.issuer}/oauth2/token"
         answer = self.http.post(
             endpoint,
-            headers={"DPoP": self.proof("POST", endpoint)},
+            headers=self.proven("POST", endpoint),
             data={
                 "grant_type": "client_credentials",
                 "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -163,9 +164,17 @@ class Agency:
         """A request with our token, whatever is answered."""
         given = {name.replace("_", "-"): text for name, text in headers.items()}
         address = f"{self.issuer}{path}"
-        token = self.token()
-        given |= {"Authorization": f"DPoP {token}", "DPoP": self.proof(method, address, token)}
+        given |= self.credentials(method, address)
         return self.http.request(method, address, json=body, headers=given)
+
+    def credentials(self, method: str, address: str) -> dict[str, str]:
+        """What shows who asks."""
+        token = self.token()
+        return {"Authorization": f"DPoP {token}", **self.proven(method, address, token)}
+
+    def proven(self, method: str, address: str, token: str | None = None) -> dict[str, str]:
+        """What shows that the key of a token is ours."""
+        return {"DPoP": self.proof(method, address, token)}
 
     def proof(self, method: str, address: str, token: str | None = None) -> str:
         """A proof of possession for one request (RFC 9449)."""

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import BOTH, empty_database
 from tests.notifications.mailroom import Mailroom, mailroom
 from tests.notifications.play import Prison, Town, open_http
-from tests.world import World, running_world
+from tests.world import ASLEEP, World, running_world
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def still_world(
     """A running service whose dispatcher sleeps: a test says when it looks."""
     folder = tmp_path_factory.mktemp("still")
     url = empty_database(request.param, request, folder)
-    with running_world(url, folder, dispatch_interval=86_400.0, inbox_wait_seconds=1.5) as world:
+    with running_world(url, folder, dispatch_interval=ASLEEP, inbox_wait_seconds=1.5) as world:
         yield world
 
 

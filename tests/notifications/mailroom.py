@@ -38,8 +38,12 @@ class Box:
 
     url: str
     letters: list[Letter] = field(default_factory=list)
-    # Answers that are given first, in this order; then 202.
+    # Those among them that the receiver said it has taken.
+    taken: list[Letter] = field(default_factory=list)
+    # Answers that are given first, in this order.
     answers: deque[Answer] = field(default_factory=deque)
+    # And what is answered when there are none.
+    usual: Answer = field(default_factory=Answer)
     # Called with each letter, before it is answered.
     reading: Callable[[Letter], None] = lambda _: None
 
@@ -59,7 +63,13 @@ class Mailroom:
 
     def __init__(self) -> None:
         self._boxes: dict[str, Box] = {}
-        self._server = _Server(("127.0.0.1", 0), _handler(self._boxes))
+        self._address = ("127.0.0.1", 0)
+        self.open()
+
+    def open(self) -> None:
+        """Take post: from now on, or again at the address of before."""
+        self._server = _Server(self._address, _handler(self._boxes))
+        self._address = ("127.0.0.1", self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
@@ -87,7 +97,9 @@ def _handler(boxes: Mapping[str, Box]) -> type[BaseHTTPRequestHandler]:
             letter = Letter(body, {name.lower(): text for name, text in self.headers.items()})
             box.letters.append(letter)
             box.reading(letter)
-            answer = box.answers.popleft() if box.answers else Answer()
+            answer = box.answers.popleft() if box.answers else box.usual
+            if answer.status == ACCEPTED:
+                box.taken.append(letter)
             self.send_response(answer.status)
             for name, text in answer.headers.items():
                 self.send_header(name, text)

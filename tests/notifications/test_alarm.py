@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import BOTH, empty_database
 from tests.notifications.play import Prison, Town
-from tests.world import World, running_world
+from tests.world import ASLEEP, World, running_world
 
 
 @pytest.fixture(scope="module", params=BOTH)
@@ -17,7 +17,7 @@ def still_world(
     """As everywhere in this folder, with the other profile."""
     folder = tmp_path_factory.mktemp("bosnia")
     url = empty_database(request.param, request, folder)
-    with running_world(url, folder, dispatch_interval=86_400.0, profile="ba") as world:
+    with running_world(url, folder, dispatch_interval=ASLEEP, profile="ba") as world:
         yield world
 
 

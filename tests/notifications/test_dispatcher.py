@@ -4,8 +4,12 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +20,7 @@ from app.capacity import Capacity
 from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.deliver import conclude, prepare
-from app.notifications.dispatcher import LEASE
+from app.notifications.dispatcher import LEASE, Dispatcher
 from app.notifications.retries import wait
 from app.notifications.transport import Sent, send
 from app.outbox import claims, deliveries
@@ -28,7 +32,7 @@ from tests.broken_log import AT_COMMIT, FULL, How, broken
 from tests.notifications.agency import Agency
 from tests.notifications.mailroom import Letter, wait_until
 from tests.notifications.play import RETRY_BASE, Prison, Town
-from tests.world import START
+from tests.world import ASLEEP, START
 
 SECTION = table_of(FileSection)
 OK = Sent(status_code=200, problem=None, milliseconds=5)
@@ -40,6 +44,26 @@ def days(number: int) -> timedelta:
 
 def statuses(town: Town, agency: Agency) -> list[str]:
     return [row.status for row in town.deliveries(agency)]
+
+
+@contextmanager
+def at_work(dispatcher: Dispatcher) -> Iterator[None]:
+    """A dispatcher that works in a thread until the block ends; then it is asked to stop."""
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        begun.set_result((asyncio.get_running_loop(), stop))
+        await dispatcher.run(stop)
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()))
+    thread.start()
+    loop, stop = begun.result()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
 
 
 # Retries.
@@ -256,7 +280,7 @@ def test_nothing_is_sent_whose_intent_cannot_be_recorded(
     probation = town.subscribed("probation_service")
     prison.admit(town.today + days(40))
     town.tell()
-    with broken(town.world.service.database, how):
+    with broken(town.world.owner, how):
         town.settle()
     assert statuses(town, probation) == ["queued"]
     assert probation.notices() == []
@@ -283,6 +307,39 @@ def test_where_too_much_waits_nothing_is_sent_and_no_failure_is_written_down(
         "delivered",
     ]
     assert town.entries(probation, Outcome.FAILED) == []
+
+
+def test_asked_to_stop_it_has_others_go_on_at_once_with_what_it_could_not_end(
+    town: Town, prison: Prison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probation = town.subscribed("probation_service")
+    prison.admit(town.today + days(40))
+    town.tell()
+    with monkeypatch.context() as no_room:
+        no_room.setattr(town.world.service.database, "capacity", Capacity(total=1))
+        with at_work(town.another_dispatcher()):
+            wait_until(lambda: town.deliveries(probation)[0].lease)
+    # No time has passed, and no lease has run out.
+    town.settle()
+    assert statuses(town, probation) == ["sent"]
+
+
+def _has_more(agency: Agency, told: int) -> bool:
+    return len(agency.told()) > told
+
+
+def test_what_cannot_wait_is_sent_long_before_the_next_look(town: Town, prison: Prison) -> None:
+    police = town.subscribed("police_local")
+    reference = prison.admit(town.today + days(500))
+    path = f"/v1/inmate-files/{reference}/events"
+    with at_work(replace(town.another_dispatcher(), interval=ASLEEP)):
+        # The second one comes when there was nothing to do any more.
+        for event in ("escaped", "recaptured"):
+            told = len(police.told())
+            answer = prison.agency.call("POST", path, {"event": event})
+            assert answer.is_success, answer.text
+            wait_until(partial(_has_more, police, told))
+    assert police.told() == ["escaped", "recaptured"]
 
 
 def test_it_goes_on_after_a_round_that_failed(

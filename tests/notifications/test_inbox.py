@@ -78,7 +78,7 @@ def test_nothing_is_handed_out_that_cannot_be_recorded(
         prison.admit(town.today + days(40))
     town.settle()
     database = town.world.service.database
-    with broken(database, AT_COMMIT):
+    with broken(town.world.owner, AT_COMMIT):
         is_problem(welfare.ask_inbox(), 503, "unavailable")
     town.advance(seconds=LEASE.total_seconds() + 1)
     with monkeypatch.context() as little_room:

@@ -248,7 +248,7 @@ def test_its_entry_and_the_digest_of_its_file_stand_in_the_log(welfare: Centre) 
 def test_nothing_is_printed_whose_intent_cannot_be_recorded(welfare: Centre) -> None:
     jti = told_of_release(welfare)
     with (
-        broken(welfare.town.world.service.database, AT_COMMIT),
+        broken(welfare.town.world.owner, AT_COMMIT),
         pytest.raises(DatabaseUnavailable),
     ):
         welfare.try_to_make(jti)

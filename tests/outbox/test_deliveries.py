@@ -11,10 +11,13 @@ from app.outbox import deliveries
 from app.outbox.deliveries import CANCELLED, DEAD, DELIVERY, QUEUED, SENT, Try
 from app.outbox.events import Audience, NewEvent, publish
 from app.outbox.planning import Occurrence, announce
+from app.outbox.subscriptions import leap
 from app.problems import NotFound
 from app.tables import METADATA
 from tests.conftest import empty_database
 from tests.outbox.conftest import LEASE, Office
+from throughcare_receiver.notification import Sequence
+from throughcare_receiver.order import NOTHING, Placement, place
 
 SECOND = timedelta(seconds=1)
 
@@ -276,3 +279,39 @@ def test_what_is_immediate_waits_for_what_is_on_its_way_and_not_for_what_is_put_
     )
     [escaped] = office.claim("three")
     assert escaped.rank == 0
+
+
+def test_after_a_loss_the_newest_notice_is_late_for_nobody(ready: Office) -> None:
+    """A receiver has 900 notices that a restored database knows nothing of, but for the first."""
+    first = numbered(ready)
+    leap(ready.connection)
+    second, third = numbered(ready), numbered(ready)
+    placed = place(second, highest=900, highest_about_person=900)
+    assert not placed.is_late
+    # It sees what is lost.
+    assert placed.skipped.start == placed.skipped_about_person.start == 901
+    assert place(third, highest=second.subscriber, highest_about_person=second.person) == Placement(
+        skipped=NOTHING, skipped_about_person=NOTHING, is_late=False
+    )
+    # A second loss is one more leap; what was numbered keeps its numbers.
+    leap(ready.connection)
+    assert numbered(ready).person > third.person + 900
+    assert numbers_of(ready, first.subscriber) == first == Sequence(subscriber=1, person=1)
+
+
+def numbered(office: Office) -> Sequence:
+    """The numbers of one more notice about the first person."""
+    jti = queue(office, "one")
+    office.send_all()
+    [row] = office.rows(DELIVERY.c.jti == jti)
+    return numbers_of(office, row.sequence)
+
+
+def numbers_of(office: Office, sequence: int) -> Sequence:
+    person = deliveries.place_among_person(
+        office.connection,
+        subscription_id="probation-endpoint",
+        person_id="one",
+        sequence=sequence,
+    )
+    return Sequence(subscriber=sequence, person=person)

@@ -11,6 +11,7 @@ from app.policy.engine import UNDECIDED
 from app.policy.errors import DecisionFailed
 from app.policy.probe import Probe
 from app.policy.request import Request
+from app.telemetry.measures import MEASURES
 from tests.policy.planted import one
 
 DAY = date(2027, 3, 3)
@@ -63,8 +64,12 @@ def test_a_disagreement_withholds_everything_and_looks_like_any_failure(
     bundle: Bundle, favoured: Request
 ) -> None:
     wrong = without_a_forbid(bundle)
+    counted = ("throughcare_policy_alarms_total", {"reason": "disagreement"})
+    before = MEASURES.get_sample_value(*counted)
     with pytest.raises(Disagreement) as failed:
         wrong.decide(favoured, at=DAY)
+    assert before is not None
+    assert MEASURES.get_sample_value(*counted) == before + 1
     assert isinstance(failed.value, DecisionFailed)
     assert failed.value.detail == UNDECIDED
     assert (failed.value.slug, failed.value.status) == (DecisionFailed.slug, DecisionFailed.status)

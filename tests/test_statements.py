@@ -1,0 +1,98 @@
+"""Prepared statements: what Core would make of them, run by the driver."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Connection,
+    Date,
+    LargeBinary,
+    String,
+    bindparam,
+    cast,
+    literal,
+    null,
+    select,
+)
+from sqlalchemy.exc import DBAPIError
+
+from app.database import Database, DatabaseUnavailable, Instant
+from app.files.tables import KeyEncryptionKey
+from app.statements import Prepared
+from app.tables import METADATA
+
+KEYS = METADATA.tables[str(KeyEncryptionKey.__tablename__)]
+AT = datetime(2027, 3, 3, 9, 0, 0, 123, tzinfo=UTC)
+NAMED = Prepared(select(KEYS.c.key_id).where(KEYS.c.key_id == bindparam("name")))
+# One value of every type that the tables have.
+EVERYTHING = select(
+    bindparam("instant", type_=Instant).label("instant"),
+    bindparam("day", type_=Date).label("day"),
+    bindparam("document", type_=JSON).label("document"),
+    bindparam("content", type_=LargeBinary).label("content"),
+    bindparam("flag", type_=Boolean).label("flag"),
+    cast(null(), Instant).label("missing"),
+    literal("a constant", String).label("constant"),
+    KEYS.c.key_id,
+).where(KEYS.c.key_id == "key")
+VALUES = {
+    "instant": AT,
+    "day": date(2027, 3, 3),
+    "document": ["a", {"b": 1}],
+    "content": b"\x00\xff",
+    "flag": True,
+}
+
+
+@pytest.fixture
+def keyed(connection: Connection) -> Connection:
+    connection.execute(KEYS.insert(), {"key_id": "key"})
+    return connection
+
+
+def test_values_go_in_and_come_out_as_core_has_them(keyed: Connection) -> None:
+    (row,) = Prepared(EVERYTHING).all(keyed, **VALUES)
+    assert row._asdict() == keyed.execute(EVERYTHING, VALUES).one()._asdict()
+    assert (row.instant, row.document, row.content) == (AT, VALUES["document"], b"\x00\xff")
+
+
+def test_it_sees_what_its_transaction_wrote_and_no_more_once_that_is_undone(
+    connection: Connection,
+) -> None:
+    with connection.begin_nested() as part:
+        connection.execute(KEYS.insert(), {"key_id": "key"})
+        assert NAMED.one_or_none(connection, name="key").key_id == "key"
+        part.rollback()
+    assert NAMED.one_or_none(connection, name="key") is None
+
+
+def test_alone_it_begins_a_transaction(database: Database) -> None:
+    with database.engine.connect() as connection:
+        NAMED.all(connection, name="key")
+        assert connection.in_transaction()
+
+
+def test_a_parameter_that_is_not_given_is_no_statement(connection: Connection) -> None:
+    with pytest.raises(KeyError):
+        NAMED.all(connection)
+
+
+def test_what_the_database_refuses_is_an_error_of_the_database(connection: Connection) -> None:
+    broken = Prepared(select(KEYS.c.key_id, literal(1).label("n")).where(KEYS.c.key_id == "x"))
+    broken.all(connection)
+    connection.exec_driver_sql("ALTER TABLE key_encryption_key RENAME TO gone")
+    with pytest.raises(DBAPIError) as refused:
+        broken.all(connection)
+    assert "gone" not in str(refused.value.params)
+
+
+def test_a_failure_is_told_as_one_of_the_database(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE key_encryption_key RENAME TO gone")
+        NAMED.all(connection, name="key")
+
+    with pytest.raises(DatabaseUnavailable):
+        database.run_blocking(work)
+    assert database.read_blocking(lambda c: NAMED.all(c, name="key")) == []
