@@ -52,10 +52,11 @@ def _bars(document: Document) -> Iterator[str]:
 
 def _row(bar: Bar, document: Document) -> tuple[str, ...]:
     value = bar.measured(document)
-    size = bar.size_of(document)
+    size, verdict = bar.size_of(document), bar.verdict(document)
     measured = "" if value is None else with_unit(value, bar.unit)
     if size is not None:
         measured += f" (of {size:,})"
+        verdict += ", at another size"
     section = document.get(bar.section)
     return (
         bar.work,
@@ -65,7 +66,7 @@ def _row(bar: Bar, document: Document) -> tuple[str, ...]:
         _first(section, bar.theirs),
         _limit(bar, bar.bar),
         _limit(bar, bar.goal),
-        bar.verdict(document),
+        verdict,
     )
 
 

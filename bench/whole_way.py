@@ -3,7 +3,7 @@
 `dispatched`: what waits is claimed, decided anew (held against the reference engine), recorded,
 signed, sealed, posted and marked, by one dispatcher with 64 under way; each delivery is two
 transactions. `latency`: from the answer to the request that reports an escape, which comes once
-it is committed, until the receiver has the notice; the dispatcher looks every second, and is rung.
+it is committed, until the receiver has the notice: the dispatcher is rung for.
 """
 
 import asyncio

@@ -23,6 +23,13 @@ def test_the_page_can_be_made_when_nothing_was_measured() -> None:
     assert report.page({}).count("| NOT MEASURED |") == len(BARS)
 
 
+def test_a_bar_for_a_larger_log_is_not_said_to_be_reached_by_a_smaller_one() -> None:
+    small = {**DOCUMENT, "access_log": {**DOCUMENT["access_log"], "entries": 1_000}}
+    told = [line for line in report.page(small).splitlines() if "five million" in line]
+    assert all(line.endswith(("at another size |", "NOT MEASURED |")) for line in told)
+    assert any("(of 1,000)" in line for line in told)
+
+
 def test_the_pages_hold_the_figures_that_were_measured() -> None:
     assert report.PAGE.read_text(encoding="utf-8") == report.page(DOCUMENT)
     capacity = report.CAPACITY.read_text(encoding="utf-8")
