@@ -1,6 +1,6 @@
 """The access log: appending, pages of a large one, proofs, verification, growth.
 
-    python -m bench.access_log [--entries 100000] [--full] [--log FILE]
+    python -m bench.access_log [--entries 100000] [--full] [--log FILE] [--postgresql]
 
 - `append`: recorded by the writer with one commit for all that waits, beside the same writer with
   a commit for each entry.
@@ -13,8 +13,9 @@
 - `growth`: bytes of the file for each entry, beside leaf and ciphertexts alone.
 
 Pages and proofs are those of a log of `--entries`; with `--full` that is five million, which takes
-most of an hour to make: `--log` keeps it in a file, and goes on where an earlier run ended. All of
-it is on SQLite. The exit status is 1 if a bar is missed.
+most of an hour to make: `--log` keeps it in a file, and goes on where an earlier run ended. All
+that is on SQLite; what `bench.log_on_postgresql` measures comes after it, or alone with
+`--postgresql`. The exit status is 1 if a bar is missed.
 """
 
 import argparse
@@ -52,7 +53,7 @@ from app.access_log.vocabulary import Operation, Outcome
 from app.access_log.vouching import Evidence
 from app.database import Database, empty_journal, make_engine, open_database
 from app.tables import METADATA
-from bench import large_log, results
+from bench import large_log, log_on_postgresql, results
 from bench.delivery import shown
 
 QUICK, FULL = 100_000, 5_000_000
@@ -83,9 +84,11 @@ def append_entry(number: int, connection: Connection) -> object:
     )
 
 
-async def per_second(database: Database, waiting: int, *, each: bool) -> float:
+async def per_second(
+    database: Database, waiting: int, appended: int = APPENDED, *, each: bool = False
+) -> float:
     """Entries in a second by so many callers; with `each` the writer sees one at a time."""
-    numbers = iter(range(APPENDED))
+    numbers = iter(range(appended))
     turn = asyncio.Semaphore(1 if each else waiting)
 
     async def caller() -> None:
@@ -95,7 +98,7 @@ async def per_second(database: Database, waiting: int, *, each: bool) -> float:
 
     started = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(waiting)))
-    return APPENDED / (time.perf_counter() - started)
+    return appended / (time.perf_counter() - started)
 
 
 def appending(file: Path) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def appending(file: Path) -> dict[str, Any]:
             for _ in range(ROUNDS)
         ]
         used = time.process_time()
-        uvloop.run(per_second(database, waiting, each=False))
+        uvloop.run(per_second(database, waiting))
         measured[f"{waiting}_waiting"] = {
             "per_second": statistics.median(group for group, _ in rounds),
             "per_second_a_commit_each": statistics.median(each for _, each in rounds),
@@ -389,25 +392,45 @@ def main() -> int:
     parser.add_argument("--entries", type=int, default=QUICK)
     parser.add_argument("--full", action="store_true", help=f"{FULL} entries")
     parser.add_argument("--log", type=Path, help="the file of the large log, which is kept")
+    parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL alone")
     asked = parser.parse_args()
     size = FULL if asked.full else asked.entries
+    below = [] if asked.postgresql else _measure("access_log", partial(_on_sqlite, size, asked.log))
+    below += _measure("access_log_postgresql", partial(_on_postgresql, size))
+    return 1 if below else 0
+
+
+def _measure(section: str, measure: Callable[[], tuple[dict[str, Any], list[str]]]) -> list[str]:
+    """Measure, print and write down a section; the bars that it missed."""
     load = os.getloadavg()[0]
+    document, below = measure()
+    document |= {"load_before_and_after": [load, os.getloadavg()[0]], "missed": below}
+    results.write(section, document, packages=PACKAGES)
+    shown({**results.machine(), **document})
+    print("bars MISSED:", ", ".join(below) or "none")  # noqa: T201 - the result
+    return below
+
+
+def _on_sqlite(size: int, log: Path | None) -> tuple[dict[str, Any], list[str]]:
     with tempfile.TemporaryDirectory(prefix="throughcare-bench-") as name:
         folder = Path(name)
         document: dict[str, Any] = {"append": appending(folder / "append.db"), "entries": size}
-        with log_of(size, asked.log or folder / "large.db") as database:
+        with log_of(size, log or folder / "large.db") as database:
             document |= {
                 "growth": growing(database, size),
                 "proofs": proving(database, size),
                 "pages": paging(database, size),
                 "verify": verifying(database, min(size, VERIFIED), folder / "export"),
             }
-    below = missed(document)
-    document |= {"load_before_and_after": [load, os.getloadavg()[0]], "missed": below}
-    results.write("access_log", document, packages=PACKAGES)
-    shown({**results.machine(), **document})
-    print("bars MISSED:", ", ".join(below) or "none")  # noqa: T201 - the result
-    return 1 if below else 0
+    return document, missed(document)
+
+
+def _on_postgresql(size: int) -> tuple[dict[str, Any], list[str]]:
+    def rate(database: Database, waiting: int) -> float:
+        return uvloop.run(per_second(database, waiting, log_on_postgresql.RECORDED))
+
+    document = log_on_postgresql.measure(size, filters(), rate)
+    return document, log_on_postgresql.missed(document)
 
 
 if __name__ == "__main__":

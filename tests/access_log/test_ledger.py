@@ -151,6 +151,26 @@ def test_many_writers_at_once_get_gapless_indices(database: Database, record: Re
     assert len(set(database.read_blocking(officers))) == 60
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_backlog_longer_than_one_statement_numbers_gets_its_places_in_order(
+    connection: Connection, record: Record
+) -> None:
+    record(connection)
+    copied = [column.name for column in PENDING.c if column.name not in {"position", "entry_id"}]
+    names = ", ".join(copied)
+    connection.exec_driver_sql(
+        f"INSERT INTO access_log_pending (entry_id, {names}) "  # noqa: S608 - names of our own
+        f"SELECT lpad(number::text, 32, '0'), {names} FROM access_log_pending, "
+        f"generate_series(1, {ledger.NUMBERED_AT_ONCE}) AS number ORDER BY number"
+    )
+    assert ledger.integrate(connection).size == ledger.NUMBERED_AT_ONCE + 1
+    in_order = select(LOOKUP.c.entry_id).order_by(LOOKUP.c.log_index).offset(1)
+    assert [int(one) for one in connection.scalars(in_order)] == list(
+        range(1, ledger.NUMBERED_AT_ONCE + 1)
+    )
+    assert count(connection, PENDING) == 0
+
+
 def test_two_sequencers_at_once_leave_no_gap_and_lose_nothing(
     engine: Engine, record: Record
 ) -> None:
