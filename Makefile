@@ -59,6 +59,7 @@ bench: $(VENV)/checks  ## Speed, as a ratio to a peer in the same run
 	$(BIN)/python -m bench.delivery
 	$(BIN)/python -m bench.access_log
 	$(BIN)/python -m bench.alerts
+	$(BIN)/python -m bench.reading
 
 vectors-javascript: $(VENV)/checks  ## The published vectors in JavaScript: needs Node.js 20 and npm
 	$(BIN)/python -m pytest -rs tests/throughcare_receiver/test_javascript.py

@@ -122,7 +122,8 @@ def _form_of(statement: Any, dialect: Dialect) -> _Form:  # noqa: ANN401 - a Sel
     given = {name: _bind(parameter.type, dialect) for name, parameter in bound.items()}
     order = compiled.positiontup if compiled.positional else list(bound)
     readers = [_result(column.type, dialect) for column in columns]
-    row: Any = namedtuple("Row", columns.keys(), rename=True)  # noqa: PYI024 - named at run time
+    names = columns.keys()
+    row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024 - named at run time
     return _Form(
         sql=compiled.string,
         error=_error_of(dialect),
