@@ -52,8 +52,12 @@ class Prepared:
         if not connection.in_transaction():
             connection.begin()  # as `execute` would: BEGIN is part of it
         driver: Any = connection.connection.driver_connection
+        parameters = form.parameters(values)
+        # Whoever listens to the statements of a connection hears these too.
+        for hear in connection.dispatch.before_cursor_execute:
+            hear(connection, None, form.sql, parameters, None, False)
         try:
-            return driver.execute(form.sql, form.parameters(values))
+            return driver.execute(form.sql, parameters)
         except form.error as error:
             raise DBAPIError.instance(
                 form.sql,
