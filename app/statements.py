@@ -52,8 +52,12 @@ class Prepared:
         if not connection.in_transaction():
             connection.begin()  # as `execute` would: BEGIN is part of it
         driver: Any = connection.connection.driver_connection
+        parameters = form.parameters(values)
+        # Whoever listens to the statements of a connection hears these too.
+        for hear in connection.dispatch.before_cursor_execute:
+            hear(connection, None, form.sql, parameters, None, False)
         try:
-            return driver.execute(form.sql, form.parameters(values))
+            return driver.execute(form.sql, parameters)
         except form.error as error:
             raise DBAPIError.instance(
                 form.sql,
@@ -122,7 +126,8 @@ def _form_of(statement: Any, dialect: Dialect) -> _Form:  # noqa: ANN401 - a Sel
     given = {name: _bind(parameter.type, dialect) for name, parameter in bound.items()}
     order = compiled.positiontup if compiled.positional else list(bound)
     readers = [_result(column.type, dialect) for column in columns]
-    row: Any = namedtuple("Row", columns.keys(), rename=True)  # noqa: PYI024 - named at run time
+    names = columns.keys()
+    row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024 - named at run time
     return _Form(
         sql=compiled.string,
         error=_error_of(dialect),

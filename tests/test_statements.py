@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     bindparam,
     cast,
+    event,
     literal,
     null,
     select,
@@ -96,3 +97,10 @@ def test_a_failure_is_told_as_one_of_the_database(database: Database) -> None:
     with pytest.raises(DatabaseUnavailable):
         database.run_blocking(work)
     assert database.read_blocking(lambda c: NAMED.all(c, name="key")) == []
+
+
+def test_whoever_listens_hears_it(connection: Connection) -> None:
+    heard: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *call: heard.append(call[2]))
+    NAMED.all(connection, name="key")
+    assert len(heard) == 1

@@ -7,6 +7,7 @@ a claim twice, or that never expire.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from jose import jws
@@ -40,6 +41,7 @@ MAX_TOKEN_LENGTH = 8 * 1024
 
 _HEADER_MEMBERS = ("alg", "typ", "kid")
 _OWN_KEY_MEMBERS = ("alg", "typ", "jwk")
+_OWN_KEYS = 1_024  # headers whose key is kept
 
 
 def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
@@ -110,8 +112,7 @@ def verify_with_own_key(
     _require_known(algorithms)
     try:
         header, payload, signature = split_segments(token, count=3, max_length=MAX_TOKEN_LENGTH)
-        members = _read_header(header, typ=typ, algorithms=algorithms, expected=_OWN_KEY_MEMBERS)
-        key = _own_key(members)
+        key = _own_key(header, typ, algorithms)
         return _signed_claims(token, payload, signature, key), key
     except Malformed as error:
         raise SignatureRefused(f"the token is {error}") from None
@@ -171,7 +172,10 @@ def _named_key(header: Mapping[str, Any], keys: Mapping[str, VerifyingKey]) -> V
     return key
 
 
-def _own_key(header: Mapping[str, Any]) -> VerifyingKey:
+@lru_cache(maxsize=_OWN_KEYS)
+def _own_key(segment: str, typ: str, algorithms: tuple[str, ...]) -> VerifyingKey:
+    """The key in a header. A client's proofs all have the same header, to the letter."""
+    header = _read_header(segment, typ=typ, algorithms=algorithms, expected=_OWN_KEY_MEMBERS)
     if not isinstance(header["jwk"], dict):
         raise SignatureRefused("the key of the token is no key")
     key = VerifyingKey.from_jwk(header["jwk"])

@@ -154,3 +154,38 @@ def test_who_read_of_somebody_has_no_report_of_them(
     entry = exchange.entries(agency_id=welfare.id)[-1]
     assert entry.sections["fields"] == {"report": "own", "reason": "not-found"}
     assert "subject" not in entry.sections
+
+
+# Twice the same field is odd: such a request takes the ordinary way through routing.
+TWICE = [("If-None-Match", '"other"'), ("If-None-Match", '"other"')]
+OWN = ("date", "disclosure-entry", "disclosure-receipt")
+
+
+def both_ways(speaker: Speaker, reference: str) -> list[tuple[int, dict[str, str], bytes]]:
+    """The answers to a plain read and to an odd one, without what each has of its own."""
+    path = f"/v1/inmate-files/{reference}"
+    address = f"{speaker.world.settings.issuer}{path}"
+    found = []
+    for more in ([], TWICE):
+        headers = [*speaker.credentials("GET", path).items(), *more]
+        answer = speaker.http.get(address, headers=headers)
+        kept = {name: value for name, value in answer.headers.items() if name not in OWN}
+        found.append((answer.status_code, kept, answer.content))
+    return found
+
+
+@pytest.mark.parametrize("reference", ["", "P-unknown"])
+def test_a_plain_read_is_answered_as_the_ordinary_way_answers_it(
+    prison: Speaker, person: str, reference: str
+) -> None:
+    plain, odd = both_ways(prison, reference or person)
+    assert plain == odd
+    assert plain[0] == (404 if reference else 200)
+
+
+@pytest.mark.parametrize(("reference", "tag"), [("_P-1", ""), ("P" * 65, ""), ("", "x" * 1_001)])
+def test_what_is_odd_about_a_read_is_refused(
+    prison: Speaker, person: str, reference: str, tag: str
+) -> None:
+    answer = prison.get(reference or person, **({"if_none_match": tag} if tag else {}))
+    is_problem(answer, 422, "invalid-input")
