@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# The first part of a measure is the warming up: caches and pools fill.
-WARM_UP = 0.3
+# The first part of a measure is the warming up: threads begin, and their caches fill.
+WARM_UP = 0.5
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from tests.notifications.play import open_http
 
 OPERATIONS = int(os.environ.get("THROUGHCARE_TEST_LOAD", "0"))
 OPERATIONS_A_KILL = 80
-# From so many on what is measured means something.
-MEASURED = 1_000
-# What an operation may leave behind in a process; one entry of the log has about two kilobytes.
-MOST_GROWTH = 1_024
+# From so many on what is measured means something: before, processes are still warming up.
+MEASURED = 5_000
+# Bytes that an operation may leave behind: less than an answer, so that none is kept for ever.
+MOST_GROWTH = 8_192
 # Threads and files that come and go.
 SOME = 5
 PROCESSES = {
