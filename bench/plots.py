@@ -101,7 +101,7 @@ PLOTS = (
     ),
     Plot(
         "entries",
-        "Blocks read for a page of the log on PostgreSQL, by what is looked for",
+        "Blocks of the server for an entry of a page, PostgreSQL",
         "",
         "blocks",
         (
@@ -116,8 +116,8 @@ PLOTS = (
             "purpose, rare",
         ),
         {
-            "the whole log": "access_log_postgresql/plans/{}/blocks",
-            "a tenth of it": "access_log_postgresql/plans/{}/blocks_of_a_tenth",
+            "the whole log": "access_log_postgresql/plans/{}/blocks_an_entry",
+            "a tenth of it": "access_log_postgresql/plans/{}/blocks_an_entry_of_a_tenth",
         },
     ),
     Plot(
