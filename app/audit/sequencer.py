@@ -87,7 +87,7 @@ class Sequencer:
         try:
             await self.round()
         except Unavailable as error:
-            log.warning("the log could not be signed: %s", error)
+            log.error("the log could not be signed: %s", error)  # noqa: TRY400 - it says all
         except Exception:
             # Whatever it was: a sequencer that ends would leave the log unsigned, unnoticed.
             log.exception("the log could not be signed")

@@ -13,6 +13,7 @@ import httpx
 import orjson
 import pytest
 
+from tests.conftest import BOTH
 from tests.faults.account import WELL
 from tests.faults.installation import SERVE
 from tests.faults.scene import Scene, signed_size
@@ -22,6 +23,7 @@ T = TypeVar("T")
 # Time enough to ask, also on a busy machine; far less than a poll waits.
 TURN_AWAY = 2.0
 PATIENCE = 20.0
+LONG = 10
 
 
 @contextmanager
@@ -70,9 +72,13 @@ class Slow:
 
 
 @pytest.fixture
-def scene(on_either: Scene) -> Scene:
-    """A service of one process, or of several of each kind."""
-    installation = on_either.installation
+def scene(request: pytest.FixtureRequest, kind: str, kills: int) -> Scene:
+    """A service of one process, or of several of each kind, which belongs to the long run."""
+    if kind == "postgresql" and kills < LONG:
+        pytest.skip("part of the long run: make faults")
+    found = request.getfixturevalue(f"on_{kind}")
+    assert isinstance(found, Scene)
+    installation = found.installation
     if not installation.is_embedded:
         installation.workers = 2
         installation.start("dispatch-1")
@@ -82,9 +88,10 @@ def scene(on_either: Scene) -> Scene:
         one, other = installation.workers_of(SERVE)
         os.kill(one, signal.SIGKILL)
         wait_until(lambda: len({*installation.workers_of(SERVE)} - {one, other}) == 1)
-    return on_either
+    return found
 
 
+@pytest.mark.parametrize("kind", BOTH)
 def test_what_was_begun_is_answered_and_nothing_is_left_held(scene: Scene) -> None:
     installation = scene.installation
     probation, centre = scene.recipients
