@@ -293,11 +293,14 @@ class GroupCommitDatabase(Database):
         return future
 
     def _queue_on_loop(self, work: Work[T]) -> "asyncio.Future[T]":
-        waits = OnLoop(asyncio.get_running_loop())
         with self._gate:
             if self._closed:
                 raise DatabaseUnavailable(STOPPING)
-            self._waiting.put((work, waits))
+            return tracing.queued(work, self._wait_on_loop)
+
+    def _wait_on_loop(self, work: Work[T]) -> "asyncio.Future[T]":
+        waits = OnLoop(asyncio.get_running_loop())
+        self._waiting.put((work, waits))
         return waits.future
 
     def _finish(self) -> None:

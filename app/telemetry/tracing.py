@@ -5,11 +5,12 @@ every attempt begins a trace of its own: what a caller says of a trace (W3C Trac
 read, so that nobody outside chooses what is kept. Attributes are those of `labels`.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import time_ns
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.telemetry.labels import allowed
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 C = TypeVar("C")
+# Of a thread, or of a loop.
+F = TypeVar("F", bound="Future[Any] | asyncio.Future[Any]")
 
 NAME = "throughcare"
 
@@ -44,7 +47,7 @@ def note(**attributes: str) -> None:
         get_current_span().set_attributes(allowed(attributes))
 
 
-def queued(work: Callable[[C], T], queue: Callable[[Callable[[C], T]], Future[T]]) -> Future[T]:
+def queued(work: Callable[[C], T], queue: Callable[[Callable[[C], T]], F]) -> F:
     """Hand work to another thread, which has its spans as part of what happens here, if it is kept.
 
     `door` is the work itself, `commit` from its end until it is durable.
@@ -76,8 +79,8 @@ def _opened(
 def _queued(
     tracer: "Tracer",
     work: Callable[[C], T],
-    queue: Callable[[Callable[[C], T]], Future[T]],
-) -> Future[T]:
+    queue: Callable[[Callable[[C], T]], F],
+) -> F:
     from opentelemetry import context, trace  # noqa: PLC0415 - as above
 
     if not trace.get_current_span().is_recording():
@@ -95,7 +98,7 @@ def _queued(
             done_at = time_ns()
             context.detach(token)
 
-    def committed(future: Future[T]) -> None:
+    def committed(future: Future[T] | asyncio.Future[T]) -> None:
         # Work that was never begun, or has failed, has no commit.
         if done_at and not future.cancelled() and future.exception() is None:
             tracer.start_span("commit", context=here, start_time=done_at).end()

@@ -236,17 +236,25 @@ def test_a_database_that_takes_its_time_leaves_the_rest_of_the_page(world: World
     page.close()
 
 
-def test_each_process_tells_its_page_at_a_port_of_its_own(world: World, page: Page) -> None:
+def test_each_process_tells_its_page_at_a_port_of_its_own(
+    world: World, page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "throughcare.measures")
     port = free_port()
 
     async def look() -> list[httpx.Response]:
         stop = asyncio.Event()
         two = [Exposition(page=page, host="127.0.0.1", port=port) for _ in range(2)]
         jobs = [asyncio.create_task(one.run(stop)) for one in two]
+        # Whoever asks before somebody listens there may be connected to itself.
+        while len(listening := sorted(_ports(caplog))) < len(two):
+            await asyncio.sleep(0.01)
+        assert listening[0] == port
+        addresses = [f"http://127.0.0.1:{one}/metrics" for one in listening]
         async with httpx.AsyncClient(trust_env=False) as http:
-            answers = [await _ask(http, port), await _ask(http, port + 1)]
+            answers = [await http.get(address) for address in addresses]
             accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
-            answers.append(await http.get(f"http://127.0.0.1:{port}/metrics", headers=accept))
+            answers.append(await http.get(addresses[0], headers=accept))
         stop.set()
         await asyncio.gather(*jobs)
         return answers
@@ -260,12 +268,12 @@ def test_each_process_tells_its_page_at_a_port_of_its_own(world: World, page: Pa
     is_problem(world.raw("GET", "/metrics"), 404, "not-found")
 
 
-async def _ask(http: httpx.AsyncClient, port: int) -> httpx.Response:
-    while True:
-        try:
-            return await http.get(f"http://127.0.0.1:{port}/metrics")
-        except httpx.ConnectError:
-            await asyncio.sleep(0.01)
+def _ports(caplog: pytest.LogCaptureFixture) -> set[int]:
+    """Where measures are told, as the log says."""
+    found = [
+        one.message.rpartition(":")[2] for one in caplog.records if "measures at" in one.message
+    ]
+    return {int(port) for port in found}
 
 
 def named(spans: InMemorySpanExporter, name: str) -> ReadableSpan:
@@ -371,11 +379,10 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_service_that_cannot_read_what_is_stored_is_not_ready(world: World, name: str) -> None:
-    database = world.service.database
     broken, right = BROKEN[name]
-    database.run_blocking(lambda c: c.execute(text(broken)) and None)
+    world.owner.run_blocking(lambda c: c.execute(text(broken)) and None)
     answer = world.raw("GET", "/health/ready")
-    database.run_blocking(lambda c: c.execute(text(right)) and None)
+    world.owner.run_blocking(lambda c: c.execute(text(right)) and None)
     is_problem(answer, 503, "not-ready")
     assert answer.json()["detail"] == f"not as it must be: {name}"
     assert world.raw("GET", "/health/ready").status_code == 200
