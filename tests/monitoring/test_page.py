@@ -247,7 +247,7 @@ def test_each_process_tells_its_page_at_a_port_of_its_own(
         two = [Exposition(page=page, host="127.0.0.1", port=port) for _ in range(2)]
         jobs = [asyncio.create_task(one.run(stop)) for one in two]
         # Whoever asks before somebody listens there may be connected to itself.
-        while len(listening := sorted(_ports(caplog))) < len(two):
+        while len(listening := sorted(_ports(caplog))) < len(two):  # noqa: ASYNC110 - the log tells it
             await asyncio.sleep(0.01)
         assert listening[0] == port
         addresses = [f"http://127.0.0.1:{one}/metrics" for one in listening]
