@@ -199,30 +199,41 @@ GRANTS: Mapping[str, Line] = MappingProxyType(
 _PRIVILEGE = re.compile(r"(?P<name>[A-Z]+)(?: \((?P<columns>[^)]*)\))?")
 _OF_COLUMNS = ("SELECT", "INSERT", "UPDATE")
 
+# Its own, with what it inherits; or those of every role that it can become: what it does not
+# inherit it may take.
 _HELD = text("""
-    SELECT relname AS "table", privilege, attname AS "column"
-    FROM pg_class
+    SELECT DISTINCT relname AS "table", privilege, attname AS "column"
+    FROM pg_roles
+    CROSS JOIN pg_class
     JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
     CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS privilege
     WHERE relnamespace = current_schema()::text::regnamespace AND relname = ANY(:tables)
-    AND has_column_privilege(pg_class.oid, attnum, privilege)
-    UNION ALL
+    AND (rolname = current_user OR (:may_become AND pg_has_role(pg_roles.oid, 'MEMBER')))
+    AND has_column_privilege(pg_roles.oid, pg_class.oid, attnum, privilege)
+    UNION
     SELECT relname, privilege, ''
-    FROM pg_class
+    FROM pg_roles
+    CROSS JOIN pg_class
     CROSS JOIN unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) AS privilege
     WHERE relnamespace = current_schema()::text::regnamespace AND relname = ANY(:tables)
-    AND has_table_privilege(pg_class.oid, privilege)
+    AND (rolname = current_user OR (:may_become AND pg_has_role(pg_roles.oid, 'MEMBER')))
+    AND has_table_privilege(pg_roles.oid, pg_class.oid, privilege)
 """)
-# Of its own, and of every role that it can become: what it does not inherit it may take.
+# A schema that is named after the owner would stand before ours when the owner comes.
 _POWERS = text("""
     SELECT bool_or(rolsuper) AS "is a superuser",
     bool_or(rolcreaterole) AS "may make roles",
     bool_or(rolbypassrls OR rolreplication) AS "may read or copy past all grants",
+    bool_or(rolname IN (
+        'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'
+    )) AS "may use files or programs of the server",
     EXISTS (
         SELECT FROM pg_class WHERE relnamespace = current_schema()::text::regnamespace
         AND relname = ANY(:tables) AND pg_has_role(relowner, 'MEMBER')
     ) AS "may become the owner of the tables",
-    has_schema_privilege(current_schema(), 'CREATE') AS "may make tables"
+    bool_or(has_schema_privilege(pg_roles.oid, current_schema()::text, 'CREATE')) AS "may make tables",
+    bool_or(has_database_privilege(pg_roles.oid, current_database()::text, 'CREATE'))
+    AS "may make schemas"
     FROM pg_roles WHERE pg_has_role(pg_roles.oid, 'MEMBER')
 """)
 
@@ -275,17 +286,18 @@ def apply(connection: Connection) -> list[str]:
 
 def lacking(connection: Connection, roles: Collection[Role]) -> list[str]:
     """What this connection would need for these roles and may not do."""
-    return [str(right) for right in sorted(rights(roles) - _held(connection))]
+    return [str(right) for right in sorted(rights(roles) - _held(connection, may_become=False))]
 
 
 def excess(connection: Connection, roles: Collection[Role]) -> list[str]:
     """What this connection may do beyond these roles, each as the end of a sentence about it."""
     found = connection.execute(_POWERS, {"tables": list(GRANTS)}).mappings().one()
     powers = [power for power, held in found.items() if held]
-    more = sorted(_held(connection) - rights(roles))
-    named = [f"may {right}" for right in more[:NAMED_AT_MOST]]
-    # Whoever may all of that may the rest as well.
-    return powers or named
+    if powers:
+        # Whoever may all of that may the rest as well.
+        return powers
+    more = sorted(_held(connection, may_become=True) - rights(roles))
+    return [f"may {right}" for right in more[:NAMED_AT_MOST]]
 
 
 def user(connection: Connection) -> str:
@@ -308,8 +320,9 @@ def _columns(table: str) -> list[str]:
     return ["version_num"] if table == VERSION_TABLE else METADATA.tables[table].c.keys()
 
 
-def _held(connection: Connection) -> frozenset[Right]:
-    rows = connection.execute(_HELD, {"tables": list(GRANTS)}).mappings()
+def _held(connection: Connection, *, may_become: bool) -> frozenset[Right]:
+    asked = {"tables": list(GRANTS), "may_become": may_become}
+    rows = connection.execute(_HELD, asked).mappings()
     return frozenset(Right(**row) for row in rows)
 
 

@@ -84,7 +84,13 @@ class Supervisor:
             os.kill(pid, number)
 
     def _fork(self, mask: set[int]) -> None:
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            # A machine that is full for a moment is no reason to end those that are at work.
+            log.warning("no process can be begun: %s", error.strerror)
+            self._missing.append(time.monotonic() + SOON_SECONDS)
+            return
         if pid == 0:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._work_to_its_end()

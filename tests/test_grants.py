@@ -308,7 +308,7 @@ def test_one_role_is_not_taken_for_the_other(server: Server) -> None:
 def test_whoever_is_more_than_a_member_is_named_by_what_it_is(server: Server) -> None:
     assert judged(server.owner, APPLICATION) == (
         [],
-        ["may become the owner of the tables", "may make tables"],
+        ["may become the owner of the tables", "may make tables", "may make schemas"],
     )
     lacks, more = judged(server.administrator, APPLICATION)
     assert (lacks, more[0]) == ([], "is a superuser")
@@ -332,6 +332,21 @@ def test_whoever_is_more_than_a_member_is_named_by_what_it_is(server: Server) ->
             f"REVOKE {OWNER} FROM {{}}",
             "may become the owner of the tables",
         ),
+        (
+            f"GRANT {DATABASE}_sequencer TO {{}} WITH INHERIT FALSE",
+            f"REVOKE {DATABASE}_sequencer FROM {{}}",
+            "may INSERT access_log_checkpoint (note)",
+        ),
+        (
+            "GRANT pg_execute_server_program TO {} WITH INHERIT FALSE",
+            "REVOKE pg_execute_server_program FROM {}",
+            "may use files or programs of the server",
+        ),
+        (
+            f"GRANT CREATE ON DATABASE {DATABASE} TO {{}}",
+            f"REVOKE CREATE ON DATABASE {DATABASE} FROM {{}}",
+            "may make schemas",
+        ),
         ("ALTER ROLE {} CREATEROLE", "ALTER ROLE {} NOCREATEROLE", "may make roles"),
         (
             "ALTER ROLE {} BYPASSRLS",
@@ -347,7 +362,8 @@ def test_what_was_granted_by_hand_is_named(
     user = make_url(url).username
     run(server.administrator, granted.format(user))
     try:
-        assert judged(url, APPLICATION) == ([], [said])
+        lacks, more = judged(url, APPLICATION)
+        assert (lacks, more[0]) == ([], said)
     finally:
         run(server.administrator, taken.format(user))
 

@@ -7,9 +7,12 @@ service refuses to start. `throughcare init` signs the empty log: from then on t
 
 import os
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,9 @@ from app.database import table_of
 from app.problems import ThroughcareError
 
 CHECKPOINT = table_of(AccessLogCheckpoint)
+# How the name of a file ends that is being written. Nobody writes for so long.
+UNFINISHED = ".new"
+LEFT_SECONDS = 3_600.0
 
 
 class LogContradicted(ThroughcareError):
@@ -148,7 +154,10 @@ def check_at_start(
 
 def write_checkpoint_file(path: Path, note: str) -> None:
     """Replace the file by a new note: afterwards it holds the old one or the new one, whole."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _tidy(path)
+    descriptor, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED
+    )
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(note)
@@ -159,6 +168,14 @@ def write_checkpoint_file(path: Path, note: str) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def _tidy(path: Path) -> None:
+    """Take away what those left who were killed while they wrote."""
+    for left in path.parent.glob(f".{escape(path.name)}.*{UNFINISHED}"):
+        with suppress(FileNotFoundError):  # another one tidies, too
+            if left.stat().st_mtime < time.time() - LEFT_SECONDS:
+                left.unlink()
 
 
 def read_checkpoint_file(path: Path) -> str | None:

@@ -103,17 +103,37 @@ class ArchiveWriter:
         self._number += 1
 
 
-def frames(file: BinaryIO, kid: str, private: rsa.RSAPrivateKey) -> Iterator[Frame]:
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The lines at the head of a file, and the content key in them.
+
+    INVARIANT: nobody but who made the file and who opens it has the key. So what is read behind
+    the same lines, later, is of the same file: as it was, or refused.
+    """
+
+    lines: bytes
+    key: bytes = field(repr=False)
+
+    @property
+    def digest(self) -> bytes:
+        """What each frame is bound to."""
+        return hashlib.sha256(self.lines).digest()
+
+
+def frames(file: BinaryIO, head: Head) -> Iterator[Frame]:
     """Kind and content of each frame, in their order; the manifest is the last.
 
     Raises:
-        ArchiveRefused: on the first that is not as it was written, and where the end is missing.
+        ArchiveRefused: on the first that is not as it was written, where the end is missing, and
+            where the head is another one.
     """
-    head, key = _open_head(file, kid, private)
+    if file.read(len(head.lines)) != head.lines:
+        raise ArchiveRefused("this is another file than before")
+    key, digest = head.key, head.digest
     number = 0
     kind = b""
     while kind != MANIFEST:
-        kind, content = _read_frame(file, key, _place(head, number))
+        kind, content = _read_frame(file, key, _place(digest, number))
         number += 1
         yield kind, content
     if file.read(1):
@@ -178,8 +198,8 @@ class _Tally:
         return Part(name=name, length=self._length, sha256=self._digest.hexdigest())
 
 
-def _open_head(file: BinaryIO, kid: str, private: rsa.RSAPrivateKey) -> tuple[bytes, bytes]:
-    """What each frame is bound to, and the content key."""
+def open_head(file: BinaryIO, kid: str, private: rsa.RSAPrivateKey) -> Head:
+    """Read the head of a file. ArchiveRefused: it is none, or it is sealed to other keys."""
     if file.read(len(FORMAT)) != FORMAT:
         raise ArchiveRefused("this is no backup that this version reads")
     line = file.readline(LONGEST_HEAD)
@@ -192,7 +212,7 @@ def _open_head(file: BinaryIO, kid: str, private: rsa.RSAPrivateKey) -> tuple[by
         key = content_keys.open_with(private, encrypted[kid])
     except (Malformed, DecryptionFailed, KeyError, TypeError):
         raise ArchiveRefused("the head of the backup was altered") from None
-    return hashlib.sha256(FORMAT + line).digest(), key
+    return Head(FORMAT + line, key)
 
 
 def _read_frame(file: BinaryIO, key: bytes, place: bytes) -> Frame:

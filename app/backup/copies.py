@@ -27,6 +27,7 @@ PAGES: Final = 4096
 # What SQLite puts beside a file.
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
 # Roles are the server's: `throughcare init` gives them what they need.
+ANOTHER: Final = "another backup of this database is being made"
 AS_ANYBODY: Final = ("--no-owner", "--no-privileges", "--no-password")
 
 
@@ -56,7 +57,10 @@ def _of_file(connection: Connection) -> Generator[bytes]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict("another backup of this database is being made") from None
+            raise Conflict(ANOTHER) from None
+        # Whoever held the lock took the file away: what is filled would be another one.
+        if os.fstat(descriptor).st_nlink == 0:
+            raise Conflict(ANOTHER)
         try:
             os.ftruncate(file.fileno(), 0)  # one that was killed leaves its own
             _fill(copy, source)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 from alembic.script import ScriptDirectory
@@ -17,7 +17,7 @@ from app.access_log import checkpoints, ledger
 from app.access_log.note import NoteRefused, Verifier
 from app.administration import data_keys
 from app.backup import archive, copies
-from app.backup.archive import Found, Frame
+from app.backup.archive import Found, Frame, Head
 from app.backup.manifest import Manifest
 from app.cli.backup import CHECKPOINT, DATABASE, KEYS, new_file
 from app.cli.log_evidence import read_keys
@@ -66,7 +66,7 @@ def restore(
     before. docs/runbook.md says what to do afterwards.
     """
     settings = Settings.from_environment()
-    sealed = _Sealed(file, DecryptionKey.from_pem(read_private_file(key)))
+    sealed = _Sealed.open(file, DecryptionKey.from_pem(read_private_file(key)))
     found = archive.survey(sealed.frames(), large=DATABASE)
     manifest = _manifest(found, read_keys("--log-key", log_key, Verifier.from_vkey))
     check_fits(manifest, settings)
@@ -98,11 +98,16 @@ class _Sealed:
     """A backup and the key that opens it. It is read more than once: first as a whole."""
 
     file: Path
-    key: DecryptionKey = field(repr=False)
+    head: Head
+
+    @classmethod
+    def open(cls, file: Path, key: DecryptionKey) -> Self:
+        with file.open("rb") as opened:
+            return cls(file, archive.open_head(opened, key.kid, key.private))
 
     def frames(self) -> Iterator[Frame]:
         with self.file.open("rb") as opened:
-            yield from archive.frames(opened, self.key.kid, self.key.private)
+            yield from archive.frames(opened, self.head)
 
     def database(self) -> Iterator[bytes]:
         return archive.content_of(DATABASE, self.frames())

@@ -1,6 +1,7 @@
 """The file of a backup: whole, or refused."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 
@@ -9,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.backup import archive
-from app.backup.archive import ArchiveRefused, ArchiveWriter, Found
+from app.backup.archive import ArchiveRefused, ArchiveWriter, Found, Frame
 from app.crypto.sealing_keys import EncryptionKey
 from tests.effort import examples
 from tests.world import sealing_keys
+from throughcare_receiver.keys import DecryptionKey
 
 KEYS = sealing_keys()
 MINE, OTHER = next(KEYS), next(KEYS)
@@ -31,8 +33,13 @@ def written(*recipients: EncryptionKey, manifest: str | None = "signed") -> byte
     return file.getvalue()
 
 
+def frames_in(content: bytes, key: DecryptionKey = MINE) -> Iterator[Frame]:
+    head = archive.open_head(BytesIO(content), key.kid, key.private)
+    return archive.frames(BytesIO(content), head)
+
+
 def read(content: bytes) -> Found:
-    return archive.survey(archive.frames(BytesIO(content), MINE.kid, MINE.private), large=LARGE)
+    return archive.survey(frames_in(content), large=LARGE)
 
 
 WHOLE = written()
@@ -44,22 +51,20 @@ def test_what_was_written_is_read() -> None:
     assert found.small == {"checkpoint": CHECKPOINT}
     lengths = [(one.name, one.length) for one in found.parts]
     assert lengths == [("checkpoint", len(CHECKPOINT)), (LARGE, len(b"".join(PIECES)))]
-    frames = archive.frames(BytesIO(WHOLE), MINE.kid, MINE.private)
-    assert tuple(archive.content_of(LARGE, frames)) == PIECES
+    assert tuple(archive.content_of(LARGE, frames_in(WHOLE))) == PIECES
 
 
 def test_each_recipient_opens_it_alone() -> None:
     public = [EncryptionKey.from_jwk(one.public_jwk()) for one in (MINE, OTHER)]
     content = written(*public)
     for key in (MINE, OTHER):
-        frames = archive.frames(BytesIO(content), key.kid, key.private)
-        assert archive.survey(frames, large=LARGE).manifest == "signed"
+        assert archive.survey(frames_in(content, key), large=LARGE).manifest == "signed"
 
 
 def test_nobody_else_opens_it_and_nothing_shows() -> None:
     for private in (OTHER, replace(OTHER, kid=MINE.kid)):
         with pytest.raises(ArchiveRefused):
-            list(archive.frames(BytesIO(WHOLE), private.kid, private.private))
+            list(frames_in(WHOLE, private))
     assert CHECKPOINT.strip() not in WHOLE
 
 
@@ -100,6 +105,12 @@ def frames_of(content: bytes) -> list[bytes]:
     while length := file.read(4):
         found.append(length + file.read(int.from_bytes(length, "big")))
     return found
+
+
+def test_another_file_is_not_read_in_the_place_of_one_that_was_surveyed() -> None:
+    head = archive.open_head(BytesIO(WHOLE), MINE.kid, MINE.private)
+    with pytest.raises(ArchiveRefused, match="another file"):
+        list(archive.frames(BytesIO(written()), head))
 
 
 def test_nothing_may_stand_behind_the_end() -> None:

@@ -1,5 +1,6 @@
 """Copies of a database in use: what one transaction sees, and nobody who writes waits."""
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -75,6 +76,28 @@ def test_of_two_copies_at_once_of_one_file_the_second_is_refused(tmp_path: Path)
         # One that was killed leaves its own; the next one clears it away.
         (tmp_path / "a.db.copy").write_bytes(b"left over" * 10_000)
         assert b"left over" not in b"".join(copies.pieces(connection))
+    engine.dispose()
+    assert list(tmp_path.glob("*.copy*")) == []
+
+
+def test_a_copy_that_was_taken_away_just_before_it_was_locked_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        # As the one before ends its own at this moment.
+        (tmp_path / "a.db.copy").unlink()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    engine = make_engine(f"sqlite:///{tmp_path}/a.db")
+    with (
+        engine.connect().execution_options(read_only=True) as connection,
+        pytest.raises(Conflict, match="another backup"),
+    ):
+        connection.execute(text("SELECT 1"))
+        list(copies.pieces(connection))
     engine.dispose()
     assert list(tmp_path.glob("*.copy*")) == []
 

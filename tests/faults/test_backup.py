@@ -122,7 +122,9 @@ def kill_a_backup(scene: Scene, file: Path, public: Path) -> None:
     process.join()
     for left in file.parent.glob(f".{file.name}.*"):
         with left.open("rb") as opened, pytest.raises(ArchiveRefused):
-            archive.survey(archive.frames(opened, RECIPIENT.kid, RECIPIENT.private), large=DATABASE)
+            head = archive.open_head(opened, RECIPIENT.kid, RECIPIENT.private)
+            opened.seek(0)
+            archive.survey(archive.frames(opened, head), large=DATABASE)
     scene.kills["backup"] += not file.exists()
 
 
