@@ -231,7 +231,8 @@ _POWERS = text("""
         SELECT FROM pg_class WHERE relnamespace = current_schema()::text::regnamespace
         AND relname = ANY(:tables) AND pg_has_role(relowner, 'MEMBER')
     ) AS "may become the owner of the tables",
-    bool_or(has_schema_privilege(pg_roles.oid, current_schema()::text, 'CREATE')) AS "may make tables",
+    bool_or(has_schema_privilege(pg_roles.oid, current_schema()::text, 'CREATE'))
+    AS "may make tables",
     bool_or(has_database_privilege(pg_roles.oid, current_database()::text, 'CREATE'))
     AS "may make schemas"
     FROM pg_roles WHERE pg_has_role(pg_roles.oid, 'MEMBER')

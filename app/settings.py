@@ -18,6 +18,10 @@ PREFIX = "THROUGHCARE_"
 # Variables that are no settings: they belong to the demo and to the tests.
 OTHERS = (f"{PREFIX}DEMO_", f"{PREFIX}TEST_")
 LARGEST_PORT = 65_535
+# A year: what is longer is a slip, and beyond what a timer takes.
+LONGEST_SECONDS = 31_536_000
+# Of the times, those that may be none at all.
+MAY_BE_NONE = frozenset({"turn_away_seconds"})
 # One that holds a lock needs another one to work with.
 SMALLEST: Mapping[str, int] = MappingProxyType({"database_connections": 4})
 # Which decisions are held against the reference engine.
@@ -176,7 +180,9 @@ def _parse(name: str, kind: str, text: str) -> object:
         most = LARGEST_PORT if name.endswith("port") else math.inf
         return _parse_number(text, int, least=SMALLEST.get(name, 1), most=most)
     if "float" in kind:
-        return _parse_number(text, float)
+        if name in MAY_BE_NONE and re.fullmatch(r"0(\.0*)?", text):
+            return 0.0
+        return _parse_number(text, float, most=LONGEST_SECONDS)
     if "tuple" in kind:
         return _parse_list(name, text)
     pattern, expected = SHAPES.get(name, (r".*\S.*", "a value that is not empty"))

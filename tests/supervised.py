@@ -1,13 +1,17 @@
 """Two processes under a supervisor, each of which leaves its id in a folder and waits to stop.
 
-Arguments: the folder, and how they take it: `willing`, `stubborn`, or `short` of life.
+Arguments: the folder, and how they take it: `willing`, `stubborn`, `short` of life, or `crowded`:
+willing, once there is room for a second one.
 """
 
+import errno
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from app import stopping
@@ -30,7 +34,21 @@ def work(folder: Path, manner: str) -> None:
         signal.pause()
 
 
+def refuse_once(fork: Callable[[], int]) -> Callable[[], int]:
+    """As a machine that has no room at the second time."""
+    asked = count()
+
+    def fork_or_fail() -> int:
+        if next(asked) == 1:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    return fork_or_fail
+
+
 if __name__ == "__main__":
+    if sys.argv[2] == "crowded":
+        os.fork = refuse_once(os.fork)
     room = Path(sys.argv[1])
     let_go = (room / "let go").touch
     Supervisor(partial(work, room, sys.argv[2]), 2, let_go=let_go).run()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
 
 from app.bell import Bell, ring_after_commit
 from app.database import Database, open_database
@@ -77,6 +78,23 @@ def test_another_process_hears_what_cannot_wait_and_nothing_else(postgresql_url:
 
     heard_at(there.bell, listening)
     here.close()
+    there.close()
+
+
+def test_what_an_address_says_of_a_connection_keeps_nobody_from_hearing(
+    postgresql_url: str,
+) -> None:
+    url = make_url(postgresql_url).update_query_dict({"application_name": "x", "options": ""})
+    there = open_database(url.render_as_string(hide_password=False))
+
+    async def listening(rung: asyncio.Event) -> None:
+        stop = asyncio.Event()
+        hearing = asyncio.create_task(listen(there, stop))
+        await rung.wait()
+        stop.set()
+        await hearing
+
+    heard_at(there.bell, listening)
     there.close()
 
 

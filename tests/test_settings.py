@@ -135,6 +135,9 @@ def test_an_unknown_variable_is_refused_by_name(variable: str) -> None:
         ("dispatch_interval", "nan"),
         ("dispatch_interval", "inf"),
         ("dispatch_interval", "-1"),
+        ("heartbeat_seconds", "1e300"),
+        ("turn_away_seconds", "1e20"),
+        ("turn_away_seconds", "-0.5"),
         ("checkpoint_interval", "0"),
         ("retry_base_seconds", "soon"),
         ("allow_illustrative", "yes"),
@@ -164,6 +167,11 @@ def test_a_bad_value_is_refused_by_name_and_what_was_expected(name: str, text: s
     assert finding.pointer == variable
     assert finding.message.startswith("expected")
     assert variable in str(problem)
+
+
+def test_nobody_need_be_turned_away() -> None:
+    for text in ("0", "0.0"):
+        assert Settings.from_environment({"THROUGHCARE_TURN_AWAY_SECONDS": text}) == Settings()
 
 
 def test_a_refused_value_is_not_repeated() -> None:

@@ -123,6 +123,14 @@ def test_a_second_signal_ends_one_that_does_not_end(watched: Watched, tmp_path: 
     assert worked(process.pid) - before < 0.1
 
 
+def test_a_machine_that_is_full_for_a_moment_ends_nobody(watched: Watched, tmp_path: Path) -> None:
+    process = watched("crowded")
+    assert is_alive(process.pid)
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
+    assert len(pids(tmp_path, "asked")) == 2
+
+
 def test_those_that_cannot_live_are_not_begun_without_end(watched: Watched, tmp_path: Path) -> None:
     process = watched("short")
     time.sleep(0.3)

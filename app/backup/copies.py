@@ -26,7 +26,7 @@ PIECE_BYTES: Final = 1 << 20
 PAGES: Final = 4096
 # What SQLite puts beside a file.
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
-# Roles are the server's: `throughcare init` gives them what they need.
+# Roles are the server's: `throughcare restore` and `init` give them what they need.
 ANOTHER: Final = "another backup of this database is being made"
 AS_ANYBODY: Final = ("--no-owner", "--no-privileges", "--no-password")
 

@@ -181,14 +181,19 @@ def migrate(connection: Connection, ring: KeyRing) -> None:
     take_time(connection)
     before = MigrationContext.configure(connection).get_current_revision()
     command.upgrade(config, "head")
-    for statement in grants.apply(connection):
-        log.warning("an administrator of the server runs, then `init` again: %s", statement)
+    grant(connection)
     data_keys.register(connection, ring)
     if before in WITHOUT_CODES:
         authenticate_rows(connection, ring=ring)
     if before in WITHOUT_KEY_NAMES:
         data_keys.name_first_key(connection, ring)
         store.bind_to_custodians(connection, ring=ring, random=secrets.token_bytes)
+
+
+def grant(connection: Connection) -> None:
+    """Give the roles of a server what they need; say what an administrator has to run for it."""
+    for statement in grants.apply(connection):
+        log.warning("an administrator of the server runs, then `init` again: %s", statement)
 
 
 def _put_shipped_bundle_in_force(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from app import revisions
 from app.access_log import checkpoints, ledger
 from app.access_log.note import NoteRefused, Verifier
 from app.administration import data_keys
@@ -20,6 +21,7 @@ from app.backup import archive, copies
 from app.backup.archive import Found, Frame, Head
 from app.backup.manifest import Manifest
 from app.cli.backup import CHECKPOINT, DATABASE, KEYS, new_file
+from app.cli.installation import grant
 from app.cli.log_evidence import read_keys
 from app.cli.output import Json, errors, show
 from app.crypto.errors import CryptoError
@@ -157,7 +159,7 @@ def _put_back(
     with _keys(settings, found, missing=without_keys) as ring:
         if without_database:
             _check_keys(ring, manifest.key_ids)
-            _put_database(settings, sealed.database(), manifest)
+            put_database(settings, sealed.database(), manifest)
         else:
             with _connected(settings.database_url) as connection:
                 _check_keys(ring, data_keys.named(connection))
@@ -209,11 +211,13 @@ def _check_keys(ring: KeyRing, named: tuple[str, ...]) -> None:
         )
 
 
-def _put_database(settings: Settings, content: Iterator[bytes], manifest: Manifest) -> None:
+def put_database(settings: Settings, content: Iterator[bytes], manifest: Manifest) -> None:
+    """Put this content where no database is. NotReady where it is not that of the manifest."""
     file = file_of(settings)
     if file is None:
         copies.put_into_server(settings.database_url, content)
         _check_database(settings.database_url, manifest)
+        _grant_again(settings.database_url)
         return
     copies.remove_file(file)  # empty, if there is one
     with new_file(file) as fresh:
@@ -230,6 +234,20 @@ def _check_database(url: str, manifest: Manifest) -> None:
         checkpoints.check_extends(connection, manifest.checkpoint)
     if size != manifest.checkpoint.size:
         raise NotReady("the database in the backup is not the one of its manifest")
+
+
+def _grant_again(url: str) -> None:
+    """Give the roles of a server what they need: a backup holds none of that.
+
+    Tables of an older version get it from `init`, which brings them to this one.
+    """
+    engine = make_engine(url)
+    try:
+        with engine.begin() as connection:
+            if revisions.fit(connection):
+                grant(connection)
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 import asyncio
 import errno
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
-from wsgiref.simple_server import WSGIServer
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import start_http_server
 
@@ -15,6 +16,8 @@ log = logging.getLogger("throughcare.measures")
 
 # So many processes of one machine may have the same setting.
 PORTS = 16
+# A scraper says at once what it wants.
+SILENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,15 @@ class Exposition:
             self.page.close()
 
     def _open(self) -> WSGIServer | None:
+        server = self._open_port()
+        if server is not None:
+            app = server.get_app()
+            # The page comes as a whole: what asks for a part of it would end in an error.
+            server.set_app(lambda asked, start: app({**asked, "QUERY_STRING": ""}, start))
+            server.RequestHandlerClass = _Handler
+        return server
+
+    def _open_port(self) -> WSGIServer | None:
         for port in range(self.port, min(self.port + PORTS, LARGEST_PORT + 1)):
             try:
                 return start_http_server(port, self.host, self.page)[0]
@@ -47,6 +59,19 @@ class Exposition:
                     log.error("the measures cannot be served: %s", error.strerror)  # noqa: TRY400 - it says enough
                     return None
         return None
+
+
+class _Handler(WSGIRequestHandler):
+    """Each connection has a thread: who says nothing for a while loses it. Nothing is logged."""
+
+    timeout = SILENCE_SECONDS
+
+    def handle(self) -> None:
+        with suppress(TimeoutError):
+            super().handle()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of its base
+        del format, args
 
 
 def _close(server: WSGIServer) -> None:

@@ -92,12 +92,10 @@ def test_a_copy_that_was_taken_away_just_before_it_was_locked_is_not_read(
 
     monkeypatch.setattr(fcntl, "flock", late)
     engine = make_engine(f"sqlite:///{tmp_path}/a.db")
-    with (
-        engine.connect().execution_options(read_only=True) as connection,
-        pytest.raises(Conflict, match="another backup"),
-    ):
+    with engine.connect().execution_options(read_only=True) as connection:
         connection.execute(text("SELECT 1"))
-        list(copies.pieces(connection))
+        with pytest.raises(Conflict, match="another backup"):
+            list(copies.pieces(connection))
     engine.dispose()
     assert list(tmp_path.glob("*.copy*")) == []
 

@@ -1,17 +1,22 @@
 """`throughcare backup` and `restore`: what is lost is put back, and nothing else is touched."""
 
 import json
+import os
 import re
 import resource
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from alembic.command import stamp
+from alembic.config import Config
 from sqlalchemy import Connection
 
+from app import grants
 from app.access_log import checkpoints
 from app.access_log.checkpoint import Checkpoint
 from app.access_log.note import Verifier
@@ -19,26 +24,45 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration import erasure
 from app.administration.registry import OPERATOR
 from app.audit.read_log import whole_log
+from app.backup import copies
 from app.backup.manifest import Manifest
 from app.cli.backup import backup
-from app.cli.restore import check_fits
+from app.cli.restore import check_fits, put_database
 from app.crypto.key_ring import KeyRing
 from app.crypto.log_signing import LogSigningKey
+from app.database import make_engine
 from app.files import store
 from app.files.store import StoredFile
+from app.grants import Role
 from app.house import Act, House, record
 from app.main import NotReady, make_house, opened
 from app.receiver.private_files import write_private_file
 from app.retention import requests
 from app.retention.requests import Ground
+from app.revisions import alembic_config
+from app.settings import Settings
+from app.tables import METADATA
 from tests.cli.command_line import Done, Installation, register, sign
 from tests.cli.conftest import Invoke
+from tests.conftest import in_database, without_tables
+from tests.logins import login
+from tests.postgresql import PROGRAMS
 from tests.world import sealing_keys
 from throughcare_receiver.keys import DecryptionKey
 
 NEW = "throughcare.example/access-log-2"
 PERSON = "0" * 32
 KEY = next(sealing_keys())
+# Of a log without entries.
+MANIFEST = Manifest(
+    made_at=datetime(2027, 3, 3, tzinfo=UTC),
+    product="9.9",
+    tables="0019",
+    database="sqlite",
+    checkpoint=Checkpoint("throughcare.example/access-log", 0, sha256().digest()),
+    key_ids=(),
+    parts=(),
+)
 Restore = Callable[..., Done]
 
 
@@ -231,20 +255,40 @@ def test_a_backup_of_another_kind_of_database_or_a_newer_version_is_refused(
     installation: Installation,
 ) -> None:
     settings = installation.settings
-    manifest = Manifest(
-        made_at=datetime.now(UTC),
-        product="9.9",
-        tables="0019",
-        database="sqlite",
-        checkpoint=Checkpoint(settings.log_origin, 0, bytes(32)),
-        key_ids=(),
-        parts=(),
-    )
-    check_fits(manifest, settings)
+    check_fits(MANIFEST, settings)
     with pytest.raises(NotReady, match=r"the backup is of postgresql, .* is sqlite"):
-        check_fits(replace(manifest, database="postgresql"), settings)
+        check_fits(replace(MANIFEST, database="postgresql"), settings)
     with pytest.raises(NotReady, match=r"version 9\.9, whose tables this version does not know"):
-        check_fits(replace(manifest, tables="of tomorrow"), settings)
+        check_fits(replace(MANIFEST, tables="of tomorrow"), settings)
+
+
+def test_the_roles_of_a_server_may_again_what_they_could(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
+    source, target = (
+        without_tables(in_database(postgresql_url, name)) for name in ("backed_up", "put_back")
+    )
+    engine = make_engine(source)
+    METADATA.create_all(engine)
+    with engine.begin() as connection:
+        stamp(_alembic(connection), "head")
+    with engine.connect() as connection:
+        copied = b"".join(copies.pieces(connection))
+    engine.dispose()
+    manifest = replace(MANIFEST, database="postgresql")
+    put_database(Settings(database_url=target), iter([copied]), manifest)
+    assert caplog.messages == []
+    engine = make_engine(login(target, (Role.APPLICATION,)))
+    with engine.connect() as connection:
+        assert grants.lacking(connection, (Role.APPLICATION,)) == []
+    engine.dispose()
+
+
+def _alembic(connection: Connection) -> Config:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    return config
 
 
 def test_what_could_not_be_restored_is_not_backed_up(

@@ -5,6 +5,7 @@ import os
 import time
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -122,10 +123,14 @@ def kill_a_backup(scene: Scene, file: Path, public: Path) -> None:
     process.join()
     for left in file.parent.glob(f".{file.name}.*"):
         with left.open("rb") as opened, pytest.raises(ArchiveRefused):
-            head = archive.open_head(opened, RECIPIENT.kid, RECIPIENT.private)
-            opened.seek(0)
-            archive.survey(archive.frames(opened, head), large=DATABASE)
+            survey(opened)
     scene.kills["backup"] += not file.exists()
+
+
+def survey(opened: BinaryIO) -> None:
+    head = archive.open_head(opened, RECIPIENT.kid, RECIPIENT.private)
+    opened.seek(0)
+    archive.survey(archive.frames(opened, head), large=DATABASE)
 
 
 def has_begun(file: Path) -> bool:

@@ -1,6 +1,7 @@
 """The running service as operators see it: its measures, its traces, and whether it is ready."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from sqlalchemy import text
 
 from app.activation import register
 from app.demo.stage import free_port
+from app.monitoring import exposition
 from app.monitoring.exposition import Exposition
 from app.monitoring.page import Page
 from app.monitoring.readings import Reader
@@ -266,6 +268,22 @@ def test_each_process_tells_its_page_at_a_port_of_its_own(
     assert opened.headers["content-type"].startswith("application/openmetrics-text")
     assert opened.text.endswith("# EOF\n")
     is_problem(world.raw("GET", "/metrics"), 404, "not-found")
+
+
+def test_nobody_holds_a_thread_of_the_measures_nor_asks_for_a_part_of_them(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exposition._Handler, "timeout", 0.05)  # noqa: SLF001 - too long for a test
+    server = Exposition(page=page, host="127.0.0.1", port=free_port())._open()  # noqa: SLF001 - as `run` does
+    assert server is not None
+    port = server.server_port
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as silent:
+            assert silent.recv(1) == b""
+        whole = httpx.get(f"http://127.0.0.1:{port}/?name[]=throughcare_build", trust_env=False)
+        assert "throughcare_request_seconds" in whole.text
+    finally:
+        exposition._close(server)  # noqa: SLF001 - as above
 
 
 def _ports(caplog: pytest.LogCaptureFixture) -> set[int]:
