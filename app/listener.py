@@ -47,8 +47,9 @@ async def _hear(database: Database) -> None:
 async def _ear(database: Database) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     _, address = database.engine.dialect.create_connect_args(database.engine.url)
     # As the engine does it: our bounds stand before those of the address.
-    address |= server_options()
-    connection = await psycopg.AsyncConnection.connect(**address, autocommit=True)
+    connection = await psycopg.AsyncConnection.connect(
+        **{**address, **server_options()}, autocommit=True
+    )
     async with connection:
         await connection.execute(f"LISTEN {CHANNEL}")
         yield connection

@@ -44,9 +44,6 @@ class Exposition:
     def _open(self) -> WSGIServer | None:
         server = self._open_port()
         if server is not None:
-            app = server.get_app()
-            # The page comes as a whole: what asks for a part of it would end in an error.
-            server.set_app(lambda asked, start: app({**asked, "QUERY_STRING": ""}, start))
             server.RequestHandlerClass = _Handler
         return server
 
@@ -65,6 +62,10 @@ class _Handler(WSGIRequestHandler):
     """Each connection has a thread: who says nothing for a while loses it. Nothing is logged."""
 
     timeout = SILENCE_SECONDS
+
+    def get_environ(self) -> dict[str, str]:
+        # The page comes as a whole: what asks for a part of it would end in an error.
+        return {**super().get_environ(), "QUERY_STRING": ""}
 
     def handle(self) -> None:
         with suppress(TimeoutError):
