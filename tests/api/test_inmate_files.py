@@ -1,17 +1,24 @@
 """The inmate file over HTTP: put in, read; and the person's own report, on record, for few."""
 
+import asyncio
 import hashlib
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
 from pypdf import PdfReader
+from starlette.applications import Starlette
+from starlette.types import Message
 
 from app.access_log.vocabulary import Operation, Outcome
+from app.api.application import make_application
+from app.api.inmate_files import MOST_TAGS
 from app.api.own_report import RENDERER
+from app.api.shortcut import IF_NONE_MATCH, Shortcut
 from tests.api.exchange import (
     Exchange,
     Speaker,
@@ -189,3 +196,74 @@ def test_what_is_odd_about_a_read_is_refused(
 ) -> None:
     answer = prison.get(reference or person, **({"if_none_match": tag} if tag else {}))
     is_problem(answer, 422, "invalid-input")
+
+
+# What an answer holds anew each time.
+PASSING = (b"disclosure-entry", b"disclosure-receipt")
+# Behind the address of files, and what is odd about it.
+ODD_ADDRESSES = ("import", "a" * 64, "a" * 65, "a%0A", "%C3%A9", "", "a/explanation", "a/")
+Headers = list[tuple[str, str]]
+
+
+async def told(app: Starlette, method: str, address: str, headers: Headers) -> list[Message]:
+    """Everything that an application answers to a request, but what is new each time."""
+    path, _, query = address.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    named = sent[0]["headers"]
+    sent[0]["headers"] = [(name, name in PASSING or value) for name, value in named]
+    return sent
+
+
+def test_the_short_way_answers_as_the_long_one_does(
+    exchange: Exchange, prison: Speaker, person: str
+) -> None:
+    short, long = make_application(), make_application()
+    for app in (short, long):
+        app.state.service = exchange.world.service
+    assert Shortcut.__name__ in repr(long.user_middleware.pop())
+    folder = "/v1/inmate-files/"
+    file, tag = f"{folder}{person}", str(prison.get(person).headers["etag"])
+    conditions = (tag, f'W/{tag}, "x"', "*", "", "x" * MOST_TAGS, "x" * (MOST_TAGS + 1))
+    # Method, address, and what comes beside the credentials.
+    asked: list[tuple[str, str, Headers]] = [
+        *(("GET", f"{folder}{name}", []) for name in ODD_ADDRESSES),
+        *(("GET", f"{folder}%50{person[1:]}{query}", []) for query in ("", "?a=b")),
+        *(("GET", file, [(IF_NONE_MATCH, one)]) for one in conditions),
+        ("GET", file, [(IF_NONE_MATCH, tag), (IF_NONE_MATCH, "x")]),
+        ("GET", file, [(IF_NONE_MATCH, "x"), (IF_NONE_MATCH, tag)]),
+        ("GET", file, [("accept", "text/html"), ("content-length", "3")]),
+        ("GET", file, [("authorization", "Bearer x")]),
+        ("GET", file, [("dpop", "x")]),
+        ("HEAD", file, []),
+        ("get", file, []),
+    ]
+    for method, address, more in asked:
+        answers = [
+            asyncio.run(told(app, method, address, [*credentials(prison, method, address), *more]))
+            for app in (short, long)
+        ]
+        assert answers[0] == answers[1], (method, address, more)
+    for first, second in ((short, long), (long, short)):
+        once = credentials(prison, "GET", file)
+        answers = [asyncio.run(told(app, "GET", file, once)) for app in (first, second)]
+        assert [one[0]["status"] for one in answers] == [200, 401]
+
+
+def credentials(speaker: Speaker, method: str, address: str) -> Headers:
+    return [*speaker.credentials(method, address.partition("?")[0]).items()]
