@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,6 +71,16 @@ def serve(app: FastAPI, settings: Settings, *, workers: int) -> None:
             sys.exit(NOT_STARTED)
         return
     # Each takes connections from one queue. Of one that is killed the others take the next ones.
-    with config.bind_socket() as listener:
+    with listening(config) as listener:
         work = partial(server.run, [listener])
         Supervisor(work, workers, let_go=listener.close).run()
+
+
+def listening(config: uvicorn.Config) -> socket.socket:
+    """The socket that several processes share; it ends this one where another service has it.
+
+    Two that are only bound could share an address, and the processes of one would die in vain.
+    """
+    listener = config.bind_socket()
+    listener.listen(config.backlog)
+    return listener

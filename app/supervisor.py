@@ -40,6 +40,8 @@ class Supervisor:
 
     def run(self) -> None:
         """Watch until asked to stop, then until all have stopped; asked again, it ends them."""
+        # Whoever started us may ignore the end of others, which then cannot be waited for.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
         while self._wait() in (None, signal.SIGCHLD):
             self._replace(before)

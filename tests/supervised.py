@@ -1,7 +1,8 @@
 """Two processes under a supervisor, each of which leaves its id in a folder and waits to stop.
 
-Arguments: the folder, and how they take it: `willing`, `stubborn`, `short` of life, or `crowded`:
-willing, once there is room for a second one.
+Arguments: the folder, and how they take it: `willing`, `stubborn`, `short` of life; or willing, but
+`crowded` (there is no room for the second one at first) or `orphaned` (started by one who ignores
+the end of others).
 """
 
 import errno
@@ -49,6 +50,8 @@ def refuse_once(fork: Callable[[], int]) -> Callable[[], int]:
 if __name__ == "__main__":
     if sys.argv[2] == "crowded":
         os.fork = refuse_once(os.fork)
+    if sys.argv[2] == "orphaned":
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     room = Path(sys.argv[1])
     let_go = (room / "let go").touch
     Supervisor(partial(work, room, sys.argv[2]), 2, let_go=let_go).run()

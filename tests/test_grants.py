@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from app import grants
 from app.access_log.tables import AccessLogEntry
@@ -255,6 +256,18 @@ def test_the_logins_of_the_document_may_do_their_work(server: Server) -> None:
     ):
         url = make_url(server.owner).set(username=f"{DATABASE}_{name}", password=password)
         assert judged(url.render_as_string(hide_password=False), (role,)) == ([], [])
+
+
+def test_whoever_has_a_login_for_something_else_does_not_come_in(server: Server) -> None:
+    stranger = f"{DATABASE}_stranger"
+    run(
+        server.administrator,
+        f"DROP ROLE IF EXISTS {stranger}",
+        f"CREATE ROLE {stranger} LOGIN PASSWORD 'fourth'",
+    )
+    url = make_url(server.owner).set(username=stranger, password="fourth")
+    with pytest.raises(OperationalError, match="permission denied for database"):
+        run(url.render_as_string(hide_password=False), "SELECT 1")
 
 
 def test_each_role_may_do_exactly_what_stands_in_its_lines(

@@ -59,10 +59,11 @@ def worked(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.parametrize("manner", ["willing", "orphaned"])
 def test_one_that_is_killed_is_replaced_and_the_others_go_on(
-    watched: Watched, tmp_path: Path
+    watched: Watched, tmp_path: Path, manner: str
 ) -> None:
-    watched("willing")
+    watched(manner)
     one, other = pids(tmp_path, "begun")
     os.kill(one, signal.SIGKILL)
     wait_until(lambda: len(pids(tmp_path, "begun")) == 3)

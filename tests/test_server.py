@@ -1,0 +1,19 @@
+"""The HTTP server in several processes: one socket, which nobody else has."""
+
+import socket
+
+import pytest
+import uvicorn
+
+from app.demo.stage import free_port
+from app.server import listening
+
+
+def test_an_address_is_taken_before_its_processes_begin() -> None:
+    port = free_port()
+    config = uvicorn.Config("nothing", host="127.0.0.1", port=port, log_config=None)
+    with listening(config), socket.socket() as other:
+        # As every server does; with it, two that only hold an address could share it.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
