@@ -5,14 +5,9 @@ disagrees with it, was restored from a backup or rewritten; going on would fork 
 service refuses to start. `throughcare init` signs the empty log: from then on the file exists.
 """
 
-import os
-import tempfile
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +26,9 @@ from app.access_log.tables import AccessLogCheckpoint
 from app.crypto.log_signing import LogSigningKey
 from app.database import table_of
 from app.problems import ThroughcareError
+from app.whole_files import written
 
 CHECKPOINT = table_of(AccessLogCheckpoint)
-# How the name of a file ends that is being written. Nobody writes for so long.
-UNFINISHED = ".new"
-LEFT_SECONDS = 3_600.0
 
 
 class LogContradicted(ThroughcareError):
@@ -154,28 +147,8 @@ def check_at_start(
 
 def write_checkpoint_file(path: Path, note: str) -> None:
     """Replace the file by a new note: afterwards it holds the old one or the new one, whole."""
-    _tidy(path)
-    descriptor, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED
-    )
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-
-
-def _tidy(path: Path) -> None:
-    """Take away what those left who were killed while they wrote."""
-    for left in path.parent.glob(f".{escape(path.name)}.*{UNFINISHED}"):
-        with suppress(FileNotFoundError):  # another one tidies, too
-            if left.stat().st_mtime < time.time() - LEFT_SECONDS:
-                left.unlink()
+    with written(path) as file:
+        file.write(note.encode())
 
 
 def read_checkpoint_file(path: Path) -> str | None:
@@ -217,12 +190,3 @@ def _sign(connection: Connection, checkpoint: Checkpoint, key: LogSigningKey, at
     }
     connection.execute(insert(CHECKPOINT), row)
     return note
-
-
-def sync_directory(path: Path) -> None:
-    """Make a rename in a directory survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

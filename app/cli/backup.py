@@ -1,9 +1,7 @@
 """`throughcare backup`: database, keys and checkpoint in one sealed file."""
 
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -34,6 +32,7 @@ from app.main import NotReady, log_verifiers, make_clock, reading
 from app.problems import Conflict, InvalidInput
 from app.receiver.private_files import write_private_file
 from app.settings import Settings
+from app.whole_files import written
 from throughcare_receiver.keys import DecryptionKey
 
 # The parts of a backup; a key is `keys/` and the name of its file.
@@ -186,16 +185,5 @@ def new_file(file: Path) -> Iterator[BinaryIO]:
     """
     if file.exists():
         raise Conflict(f"{file}: is there already; no backup is overwritten")
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    os.close(descriptor)
-    fresh = Path(name)
-    try:
-        with fresh.open("wb") as opened:
-            yield opened
-            opened.flush()
-            os.fsync(opened.fileno())
-        fresh.replace(file)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-    checkpoints.sync_directory(file.parent)
+    with written(file) as opened:
+        yield opened

@@ -82,7 +82,7 @@ def init(*, as_json: Json = False) -> None:
 def serve(
     *,
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes that share the address (PostgreSQL).")
+        int, typer.Option(min=1, max=256, help="Processes that share the address (PostgreSQL).")
     ] = 1,
 ) -> None:
     """Run the service: the interface, and with it the dispatcher and the sequencer.

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -191,18 +190,6 @@ def test_a_note_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
         checkpoints.write_checkpoint_file(path, "\ud800")
     assert checkpoints.read_checkpoint_file(path) == "first\n"
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint"]
-
-
-def test_what_somebody_left_who_was_killed_while_writing_is_tidied_up(tmp_path: Path) -> None:
-    path, left, others = (tmp_path / name for name in ("checkpoint", ".checkpoint.a.new", ".other"))
-    for one in (left, others):
-        one.write_text("half a note")
-    checkpoints.write_checkpoint_file(path, "first\n")
-    assert left.exists()  # somebody may be writing it
-    for one in (left, others):
-        os.utime(one, (0, 0))
-    checkpoints.write_checkpoint_file(path, "second\n")
-    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint", ".other"}
 
 
 def test_a_start_is_held_to_the_file(
