@@ -196,9 +196,15 @@ def _check_knowledge(exchange: Exchange, recipient: Recipient) -> None:
     stories: dict[str, list[Notice]] = defaultdict(list)
     for notice in {one.jti: one for one in recipient.notices}.values():
         stories[notice.reference].append(notice)
-    told = {_about(story): story for story in stories.values()}
-    assert len(told) == len(stories), "somebody has two names"
+    nameless = {name for name, story in stories.items() if _only_ends(story)}
+    told = {_about(story): story for name, story in stories.items() if name not in nameless}
+    assert len(told) == len(stories) - len(nameless), "somebody has two names"
     is_police = recipient is exchange.police
+    silent = [file for file in exchange.files.values() if file.reference not in told]
+    assert len(nameless) <= sum(bool(file.events) for file in silent) * is_police
+    received = {one.jti for one in recipient.notices}
+    for story in (stories[name] for name in nameless):
+        assert received.isdisjoint(jti for one in story for jti in one.event["concerns"]), story
     for file in exchange.files.values():
         story = sorted(told.pop(file.reference, []), key=lambda one: one.sequence)
         types = [one.event_type for one in story]
@@ -209,6 +215,14 @@ def _check_knowledge(exchange: Exchange, recipient: Recipient) -> None:
         else:
             assert types == [], file
     assert told == {}, "somebody whom nobody has stored"
+
+
+def _only_ends(story: Sequence[Notice]) -> bool:
+    """Whether it tells nothing but that a flight is over which perhaps was never heard of.
+
+    It was tried to tell of it, and the attempt may have arrived: so its end is told as well.
+    """
+    return all(one.event_type == "recaptured" and not one.event["released"] for one in story)
 
 
 def _about(story: Sequence[Notice]) -> str:
