@@ -38,7 +38,7 @@ async def _hear(database: Database) -> None:
                 database.bell.ring()
                 async for _ in ear.notifies():
                     database.bell.ring()
-        except (psycopg.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was: it is tried again, and told
             log.warning("other processes are not heard: %s", type(error).__name__)
         await asyncio.sleep(AGAIN_SECONDS)
 

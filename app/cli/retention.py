@@ -1,7 +1,9 @@
 """Commands around retention: what is due, and the erasure of what two officers approved."""
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -71,15 +73,21 @@ def repeat(
     The export is verified first. An export made before an erasure knows nothing of it.
     """
     verifiers = read_keys("--key", key, Verifier.from_vkey)
+    verified, read = sha256(), sha256()
     with log.open("rb") as lines:
-        report = verify_export(lines, Evidence(verifiers=verifiers))
+        report = verify_export(_shown(lines, verified.update), Evidence(verifiers=verifiers))
     if report.finding is not None:
         raise Conflict(f"{log}: does not verify: {report.detail}")
-    with at_work(Settings.from_environment()) as (database, house, at), log.open("rb") as lines:
+    with log.open("rb") as lines:
+        erasures = list(repeated_erasures.in_export(_shown(lines, read.update)))
+    # Nobody is erased on the word of another file than that which was verified.
+    if read.digest() != verified.digest():
+        raise Conflict(f"{log}: was changed while it was read")
+    with at_work(Settings.from_environment()) as (database, house, at):
         known = database.read_blocking(lambda c: repeated_erasures.persons(c, house))
         made = [
             certificate
-            for past in repeated_erasures.in_export(lines)
+            for past in erasures
             for certificate in database.run_blocking(
                 partial(repeated_erasures.repeat, house=house, past=past, known=known, at=at)
             )
@@ -103,6 +111,13 @@ def certificate(
         print(json.dumps({"certificate": found}))  # noqa: T201 - the result
         return
     screen.print(found, markup=False, soft_wrap=True)
+
+
+def _shown(lines: Iterable[bytes], show: Callable[[bytes], object]) -> Iterator[bytes]:
+    """The same lines; each is shown before."""
+    for line in lines:
+        show(line)
+        yield line
 
 
 def _show_erased(certificates: list[str], *, as_json: bool) -> None:

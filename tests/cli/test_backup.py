@@ -6,10 +6,13 @@ import re
 import resource
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 
 import pytest
 from alembic.command import stamp
@@ -365,12 +368,30 @@ def test_who_was_erased_since_is_erased_again_by_the_word_of_the_log(
     assert invoke("access-log", "recover", "--origin", NEW, "--yes").code == 0
     repeat = ("retention", "repeat", str(log), "--key", vkey, "--json")
     assert len(invoke("retention", "preview", "--json", LOG_ORIGIN=NEW).json) == 1
+    # What is verified and what is read are one file.
+    pipe, over = tmp_path / "pipe", Event()
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(give_and_take_away, pipe, log.read_bytes(), over)
+        try:
+            exchanged = invoke("retention", "repeat", str(pipe), "--key", vkey, LOG_ORIGIN=NEW)
+        finally:
+            over.set()
+    assert "was changed while it was read" in exchanged.err
     again = invoke(*repeat, LOG_ORIGIN=NEW)
     assert again.json["erased"] == len(again.json["certificates"]) == 1, again.said
     assert invoke("retention", "preview", "--json", LOG_ORIGIN=NEW).json == []
     assert invoke(*repeat, LOG_ORIGIN=NEW).json["erased"] == 0
     log.write_bytes(log.read_bytes().replace(b"retention_ended", b"recorded_unlawfully"))
     assert "does not verify" in invoke(*repeat, LOG_ORIGIN=NEW).err
+
+
+def give_and_take_away(pipe: Path, content: bytes, over: Event) -> None:
+    """Let this be read once; whoever reads again finds nothing."""
+    pipe.write_bytes(content)
+    while not over.wait(0.01):
+        with suppress(OSError):  # nobody reads it now
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
 
 
 def work(installation: Installation, do: Callable[[Connection, House], object]) -> None:
