@@ -22,7 +22,8 @@ def show(content: dict[str, Any], *, as_json: bool) -> None:
         if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
             screen.print(f"{name}:", markup=False)
             for one in value:
-                screen.print(f"  {_said(one)}", markup=False)
+                members = "  ".join(f"{member} {_said(of_it)}" for member, of_it in one.items())
+                screen.print(f"  {members}", markup=False)
         else:
             screen.print(f"{name}: {_said(value)}", markup=False)
 
@@ -35,7 +36,7 @@ def _said(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case dict():
-            return "  ".join(f"{name} {_said(one)}" for name, one in value.items())
+            return f"({', '.join(f'{name} {_said(one)}' for name, one in value.items())})"
         case list() | tuple():
             return ", ".join(map(_said, value))
         case _:
