@@ -10,8 +10,8 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from app import stopping
-from app.supervisor import Supervisor
+from app.processes import stopping
+from app.processes.supervisor import Supervisor
 
 
 def work(folder: Path, manner: str) -> None:
