@@ -57,6 +57,11 @@ LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
 MOUNTS = Path("/proc/self/mountinfo")
 
 NO_TABLES = "the tables are not of this version: run `throughcare init`"
+NO_FILE = "no database is here: run `throughcare init`, or set THROUGHCARE_DATABASE_URL to the one"
+SEQUENCER_BESIDE = (
+    ". Where `throughcare sequence` runs beside it as a user of its own, set "
+    "THROUGHCARE_EMBED_WORKERS=false instead"
+)
 ONE_PROCESS = (
     "a SQLite database belongs to one process, and `throughcare serve` does all of it: more "
     "workers, and dispatching and sequencing as processes of their own, need PostgreSQL"
@@ -378,6 +383,7 @@ def check_roles(database: Database, settings: Settings, roles: Collection[Role])
         raise NotReady(
             f"the database user {user} may not {may_not[0]}: run `throughcare init` as the owner "
             f"of the tables, then GRANT {wanted} TO {user} (docs/hardening.md)"
+            + (SEQUENCER_BESIDE if Role.SEQUENCER in roles and Role.APPLICATION in roles else "")
         )
     more = database.read_blocking(lambda c: grants.excess(c, roles))
     if more and not settings.allow_unsafe_database:
@@ -440,7 +446,7 @@ def reading(settings: Settings, table: Table) -> Iterator[Connection]:
     file = file_of(settings)
     # To look at it must not make it.
     if file is not None and not file.exists():
-        raise NotReady(NO_TABLES)
+        raise NotReady(f"{file}: {NO_FILE}")
     engine = make_engine(settings.database_url)
     try:
         with engine.connect().execution_options(read_only=True) as connection:

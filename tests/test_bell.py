@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 
 from app.bell import Bell, ring_after_commit
 from app.database import Database, open_database
-from app.listener import listen
+from app.processes.listener import listen
 
 PATIENCE = 20.0
 # What does not ring within this time does not ring.

@@ -10,6 +10,8 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 from sqlalchemy.engine import make_url
 
 from app.cli import PARTS
+from app.durability import weaknesses_of_way
+from app.processes import stopping
 from app.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +21,13 @@ OURS = {
     "serve": set(),
     "dispatch": set(),
     "sequence": {"state"},
+}
+# As docs/hardening.md makes them.
+USERS = {
+    "init": "throughcare_owner",
+    "serve": "throughcare_api",
+    "dispatch": "throughcare_api",
+    "sequence": "throughcare_log",
 }
 DIGEST = "sha256:" + "0" * 64
 GIVEN = {
@@ -92,6 +101,25 @@ def test_every_setting_that_is_composed_is_one(services: dict[str, Any], name: s
 
 
 @pytest.mark.parametrize("name", OURS)
+def test_each_connects_as_its_role_over_a_way_on_which_it_starts(
+    services: dict[str, Any], name: str
+) -> None:
+    url = make_url(services[name]["environment"]["THROUGHCARE_DATABASE_URL"])
+    assert url.username == USERS[name]
+    host = str(url.query["host"])
+    assert weaknesses_of_way(host, "", encrypted=False, sslmode="prefer") == []
+    assert f"socket:{host}:ro" in services[name]["volumes"]
+    assert f"socket:{host}" in services["postgres"]["volumes"]
+    # Else whoever can write to the socket is whoever it says.
+    assert "scram" in services["postgres"]["environment"]["POSTGRES_INITDB_ARGS"]
+
+
+def test_a_process_is_not_killed_before_it_would_end_by_itself(services: dict[str, Any]) -> None:
+    for name in OURS:
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) > stopping.SECONDS
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_what_a_process_writes_lies_on_a_volume_and_it_writes_nothing_else(
     services: dict[str, Any], name: str
 ) -> None:
@@ -112,12 +140,14 @@ def test_no_process_may_do_more_than_it_has_to(services: dict[str, Any]) -> None
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert int(service["user"]) > 0
-        assert not service.keys() & {"privileged", "cap_add", "network_mode", "pid"}
+        assert not service.keys() & {"privileged", "cap_add", "pid"}
+        # A network of its own, or none.
+        assert service.get("network_mode", "none") == "none"
+        assert service.get("networks", ["outside"]) == ["outside"]
         published = service.get("ports", [])
         assert all(one.startswith("127.0.0.1:") for one in published)
         assert not [one for one in service["environment"] if one.endswith("PASSWORD")]
-    assert services["postgres"]["networks"] == ["database"]
-    assert composed(**GIVEN)["networks"]["database"]["internal"] is True
+    assert services["postgres"]["network_mode"] == "none"
 
 
 def test_no_image_is_named_without_its_digest(services: dict[str, Any]) -> None:

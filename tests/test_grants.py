@@ -15,6 +15,8 @@ from sqlalchemy.exc import OperationalError
 from app import grants
 from app.access_log.tables import AccessLogEntry
 from app.administration.erasure import tables_of_persons
+from app.backup import copies
+from app.backup.copies import CopyFailed
 from app.database import (
     NOT_PERMITTED,
     PROGRAM,
@@ -33,6 +35,7 @@ from app.tables import METADATA
 from tests.conftest import in_database
 from tests.logins import login
 from tests.monitoring.test_readings import AGREED
+from tests.postgresql import PROGRAMS
 from tests.world import START
 
 DATABASE, OWNER = "grants", "grants_owner"
@@ -405,7 +408,23 @@ def test_a_process_that_may_not_do_its_work_does_not_start(server: Server) -> No
     with pytest.raises(NotReady, match=r"may not .* then GRANT grants_application TO grants_seq"):
         check_roles(database, settings, APPLICATION)
     check_roles(database, settings, SEQUENCER)
+    # Whoever only forgot the setting is not led to widen a role.
+    with pytest.raises(NotReady, match=r"set THROUGHCARE_EMBED_WORKERS=false instead"):
+        check_roles(database, settings, BOTH)
     database.close()
+
+
+def test_a_backup_by_the_user_of_a_process_is_told_whose_command_it_is(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(PROGRAMS))
+    engine = make_engine(server.of(Role.SEQUENCER))
+    with (
+        engine.connect() as connection,
+        pytest.raises(CopyFailed, match="connects as the owner of the tables"),
+    ):
+        list(copies.pieces(connection))
+    engine.dispose()
 
 
 def test_a_process_that_may_do_more_does_not_start_or_says_so_where_nobody_needs_the_data(

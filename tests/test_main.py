@@ -21,6 +21,7 @@ from app.access_log.cosignature import Witness, cosignatures
 from app.access_log.entry import Actor, Entry, Grounds
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.access_log.witnesses import Standing
+from app.activation.register import ACTIVATION
 from app.cli.installation import prepare
 from app.crypto.errors import UnsafeKey
 from app.crypto.key_ring import KeyRing
@@ -34,19 +35,20 @@ from app.main import (
     make_clock,
     make_house,
     opened,
+    reading,
 )
 from app.policy.errors import PolicyError
 from app.policy.loader import load_bundle
 from app.policy.overlays import load_country_bundle
 from app.policy.self_test import most_favourable
 from app.problems import NotFound
+from app.processes.jobs import sequencing, watched
+from app.processes.serving import create_app, running
 from app.releases.profile import ProfileError
 from app.revisions import alembic_config
-from app.serving import create_app, running
 from app.settings import Settings
 from app.witness import program
 from app.witness.server import make_app
-from app.workers import sequencing, watched
 from tests.receiver.service_stand_in import served
 from tests.world import POLICIES
 
@@ -582,3 +584,12 @@ def test_a_sequencer_of_its_own_asks_them_too_and_follows_the_policy(
             assert set(jobs) == names
             for job in jobs.values():
                 job.close()
+
+
+def test_a_command_where_no_database_is_tells_how_to_name_the_one_there_is(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/absent.db")
+    with (
+        pytest.raises(NotReady, match=r"absent\.db: no database is here.*THROUGHCARE_DATABASE_URL"),
+        reading(settings, ACTIVATION),
+    ):
+        pass

@@ -32,10 +32,10 @@ from app.main import log_verifier, make_house, roles_of_service
 from app.policy.bundle import Bundle
 from app.policy.loader import load_bundle
 from app.policy.roles import ROLE_PURPOSES
+from app.processes.serving import create_app
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.new_agency import NewAgency, write_configuration
-from app.serving import create_app
 from app.settings import Settings
 from tests.logins import login
 from throughcare_receiver.keys import DecryptionKey

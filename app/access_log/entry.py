@@ -21,9 +21,8 @@ from app.access_log.canonical_json import JsonObject
 from app.access_log.instants import format_instant
 from app.access_log.vocabulary import Channel, Operation, Outcome
 
-# Kept for as long as the log, so that erasing a person never hides an officer's misuse.
-RETAINED_SECTIONS = ("circumstances", "actor", "grounds")
-# Erased with the person.
+# Erased with the person. The others are kept for as long as the log, so that erasing a person
+# never hides an officer's misuse.
 PERSONAL_SECTIONS = ("subject", "reference", "fields", "payload", "inputs")
 
 

@@ -11,7 +11,6 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 INVALID_REQUEST: Final = "invalid_request"
 INVALID_CLIENT: Final = "invalid_client"
 UNAUTHORIZED_CLIENT: Final = "unauthorized_client"
-INVALID_GRANT: Final = "invalid_grant"
 INVALID_DETAILS: Final = "invalid_authorization_details"
 INVALID_PROOF: Final = "invalid_dpop_proof"
 

@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
 
+from app.database import NOT_PERMITTED
 from app.problems import Conflict, ThroughcareError
 
 PIECE_BYTES: Final = 1 << 20
@@ -163,6 +164,8 @@ class _Program:
         if self.process.returncode != 0:
             self.errors.seek(0)
             said = self.errors.read().decode(errors="replace").strip()
+            # Else it would go on to name every table.
+            said = NOT_PERMITTED if "permission denied" in said else said
             raise CopyFailed(f"{self.name} failed: {said or self.process.returncode}")
 
 

@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from itertools import chain
 
 import typer
+from typer.models import CommandInfo, TyperInfo
 
 from app.cli.output import errors
 from app.crypto.backend import assert_backend
@@ -15,23 +17,36 @@ from throughcare_receiver.errors import ReceiverError
 # What each module of this package adds. A command loads the module that it stands in and no
 # other: all of them together take a second, and a program that asks often asks one thing.
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "installation": ("init", "serve", "dispatch", "sequence"),
-    "exchange": ("import", "call", "receive"),
-    "inbox": ("inbox",),
     "demonstrate": ("demo",),
-    "coverage": ("coverage",),
-    "registry_entries": ("agency", "client", "officer"),
-    "subscription": ("subscription",),
-    "pack": ("pack",),
-    "keys": ("keys",),
-    "backup": ("backup", "backup-key"),
+    "installation": ("init", "serve", "dispatch", "sequence"),
+    "backup": ("backup-key", "backup"),
     "restore": ("restore",),
+    "keys": ("keys",),
     "policy": ("policy",),
     "retention": ("retention",),
+    "registry_entries": ("agency", "client", "officer"),
+    "coverage": ("coverage",),
+    "subscription": ("subscription",),
     "feed": ("feed",),
+    "pack": ("pack",),
+    "exchange": ("import", "call", "receive"),
+    "inbox": ("inbox",),
     "report": ("report",),
     "access_log": ("access-log",),
     "alerts": ("alerts",),
+}
+# Under what `throughcare --help` lists the commands of each of these parts.
+HEADINGS: Mapping[str, tuple[str, ...]] = {
+    "To see what it does": ("demonstrate",),
+    "The installation": ("installation", "backup", "restore", "keys", "policy", "retention"),
+    "Agencies, and what they are told": (
+        "registry_entries",
+        "coverage",
+        "subscription",
+        "feed",
+        "pack",
+    ),
+    "As an agency, or an auditor": ("exchange", "inbox", "report", "access_log", "alerts"),
 }
 
 
@@ -50,6 +65,10 @@ def commands(asked: str | None = None) -> typer.Typer:
     cli.callback()(lambda: None)
     for name in [name for name, words in PARTS.items() if asked in words] or PARTS:
         import_module(f"app.cli.{name}").add_to(cli)
+        heading = next(heading for heading, parts in HEADINGS.items() if name in parts)
+        for added in chain[CommandInfo | TyperInfo](cli.registered_commands, cli.registered_groups):
+            if not isinstance(added.rich_help_panel, str):
+                added.rich_help_panel = heading
     return cli
 
 

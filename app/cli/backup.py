@@ -44,8 +44,8 @@ KEYS_CHANGED = "the keys were changed at this very moment: run it again"
 
 def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
-    cli.command("backup")(backup)
     cli.command("backup-key")(backup_key)
+    cli.command("backup")(backup)
 
 
 def backup_key(
@@ -53,7 +53,7 @@ def backup_key(
     *,
     as_json: Json = False,
 ) -> None:
-    """Make a pair of keys for backups: FILE opens them, FILE.public.json is all that seals them.
+    """Make the pair of keys of backups: FILE opens them, FILE.public.json seals them.
 
     Take FILE away from this machine: whoever has it and a backup reads everything.
     """
@@ -73,9 +73,10 @@ def backup(
     ],
     as_json: Json = False,
 ) -> None:
-    """Copy database, keys and checkpoint into one sealed file. The service may run meanwhile.
+    """Copy database, keys and checkpoint into one sealed file, beside the running service.
 
-    What could not be restored is refused: a log that its checkpoint disowns, a key that is missing.
+    On PostgreSQL as the owner of the tables, with pg_dump on the path. What could not be restored
+    is refused: a log that its checkpoint disowns, a key that is missing.
     """
     settings = Settings.from_environment()
     recipients = [_recipient(one) for one in to]

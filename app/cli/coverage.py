@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from app.administration.coverage import Cell, How, OpenAlarm, coverage, open_alarms
 from app.administration.escalations import OpenEscalation, open_escalations
@@ -16,6 +15,8 @@ from app.cli.offline import at_work
 from app.cli.output import Json, screen
 from app.settings import Settings
 
+# No table: names of roles are longer than its columns would be.
+TITLES = {How.COMPETENT: "told", How.FALLBACK: "told, standing in", How.NOBODY: "nobody"}
 COLUMNS = ("event", "municipality", "role", "how", "agencies", "reachable")
 
 
@@ -71,11 +72,12 @@ def _write_csv(cells: Iterable[Cell]) -> None:
 def _show(
     cells: Sequence[Cell], alarms: Sequence[OpenAlarm], silent: Sequence[OpenEscalation]
 ) -> None:
-    table = Table("event", "municipality", "told", "by standing in", "nobody")
     for (name, place), found in groupby(cells, key=lambda cell: (cell.event, cell.municipality)):
-        row = [*found]
-        table.add_row(name, place, *(_named(row, how) for how in How))
-    screen.print(table)
+        roles = [*found]
+        screen.print(f"{name}, {place}", style="bold", markup=False)
+        for how, title in TITLES.items():
+            if named := _named(roles, how):
+                screen.print(f"  {title}: {named}", markup=False)
     for alarm in alarms:
         screen.print(_line(alarm), markup=False)
     for one in silent:

@@ -143,7 +143,7 @@ def _list_received(configuration: AgencyConfiguration, *, wait: float, as_json: 
             for one in found:
                 line = "  ".join(f"{name} {value}" for name, value in one.items())
                 screen.print(line, markup=False)
-            screen.print(f"{len(found)} notifications, each verified before it was stored")
+            screen.print(f"{len(found)} in all, each verified before it was stored")
         report_broken(_broken_promises(configuration, store))
     if not found:
         raise typer.Exit(NOTHING)

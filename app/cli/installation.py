@@ -98,8 +98,8 @@ def serve(
     clock = make_clock(settings)
     # Before anything listens: what speaks against starting is one sentence for the operator.
     # The service takes half a second to load; what only prepares it does without.
-    from app.server import serve  # noqa: PLC0415
-    from app.serving import create_app  # noqa: PLC0415
+    from app.processes.server import serve  # noqa: PLC0415
+    from app.processes.serving import create_app  # noqa: PLC0415
 
     app = create_app(settings, clock=clock, house=check_installation(settings, clock))
     _settle_memory()
@@ -111,7 +111,7 @@ def dispatch() -> None:
 
     Any number may run; they share the work. Asked to stop, it ends what it has begun.
     """
-    from app.workers import dispatching, run_alone  # noqa: PLC0415 - as in `serve`
+    from app.processes.jobs import dispatching, run_alone  # noqa: PLC0415 - as in `serve`
 
     settings = Settings.from_environment()
     _log_to_stderr()
@@ -124,7 +124,7 @@ def sequence() -> None:
 
     Of several one is at work, and another one goes on when it ends.
     """
-    from app.workers import run_alone, sequencing  # noqa: PLC0415 - as in `serve`
+    from app.processes.jobs import run_alone, sequencing  # noqa: PLC0415 - as in `serve`
 
     settings = Settings.from_environment()
     _log_to_stderr()

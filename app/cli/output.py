@@ -14,9 +14,30 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def show(content: dict[str, Any], *, as_json: bool) -> None:
-    """Print a result as JSON, or as one line for each member."""
+    """Print a result as JSON, or as one line for each member; of a list, for each in it."""
     if as_json:
         print(json.dumps(content, ensure_ascii=False))  # noqa: T201 - the result itself
         return
     for name, value in content.items():
-        screen.print(f"{name}: {value}", markup=False)
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            screen.print(f"{name}:", markup=False)
+            for one in value:
+                members = "  ".join(f"{member} {_said(of_it)}" for member, of_it in one.items())
+                screen.print(f"  {members}", markup=False)
+        else:
+            screen.print(f"{name}: {_said(value)}", markup=False)
+
+
+def _said(value: object) -> str:
+    """A value as people read it."""
+    match value:
+        case None | () | []:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return f"({', '.join(f'{name} {_said(one)}' for name, one in value.items())})"
+        case list() | tuple():
+            return ", ".join(map(_said, value))
+        case _:
+            return str(value)

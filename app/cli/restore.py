@@ -35,13 +35,15 @@ from app.main import (
     make_house,
     ready,
 )
-from app.problems import Conflict, ThroughcareError
+from app.problems import Conflict, InvalidInput, ThroughcareError
 from app.receiver.private_files import read_private_file
 from app.revisions import alembic_config
 from app.settings import Settings
+from throughcare_receiver.errors import UnsafeKey
 from throughcare_receiver.keys import DecryptionKey
 
-STARTS = "it starts: `throughcare serve`"
+# On a server `init` grants its roles anew, which are in no backup.
+STARTS = "`throughcare init`, then start the service"
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -68,7 +70,7 @@ def restore(
     before. docs/runbook.md says what to do afterwards.
     """
     settings = Settings.from_environment()
-    sealed = _Sealed.open(file, DecryptionKey.from_pem(read_private_file(key)))
+    sealed = _Sealed.open(file, _private_key(key))
     found = archive.survey(sealed.frames(), large=DATABASE)
     manifest = _manifest(found, read_keys("--log-key", log_key, Verifier.from_vkey))
     check_fits(manifest, settings)
@@ -86,7 +88,7 @@ def restore(
     if as_json:
         show(result, as_json=True)
         return
-    show({**result, "restored": ", ".join(restored)}, as_json=False)
+    show(result, as_json=False)
     if DATABASE in restored:
         errors.print(
             "Who was erased since this backup is back. Before the service starts: `throughcare "
@@ -113,6 +115,13 @@ class _Sealed:
 
     def database(self) -> Iterator[bytes]:
         return archive.content_of(DATABASE, self.frames())
+
+
+def _private_key(file: Path) -> DecryptionKey:
+    try:
+        return DecryptionKey.from_pem(read_private_file(file))
+    except UnsafeKey as error:
+        raise InvalidInput(f"{file}: {error}") from error
 
 
 def _manifest(found: Found, verifiers: list[Verifier]) -> Manifest:

@@ -26,8 +26,8 @@ from app.database import table_of
 from app.main import log_verifier
 from app.policy.roles import PURPOSES, ROLE_PURPOSES
 from app.problems import Conflict
+from app.processes.jobs import make_watcher
 from app.receiver.errors import ServiceRefused
-from app.workers import make_watcher
 from tests.api.exchange import (
     Exchange,
     Sections,

@@ -241,6 +241,8 @@ def test_a_backup_that_was_altered_cut_or_made_by_somebody_else_is_refused(
     stranger = Verifier.of("other.example/log", LogSigningKey.from_seed(bytes(32))).to_vkey()
     refused = invoke(*restore_with(installation, made), "--log-key", stranger)
     assert "no backup of the log of --log-key" in refused.err
+    public = f"{installation.folder}/public.json"
+    assert f"{public}: " in invoke("restore", str(made), "--key", public, "--log-key", stranger).err
     whole = made.read_bytes()
     for wrong in (whole[:-1], whole[:5000], whole.replace(b"A256GCM", b"A256KW-")):
         made.write_bytes(wrong)

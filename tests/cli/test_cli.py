@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from app.access_log.note import Verifier
-from app.cli import PARTS
+from app.cli import HEADINGS, PARTS
 from app.cli import commands as built
 from app.crypto.log_signing import LogSigningKey
 from tests.cli.command_line import Done, Installation
@@ -59,6 +59,10 @@ def test_a_command_loads_its_own_part_and_finds_itself_in_it(part: str) -> None:
     everything = typer.main.get_command(built("no such command"))
     assert isinstance(everything, TyperGroup)
     assert set(everything.commands) == {word for words in PARTS.values() for word in words}
+
+
+def test_the_overview_lists_every_part_under_one_heading() -> None:
+    assert sorted(part for parts in HEADINGS.values() for part in parts) == sorted(PARTS)
 
 
 def test_the_commands_are_among_the_names_that_are_fixed() -> None:

@@ -12,7 +12,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["app.serving", "app.cli.installation", "tests.faults.warm"])
+_CONTEXT.set_forkserver_preload(
+    ["app.processes.serving", "app.cli.installation", "tests.faults.warm"]
+)
 
 
 def start(*arguments: str, environment: Mapping[str, str], log: Path) -> ForkServerProcess:

@@ -6,7 +6,7 @@ import pytest
 
 from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Channel, Operation, Outcome
-from app.workers import make_watcher
+from app.processes.jobs import make_watcher
 from tests.administration.test_data_keys import erase
 from tests.notifications.play import Prison, Town
 from tests.notifications.test_paper import centre_of, told_of_release

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
-from app import stopping
 from app.administration.in_force import InForce
 from app.alerts.rules import Rules
 from app.audit.backlog import Backlog
@@ -19,7 +18,6 @@ from app.audit.witnessing import Witnessing
 from app.database import Database, bound_threads
 from app.grants import Role
 from app.house import House
-from app.listener import listen
 from app.main import (
     Clock,
     agreed_witnesses,
@@ -33,6 +31,8 @@ from app.monitoring.exposition import Exposition
 from app.monitoring.page import Page
 from app.monitoring.readings import Reader
 from app.notifications.dispatcher import Dispatcher
+from app.processes import stopping
+from app.processes.listener import listen
 from app.settings import Settings
 from app.telemetry.tracing import exported
 

@@ -6,7 +6,7 @@ import pytest
 import uvicorn
 
 from app.demo.stage import free_port
-from app.server import listening
+from app.processes.server import listening
 
 
 def test_an_address_is_taken_before_its_processes_begin() -> None:

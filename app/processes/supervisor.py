@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from app.stopping import ASKS, RELAYED
+from app.processes.stopping import ASKS, RELAYED
 
 log = logging.getLogger("throughcare.supervisor")
 
@@ -78,7 +78,8 @@ class Supervisor:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 now, begun = time.monotonic(), self._begun.pop(pid)
-                log.warning("process %d ended: %d", pid, os.waitstatus_to_exitcode(status))
+                level = logging.WARNING if status else logging.INFO
+                log.log(level, "process %d ended: %d", pid, os.waitstatus_to_exitcode(status))
                 yield now + (SOON_SECONDS if now - begun < SOON_SECONDS else 0.0)
 
     def _send(self, number: int) -> None:

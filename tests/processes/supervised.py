@@ -15,8 +15,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from app import stopping
-from app.supervisor import Supervisor
+from app.processes import stopping
+from app.processes.supervisor import Supervisor
 
 
 def work(folder: Path, manner: str) -> None:

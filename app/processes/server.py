@@ -12,10 +12,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from app import stopping
 from app.api.connections import BoundedConnection
+from app.processes import stopping
+from app.processes.supervisor import Supervisor
 from app.settings import Settings
-from app.supervisor import Supervisor
 
 # The end status of uvicorn where it never came to answer.
 NOT_STARTED = 3

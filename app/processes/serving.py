@@ -17,7 +17,6 @@ from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import KeySet
 from app.database import Database, bound_threads
 from app.house import House
-from app.listener import listen
 from app.main import (
     Clock,
     agreed_witnesses,
@@ -28,9 +27,7 @@ from app.main import (
     roles_of_service,
 )
 from app.monitoring.readiness import Readiness
-from app.settings import Settings
-from app.telemetry.tracing import exported
-from app.workers import (
+from app.processes.jobs import (
     Job,
     make_backlog,
     make_dispatcher,
@@ -41,6 +38,9 @@ from app.workers import (
     watched,
     witnessing,
 )
+from app.processes.listener import listen
+from app.settings import Settings
+from app.telemetry.tracing import exported
 
 
 def create_app(

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app import stopping
-from tests import supervised
+from app.processes import stopping
 from tests.notifications.mailroom import wait_until
+from tests.processes import supervised
 
 Watched = Callable[[str], "subprocess.Popen[bytes]"]
 PATIENCE = 30

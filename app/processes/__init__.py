@@ -1,0 +1,1 @@
+"""How processes begin, what they do beside the interface, and how they end (docs/processes.md)."""
