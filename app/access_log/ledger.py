@@ -107,6 +107,7 @@ class AppendedEntry:
 
     id: str
     leaf: bytes
+    leaf_hash: bytes
     openings: Mapping[str, Opening] = field(repr=False)
 
 
@@ -163,7 +164,7 @@ def append(
     _INSERT_ENTRY.execute(connection, **entry_row(sealed))
     pending = pending_row(entry, sealed, at=at, subject_index=subject_index)
     _INSERT_PENDING.execute(connection, **pending)
-    return AppendedEntry(sealed.id, sealed.leaf, sealed.openings)
+    return AppendedEntry(sealed.id, sealed.leaf, sealed.leaf_hash, sealed.openings)
 
 
 def read_head(connection: Connection) -> Head:
