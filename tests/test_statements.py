@@ -105,6 +105,14 @@ def test_an_instant_without_a_time_zone_is_refused(connection: Connection) -> No
         ADD.execute(connection, tile_index=1, oldest=AT.replace(tzinfo=None), newest=AT)
 
 
+def test_a_default_that_python_computes_is_never_left_out_silently(connection: Connection) -> None:
+    table = Table(
+        "t", MetaData(), Column("given", BigInteger), Column("made", BigInteger, default=1)
+    )
+    with pytest.raises(AssertionError):
+        Prepared(insert(table), columns=["given"]).execute(connection, given=1)
+
+
 def test_alone_it_begins_a_transaction(database: Database) -> None:
     with database.engine.connect() as connection:
         NAMED.all(connection, name="key")
