@@ -18,19 +18,16 @@ import socket
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     BigInteger,
-    ClauseElement,
     Connection,
-    CursorResult,
     Dialect,
     Engine,
     Table,
@@ -45,13 +42,13 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
 from app.bell import Bell, is_to_ring
 from app.capacity import Capacity
 from app.problems import Overloaded, Unavailable
+from app.statements import Prepared
 from app.telemetry import tracing
 from app.telemetry.measures import committing
 
@@ -102,7 +99,6 @@ ANSWER_SECONDS = 300.0
 PROGRAM = "throughcare "
 # What says that the database, and not the work, has failed; the last of SQLite itself.
 FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
-NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 NOT_DURABLE = "the record could not be made durable"
 NOT_READABLE = "the database cannot be read now"
 # SQLSTATE insufficient_privilege: what may be done and what not stands in app/grants.py.
@@ -608,75 +604,18 @@ def insert_new(connection: Connection, table: type[SQLModel], **values: object) 
     ON CONFLICT DO NOTHING, judged by the row that comes back: a constraint error would roll
     back what the same transaction has to keep, for example the entry of a refusal.
     """
-    statement = _insert_new(table, connection.dialect.name)
-    return connection.execute(statement, values).first() is not None
+    statement = _insert_new(table, tuple(values), connection.dialect.name)
+    return bool(statement.scalars(connection, **values))
 
 
 @cache
-def _insert_new(table: type[SQLModel], dialect: str) -> ReturningInsert[Any]:
+def _insert_new(table: type[SQLModel], columns: tuple[str, ...], dialect: str) -> Prepared:
     """To build it costs more than to run it, and some are run at every delivery."""
     target = table_of(table)
     dialect_insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
     key = next(iter(target.primary_key.columns))
-    return dialect_insert(target).on_conflict_do_nothing().returning(key)
-
-
-class Prepared:
-    """A statement that is compiled once for each kind of database, and then left to its driver.
-
-    For what every recorded act runs: to let SQLAlchemy weigh the statement anew each time costs
-    SQLite several times what the statement does. Nothing is converted: an `Instant` goes in and
-    comes out as its microseconds. What fails is one of `FAILURES`.
-
-    Args:
-        statement: with a named parameter for each value that changes.
-        columns: for an insertion, the columns that get a value.
-    """
-
-    def __init__(self, statement: ClauseElement, *, columns: Sequence[str] = ()) -> None:
-        self._statement = statement
-        self._columns = columns or None
-        self._compiled: dict[str, _Compiled] = {}
-
-    def execute(self, connection: Connection, values: Mapping[str, Any] = NO_VALUES) -> int:
-        """Run it with these values; so many rows were written."""
-        return self._run(connection, values).rowcount
-
-    def rows(
-        self, connection: Connection, values: Mapping[str, Any] = NO_VALUES
-    ) -> Sequence[tuple[Any, ...]]:
-        """What it finds with these values."""
-        return self._run(connection, values).fetchall()
-
-    def _run(
-        self, connection: Connection, values: Mapping[str, Any]
-    ) -> CursorResult[Any] | sqlite3.Cursor:
-        dialect = connection.dialect
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            compiled = self._compiled[dialect.name] = self._compile(dialect)
-        given = {**compiled.constants, **values}
-        if compiled.places is None:
-            return connection.exec_driver_sql(compiled.text, given)
-        # Even SQLAlchemy's shortest way doubles the cost of what runs in a few microseconds.
-        if not connection.in_transaction():
-            connection.begin()  # as every statement does that goes its way
-        placed = [given[name] for name in compiled.places]
-        return _driver(connection).execute(compiled.text, placed)
-
-    def _compile(self, dialect: Dialect) -> "_Compiled":
-        compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
-        constants = {name: value for name, value in compiled.params.items() if value is not None}
-        places = getattr(compiled, "positiontup", None)
-        return _Compiled(str(compiled), constants, None if places is None else tuple(places))
-
-
-class _Compiled(NamedTuple):
-    """Text for a driver, the values that never change, and the order of all, if it wants one."""
-
-    text: str
-    constants: Mapping[str, Any]
-    places: tuple[str, ...] | None
+    statement = dialect_insert(target).on_conflict_do_nothing().returning(key)
+    return Prepared(statement, columns=columns)
 
 
 def microseconds(at: datetime) -> int:

@@ -4,7 +4,6 @@ A door is a plain function of a connection, this, and the moment. It returns a v
 `Refusal`; a refusal is a value and no exception, so that its own entry is committed.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,10 +11,9 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from app.access_log import ledger
-from app.access_log.canonical_json import JsonObject
+from app.access_log.canonical_json import JsonObject, Written
 from app.access_log.entry import Actor, Entry, Grounds, Subject
 from app.access_log.ledger import AppendedEntry
-from app.access_log.merkle import leaf_hash
 from app.access_log.receipt import PROMISED_WITHIN, Receipt, sign_receipt, to_header
 from app.access_log.sealing import LogKeys
 from app.access_log.vocabulary import Channel, Operation, Outcome
@@ -90,7 +88,7 @@ class Act:
     outcome: Outcome
     person_id: str | None = None
     reference: str | None = None
-    fields: JsonObject | None = None
+    fields: JsonObject | Written | None = None
     payload: JsonObject | None = None
     inputs: JsonObject | None = None
     emergency: tuple[str, str] | None = None
@@ -158,13 +156,16 @@ def record_list(
         record(connection, house, caller, act, at=at)
 
 
-def receipt_of(house: House, appended: AppendedEntry, body: bytes, *, at: datetime) -> str:
-    """The receipt of a disclosure, as the value of its header: it leaves with the body."""
+def receipt_of(house: House, appended: AppendedEntry, digest: bytes, *, at: datetime) -> str:
+    """The receipt of a disclosure, as the value of its header: it leaves with the body.
+
+    `digest` is the SHA-256 of that body.
+    """
     receipt = Receipt(
         origin=house.log_origin,
         entry_id=appended.id,
-        leaf_hash=leaf_hash(appended.leaf),
-        body_sha256=hashlib.sha256(body).digest(),
+        leaf_hash=appended.leaf_hash,
+        body_sha256=digest,
         expected_by=at + PROMISED_WITHIN,
     )
     return to_header(sign_receipt(receipt, house.ring.log_signing))

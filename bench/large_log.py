@@ -26,6 +26,7 @@ from app.administration import data_keys
 from app.crypto.key_ring import KeyRing
 from app.crypto.log_signing import LogSigningKey
 from app.crypto.signing_keys import SigningKey
+from app.database import microseconds
 from app.files.catalogue import FIELDS
 
 AT = datetime(2027, 3, 3, 9, tzinfo=UTC)
@@ -125,7 +126,8 @@ def _sealed(number: int, keys: dict[str, bytes]) -> tuple[Row, Row]:
         policy_digest=DIGEST,
     )
     index = KEYS.subject_index(subject)
-    return ledger.entry_row(sealed), ledger.pending_row(entry, sealed, at=at, subject_index=index)
+    pending = ledger.pending_row(entry, sealed, at=at, subject_index=index)
+    return ledger.entry_row(sealed), {**pending, "recorded_at": microseconds(at)}
 
 
 def grow(engine: Engine, size: int) -> None:

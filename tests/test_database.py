@@ -18,16 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Connection,
-    MetaData,
-    Table,
-    Text,
-    bindparam,
     event,
-    insert,
-    select,
     text,
 )
 from sqlalchemy.dialects import sqlite
@@ -43,7 +35,6 @@ from app.database import (
     GroupCommitDatabase,
     Instant,
     PooledDatabase,
-    Prepared,
     insert_new,
     make_engine,
     open_database,
@@ -161,29 +152,6 @@ def writer(file: Path) -> Iterator[Database]:
 def test_each_database_has_its_way_of_committing(sheet: Database) -> None:
     kind = {"sqlite": GroupCommitDatabase, "postgresql": PooledDatabase}
     assert type(sheet) is kind[sheet.engine.dialect.name]
-
-
-def test_a_prepared_statement_is_of_the_transaction_of_its_connection(sheet: Database) -> None:
-    table = Table("sheet", MetaData(), Column("number", BigInteger), Column("filling", Text))
-    add = Prepared(insert(table), columns=["number", "filling"])
-    find = Prepared(select(table.c.filling).where(table.c.number == bindparam("wanted")).limit(1))
-    with sheet.engine.connect() as connection:
-        assert add.execute(connection, {"number": 1, "filling": "gone"}) == 1
-        assert find.rows(connection, {"wanted": 1}) == [("gone",)]
-    with sheet.engine.connect() as connection:
-        connection = connection.execution_options(**app.database._SNAPSHOT[connection.dialect.name])  # noqa: SLF001, PLW2901 - as a long read has it
-        assert list(find.rows(connection, {"wanted": 1})) == []
-        sheet.run_blocking(lambda c: add.execute(c, {"number": 1, "filling": "later"}))
-        assert list(find.rows(connection, {"wanted": 1})) == []
-    assert sheet.read_blocking(numbers) == {1}
-
-
-def test_a_prepared_statement_that_fails_is_a_failure_of_the_database(sheet: Database) -> None:
-    table = Table("nowhere", MetaData(), Column("number", BigInteger))
-    missing = Prepared(select(table.c.number))
-    assert isinstance(problem_of(sheet.submit(missing.rows)), DatabaseUnavailable)
-    with pytest.raises(DatabaseUnavailable):
-        sheet.read_blocking(missing.rows)
 
 
 def test_a_failing_piece_is_rolled_back_alone(sheet: Database) -> None:

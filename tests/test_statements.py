@@ -1,24 +1,31 @@
 """Prepared statements: what Core would make of them, run by the driver."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
+    Column,
     Connection,
     Date,
     LargeBinary,
+    MetaData,
     String,
+    Table,
     bindparam,
     cast,
     event,
+    insert,
     literal,
     null,
     select,
+    update,
 )
 from sqlalchemy.exc import DBAPIError
 
+from app.access_log.tables import AccessLogPeriod
 from app.database import Database, DatabaseUnavailable, Instant
 from app.files.tables import KeyEncryptionKey
 from app.statements import Prepared
@@ -26,6 +33,7 @@ from app.tables import METADATA
 
 KEYS = METADATA.tables[str(KeyEncryptionKey.__tablename__)]
 AT = datetime(2027, 3, 3, 9, 0, 0, 123, tzinfo=UTC)
+LATER = AT + timedelta(days=1)
 NAMED = Prepared(select(KEYS.c.key_id).where(KEYS.c.key_id == bindparam("name")))
 # One value of every type that the tables have.
 EVERYTHING = select(
@@ -38,6 +46,9 @@ EVERYTHING = select(
     literal("a constant", String).label("constant"),
     KEYS.c.key_id,
 ).where(KEYS.c.key_id == "key")
+PERIODS = METADATA.tables[str(AccessLogPeriod.__tablename__)]
+ADD = Prepared(insert(PERIODS), columns=PERIODS.c.keys())
+OLDEST = Prepared(select(PERIODS.c.oldest).order_by(PERIODS.c.tile_index))
 VALUES = {
     "instant": AT,
     "day": date(2027, 3, 3),
@@ -69,6 +80,39 @@ def test_it_sees_what_its_transaction_wrote_and_no_more_once_that_is_undone(
     assert NAMED.one_or_none(connection, name="key") is None
 
 
+def test_what_it_writes_is_counted_and_of_its_transaction(database: Database) -> None:
+    moved = Prepared(update(PERIODS).values(oldest=bindparam("to")))
+    with database.engine.connect() as connection:
+        assert ADD.execute(connection, tile_index=1, oldest=AT, newest=AT) == 1
+        assert ADD.execute(connection, tile_index=2, oldest=AT, newest=AT) == 1
+        assert moved.execute(connection, to=LATER) == 2
+        assert OLDEST.scalars(connection) == [LATER, LATER]
+    assert database.read_blocking(OLDEST.scalars) == []
+
+
+def test_a_long_read_sees_one_state(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        assert OLDEST.scalars(connection) == []
+        database.run_blocking(lambda c: ADD.execute(c, tile_index=1, oldest=AT, newest=AT))
+        assert OLDEST.scalars(connection) == []
+
+    database.read_blocking(work)
+    assert database.read_blocking(OLDEST.scalars) == [AT]
+
+
+def test_an_instant_without_a_time_zone_is_refused(connection: Connection) -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        ADD.execute(connection, tile_index=1, oldest=AT.replace(tzinfo=None), newest=AT)
+
+
+def test_a_default_that_python_computes_is_never_left_out_silently(connection: Connection) -> None:
+    table = Table(
+        "t", MetaData(), Column("given", BigInteger), Column("made", BigInteger, default=1)
+    )
+    with pytest.raises(AssertionError):
+        Prepared(insert(table), columns=["given"]).execute(connection, given=1)
+
+
 def test_alone_it_begins_a_transaction(database: Database) -> None:
     with database.engine.connect() as connection:
         NAMED.all(connection, name="key")
@@ -90,12 +134,16 @@ def test_what_the_database_refuses_is_an_error_of_the_database(connection: Conne
 
 
 def test_a_failure_is_told_as_one_of_the_database(database: Database) -> None:
+    gone = Prepared(select(Table("gone", MetaData(), Column("number", BigInteger)).c.number))
+
     def work(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE key_encryption_key RENAME TO gone")
         NAMED.all(connection, name="key")
 
     with pytest.raises(DatabaseUnavailable):
         database.run_blocking(work)
+    with pytest.raises(DatabaseUnavailable):
+        database.read_blocking(gone.scalars)
     assert database.read_blocking(lambda c: NAMED.all(c, name="key")) == []
 
 

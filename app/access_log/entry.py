@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from app.access_log.canonical_json import JsonObject
+from app.access_log.canonical_json import JsonObject, Written
 from app.access_log.instants import format_instant
 from app.access_log.vocabulary import Channel, Operation, Outcome
 
@@ -75,11 +75,11 @@ class Entry:
     actor: Actor
     grounds: Grounds
     subject: Subject | None = None
-    fields: JsonObject | None = None
+    fields: JsonObject | Written | None = None
     payload: JsonObject | None = None
     inputs: JsonObject | None = None
 
-    def sections(self, *, at: datetime) -> dict[str, JsonObject]:
+    def sections(self, *, at: datetime) -> dict[str, JsonObject | Written]:
         """The sections by name, with `at` as the time of the event."""
         circumstances = {
             "time": format_instant(at),
@@ -87,7 +87,7 @@ class Entry:
             "channel": self.channel.value,
             "outcome": self.outcome.value,
         }
-        sections: dict[str, JsonObject | None] = {
+        sections: dict[str, JsonObject | Written | None] = {
             "circumstances": circumstances,
             "actor": _present(self.actor),
             "subject": None if self.subject is None else {"person": self.subject.person},

@@ -5,7 +5,7 @@ on SQLite, and in a sequencer's own transaction on PostgreSQL. It consumes the p
 never asks for "newer than the last seen": a transaction that commits late would be lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -36,8 +36,9 @@ from app.access_log.tables import (
     AccessLogPending,
 )
 from app.crypto.key_ring import RandomBytes
-from app.database import Prepared, insert_new, microseconds, table_of
+from app.database import insert_new, table_of
 from app.problems import Unavailable
+from app.statements import Prepared
 
 ENTRY = table_of(AccessLogEntry)
 PENDING = table_of(AccessLogPending)
@@ -106,6 +107,7 @@ class AppendedEntry:
 
     id: str
     leaf: bytes
+    leaf_hash: bytes
     openings: Mapping[str, Opening] = field(repr=False)
 
 
@@ -159,15 +161,15 @@ def append(
         origin=origin,
         policy_digest=policy_digest,
     )
-    _INSERT_ENTRY.execute(connection, entry_row(sealed))
+    _INSERT_ENTRY.execute(connection, **entry_row(sealed))
     pending = pending_row(entry, sealed, at=at, subject_index=subject_index)
-    _INSERT_PENDING.execute(connection, pending)
-    return AppendedEntry(sealed.id, sealed.leaf, sealed.openings)
+    _INSERT_PENDING.execute(connection, **pending)
+    return AppendedEntry(sealed.id, sealed.leaf, sealed.leaf_hash, sealed.openings)
 
 
 def read_head(connection: Connection) -> Head:
     """How far the log has grown, as this transaction sees it."""
-    return _head_of(_READ_HEAD.rows(connection))
+    return _head_of(_READ_HEAD.one_or_none(connection))
 
 
 def lock_head(connection: Connection) -> Head:
@@ -175,11 +177,11 @@ def lock_head(connection: Connection) -> Head:
 
     SQLite has one writer at a time anyway.
     """
-    rows = _LOCK_HEAD.rows(connection)
-    if not rows:
+    row = _LOCK_HEAD.one_or_none(connection)
+    if row is None:
         insert_new(connection, AccessLogHead, head_id=HEAD_ID, size=0, peaks=b"")
-        rows = _LOCK_HEAD.rows(connection)
-    return _head_of(rows)
+        row = _LOCK_HEAD.one_or_none(connection)
+    return _head_of(row)
 
 
 def integrate(connection: Connection) -> Head:
@@ -188,7 +190,7 @@ def integrate(connection: Connection) -> Head:
     Raises HeadMoved when another sequencer was faster; the transaction is then to be rolled
     back, and its entries wait for the next call.
     """
-    if not _ANY_PENDING.rows(connection):
+    if not _ANY_PENDING.scalars(connection):
         return read_head(connection)
     head = lock_head(connection)
     grown = head
@@ -218,10 +220,10 @@ def waiting_since(connection: Connection, position: int, *, most: int) -> list[s
 def _number_pending(connection: Connection, size: int) -> list[bytes]:
     """Give what waits its place in the log of this size, and return the leaf hashes in order."""
     if connection.dialect.name != "sqlite":
-        return [leaf for [leaf] in _NUMBER_AND_TAKE.rows(connection, {"before_first": size - 1})]
-    hashes = [leaf for [leaf] in _NUMBERED_HASHES.rows(connection)]
+        return _NUMBER_AND_TAKE.scalars(connection, before_first=size - 1)
+    hashes = _NUMBERED_HASHES.scalars(connection)
     if hashes:
-        _NUMBER.execute(connection, {"before_first": size - 1})
+        _NUMBER.execute(connection, before_first=size - 1)
         _TAKE.execute(connection)
     return hashes
 
@@ -229,22 +231,19 @@ def _number_pending(connection: Connection, size: int) -> list[bytes]:
 def _advance(connection: Connection, old: Head, new: Head) -> None:
     """Replace the head that was read; compare-and-swap on its size."""
     replaced = _REPLACE_HEAD.execute(
-        connection,
-        {"old_size": old.size, "new_size": new.size, "new_peaks": new.frontier.to_bytes()},
+        connection, old_size=old.size, new_size=new.size, new_peaks=new.frontier.to_bytes()
     )
     if replaced != 1:
         raise HeadMoved("the log has grown meanwhile")
 
 
-def _head_of(rows: Sequence[tuple[Any, ...]]) -> Head:
-    """The head of what was found of its table: one row, or none."""
-    for size, peaks in rows:
-        return Head(Frontier.from_bytes(size, peaks))
-    return Head(Frontier())
+def _head_of(row: Any) -> Head:  # noqa: ANN401 - a row
+    """The head of what was found of its table: its row, or none."""
+    return Head(Frontier() if row is None else Frontier.from_bytes(row.size, row.peaks))
 
 
 def entry_row(sealed: SealedEntry) -> dict[str, object]:
-    """The row of an entry, as its driver takes it."""
+    """The row of an entry."""
     return {
         "entry_id": sealed.id,
         "leaf": sealed.leaf,
@@ -256,11 +255,11 @@ def entry_row(sealed: SealedEntry) -> dict[str, object]:
 def pending_row(
     entry: Entry, sealed: SealedEntry, *, at: datetime, subject_index: str | None
 ) -> dict[str, object]:
-    """The row that waits for its place: what is looked up of an entry. As above."""
+    """The row that waits for its place: what is looked up of an entry."""
     return {
         "entry_id": sealed.id,
         "leaf_hash": sealed.leaf_hash,
-        "recorded_at": microseconds(at),
+        "recorded_at": at,
         "operation": entry.operation.value,
         "channel": entry.channel.value,
         "outcome": entry.outcome.value,

@@ -8,24 +8,19 @@ a time reads no tile that lies wholly before or behind it, and misses none.
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from app.access_log.tables import AccessLogLookup, AccessLogPeriod
 from app.access_log.tile_paths import TILE_HEIGHT, TILE_WIDTH
-from app.database import Prepared, microseconds, table_of
+from app.database import table_of
+from app.statements import Prepared
 
 LOOKUP = table_of(AccessLogLookup)
 PERIOD = table_of(AccessLogPeriod)
 _FIRST = Prepared(
-    select(func.min(PERIOD.c.tile_index)).where(
-        PERIOD.c.newest >= bindparam("since", type_=BigInteger)
-    )
+    select(func.min(PERIOD.c.tile_index)).where(PERIOD.c.newest >= bindparam("since"))
 )
-_LAST = Prepared(
-    select(func.max(PERIOD.c.tile_index)).where(
-        PERIOD.c.oldest < bindparam("until", type_=BigInteger)
-    )
-)
+_LAST = Prepared(select(func.max(PERIOD.c.tile_index)).where(PERIOD.c.oldest < bindparam("until")))
 
 
 class Stretch(NamedTuple):
@@ -60,10 +55,10 @@ def stretches(
     tail = size >> TILE_HEIGHT << TILE_HEIGHT
     start, stop = 0, tail
     if since is not None:
-        [[found]] = _FIRST.rows(connection, {"since": microseconds(since)})
+        [found] = _FIRST.scalars(connection, since=since)
         start = tail if found is None else found << TILE_HEIGHT
     if until is not None:
-        [[found]] = _LAST.rows(connection, {"until": microseconds(until)})
+        [found] = _LAST.scalars(connection, until=until)
         stop = 0 if found is None else (found + 1) << TILE_HEIGHT
     full = Stretch(min(start, tail), min(stop, tail))
     if full.stop == tail:

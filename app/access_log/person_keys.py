@@ -12,8 +12,9 @@ from app.access_log.tables import AccessLogPersonKey
 from app.crypto import at_rest
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
-from app.database import Prepared, insert_new, table_of
+from app.database import insert_new, table_of
 from app.problems import Unavailable
+from app.statements import Prepared
 
 PERSON_KEY = table_of(AccessLogPersonKey)
 
@@ -24,17 +25,15 @@ _FIND = Prepared(
         PERSON_KEY.c.year == bindparam("in_year"),
     )
 )
-_ALL = select(
-    PERSON_KEY.c.subject_index,
-    PERSON_KEY.c.year,
-    PERSON_KEY.c.wrapped_key,
-    PERSON_KEY.c.key_encryption_key_id,
-)
 # Of any number of persons in one text: as JSON on SQLite, as an array on PostgreSQL.
 _LISTED = func.json_each(bindparam("subjects", type_=Text)).table_valued("value")
-_FIND_LISTED = Prepared(_ALL.where(PERSON_KEY.c.subject_index.in_(select(_LISTED.c.value))))
+_FIND_LISTED = Prepared(
+    select(PERSON_KEY).where(PERSON_KEY.c.subject_index.in_(select(_LISTED.c.value)))
+)
 _FIND_ANY = Prepared(
-    _ALL.where(PERSON_KEY.c.subject_index == any_(bindparam("subjects", type_=ARRAY(Text))))
+    select(PERSON_KEY).where(
+        PERSON_KEY.c.subject_index == any_(bindparam("subjects", type_=ARRAY(Text)))
+    )
 )
 
 
@@ -43,9 +42,8 @@ def find(connection: Connection, subject_index: str, year: int, *, keys: LogKeys
 
     Raises DecryptionFailed when the stored key was altered.
     """
-    for wrapped, key_id in _FIND.rows(connection, {"subject": subject_index, "in_year": year}):
-        return _unwrap(subject_index, year, wrapped, key_id, keys)
-    return None
+    row = _FIND.one_or_none(connection, subject=subject_index, in_year=year)
+    return None if row is None else _unwrap(subject_index, year, row, keys)
 
 
 def find_all(
@@ -53,13 +51,13 @@ def find_all(
 ) -> dict[tuple[str, int], bytes]:
     """The keys of these persons by subject index and year, but for those that do not unwrap."""
     if connection.dialect.name == "sqlite":
-        rows = _FIND_LISTED.rows(connection, {"subjects": json.dumps(list(subjects))})
+        rows = _FIND_LISTED.all(connection, subjects=json.dumps(list(subjects)))
     else:
-        rows = _FIND_ANY.rows(connection, {"subjects": list(subjects)})
+        rows = _FIND_ANY.all(connection, subjects=list(subjects))
     found: dict[tuple[str, int], bytes] = {}
-    for subject_index, year, wrapped, key_id in rows:
+    for row in rows:
         with suppress(DecryptionFailed):
-            found[subject_index, year] = _unwrap(subject_index, year, wrapped, key_id, keys)
+            found[row.subject_index, row.year] = unwrap(row, keys)
     return found
 
 
@@ -110,17 +108,14 @@ def hold(connection: Connection, places: Sequence[tuple[str, int]]) -> bool:
 
 def unwrap(row: Row[Any], keys: LogKeys) -> bytes:
     """The key of a row. DecryptionFailed."""
-    wrapped, key_id = row.wrapped_key, row.key_encryption_key_id
-    return _unwrap(row.subject_index, row.year, wrapped, key_id, keys)
+    return _unwrap(row.subject_index, row.year, row, keys)
 
 
-def _unwrap(
-    subject_index: str, year: int, wrapped: bytes, key_id: str | None, keys: LogKeys
-) -> bytes:
+def _unwrap(subject_index: str, year: int, row: Row[Any], keys: LogKeys) -> bytes:
     place = context(subject_index, year)
-    if key_id is None:
-        return at_rest.unwrap(keys.log_retention, wrapped, place)
-    return keys.key_encryption.unwrap(key_id, wrapped, place)
+    if row.key_encryption_key_id is None:
+        return at_rest.unwrap(keys.log_retention, row.wrapped_key, place)
+    return keys.key_encryption.unwrap(row.key_encryption_key_id, row.wrapped_key, place)
 
 
 def context(subject_index: str, year: int) -> bytes:

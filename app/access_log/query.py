@@ -16,7 +16,6 @@ from functools import lru_cache
 from typing import Any, Self
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Integer,
@@ -31,7 +30,7 @@ from app.access_log.instants import format_instant
 from app.access_log.opened_entry import LOOKUP, EntryOpener, OpenedEntry, rows_query
 from app.access_log.sealing import LogKeys
 from app.access_log.vocabulary import Channel, Operation, Outcome
-from app.database import Prepared, instant, microseconds
+from app.statements import Prepared
 
 # Entries that one page opens to look for a field: a tenth of a second.
 LOOKED_AT = 2_000
@@ -99,10 +98,9 @@ _EQUAL = (
 )
 _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
     **{name: LOOKUP.c[name] == bindparam(name, type_=Text) for name in _EQUAL},
-    "since": LOOKUP.c.recorded_at >= bindparam("since", type_=BigInteger),
-    "until": LOOKUP.c.recorded_at < bindparam("until", type_=BigInteger),
+    "since": LOOKUP.c.recorded_at >= bindparam("since"),
+    "until": LOOKUP.c.recorded_at < bindparam("until"),
 }
-_COLUMNS = tuple(rows_query().selected_columns.keys())
 # Combinations of filters whose queries are kept.
 KEPT_QUERIES = 256
 
@@ -171,14 +169,8 @@ def matching_rows(
     rows: list[dict[str, Any]] = []
     for start, stop in periods.stretches(connection, filters.since, filters.until, size=tree_size):
         part = {"first": max(first, start), "stop": stop, "most": limit - len(rows)}
-        rows += map(_row, query.rows(connection, {**values, **part}))
+        rows += (row._asdict() for row in query.all(connection, **values, **part))
     return rows
-
-
-def _row(found: tuple[Any, ...]) -> dict[str, Any]:
-    row = dict(zip(_COLUMNS, found, strict=True))
-    row["recorded_at"] = instant(row["recorded_at"])
-    return row
 
 
 @lru_cache(KEPT_QUERIES)
@@ -203,10 +195,9 @@ def count_rows(connection: Connection, filters: EntryFilter, *, tree_size: int) 
         .where(LOOKUP.c.log_index >= bindparam("first"), LOOKUP.c.log_index < bindparam("stop"))
     )
     parts = periods.stretches(connection, filters.since, filters.until, size=tree_size)
-    counted = [
-        count.rows(connection, {**values, "first": start, "stop": stop}) for start, stop in parts
-    ]
-    return sum(number for [[number]] in counted)
+    return sum(
+        sum(count.scalars(connection, **values, first=start, stop=stop)) for start, stop in parts
+    )
 
 
 def releases(entry: OpenedEntry, path: str | None) -> bool:
@@ -220,9 +211,9 @@ def releases(entry: OpenedEntry, path: str | None) -> bool:
 
 
 def _values(filters: EntryFilter) -> dict[str, Any]:
-    """What is asked of the columns, by name, as it is stored."""
+    """What is asked of the columns, by name."""
     times = {"since": filters.since, "until": filters.until}
     return {
         **{name: str(value) for name in _EQUAL if (value := getattr(filters, name)) is not None},
-        **{name: microseconds(value) for name, value in times.items() if value is not None},
+        **{name: value for name, value in times.items() if value is not None},
     }

@@ -81,18 +81,17 @@ class Opening(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedEntry:
-    """An entry ready to be stored. The bytes of `leaf` are the truth and never written anew."""
+    """An entry ready to be stored. The bytes of `leaf` are the truth and never written anew.
+
+    `leaf_hash` is what stands in the tree.
+    """
 
     id: str
     leaf: bytes
+    leaf_hash: bytes
     retained: bytes
     personal: bytes | None
     openings: Mapping[str, Opening] = field(repr=False)
-
-    @property
-    def leaf_hash(self) -> bytes:
-        """The hash that stands in the tree."""
-        return leaf_hash(self.leaf)
 
 
 def seal_entry(
@@ -135,9 +134,11 @@ def seal_entry(
         nonce = nonces[at_rest.NONCE_BYTES :]
         personal = _seal_group(entry_id, PERSONAL, erased, person_key, nonce)
     nonce = nonces[: at_rest.NONCE_BYTES]
+    leaf = _leaf(entry_id, openings, origin=origin, policy_digest=policy_digest)
     return SealedEntry(
         id=entry_id,
-        leaf=_leaf(entry_id, openings, origin=origin, policy_digest=policy_digest),
+        leaf=leaf,
+        leaf_hash=leaf_hash(leaf),
         retained=_seal_group(entry_id, RETAINED, retained, keys.log_retention, nonce),
         personal=personal,
         openings=openings,

@@ -17,8 +17,8 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cases import references
 from app.cases.fact import FactAltered
-from app.disclosure.entity_tags import etag_of, names
-from app.disclosure.project import Projection, project, released_paths
+from app.disclosure.entity_tags import etag_from, names
+from app.disclosure.project import Projection, project, recorded_fields
 from app.disclosure.situation import situation
 from app.files import store
 from app.files.padding import padded
@@ -94,7 +94,8 @@ def disclose(
     if person_id is None or decided.projection.empty:
         return refuse(connection, house, caller, person_id, NOT_FOUND, at=at)
     body = render(house, caller, reference, decided.projection)
-    etag = etag_of(body)
+    digest = hashlib.sha256(body).digest()
+    etag = etag_from(digest)
     unchanged = if_none_match is not None and names(if_none_match, etag, weak=True)
     appended = record(
         connection,
@@ -105,7 +106,7 @@ def disclose(
             channel=Channel.READ,
             outcome=Outcome.RELEASED,
             reference=reference,
-            **evidence(decided, body, media_type=JSON),
+            **evidence(decided, len(body), digest, media_type=JSON),
         ),
         at=at,
     )
@@ -113,7 +114,7 @@ def disclose(
         body=b"" if unchanged else body,
         etag=etag,
         entry_id=appended.id,
-        receipt=receipt_of(house, appended, body, at=at),
+        receipt=receipt_of(house, appended, digest, at=at),
         not_modified=unchanged,
     )
 
@@ -168,18 +169,18 @@ def render(house: House, caller: Caller, reference: str, projection: Projection)
     return padded(orjson.dumps(content), smallest=SMALLEST_BODY)
 
 
-def evidence(decided: Decided, body: bytes, *, media_type: str) -> dict[str, Any]:
-    """What the log keeps of a disclosure: paths, forms, digests, and the inputs it never shows."""
+def evidence(decided: Decided, length: int, digest: bytes, *, media_type: str) -> dict[str, Any]:
+    """What the log keeps of a disclosure: paths, forms, digests, and the inputs it never shows.
+
+    `length` and `digest` (SHA-256) are those of the bytes that leave.
+    """
     return {
         "person_id": decided.file.person_id,
-        "fields": {
-            "released": list(released_paths(decided.projection)),
-            "withheld": list(decided.projection.withheld),
-        },
+        "fields": decided.projection.on_record or recorded_fields(decided.projection),
         "payload": {
             "media_type": media_type,
-            "length": len(body),
-            "sha256": hashlib.sha256(body).hexdigest(),
+            "length": length,
+            "sha256": digest.hex(),
             "file_version": decided.file.version,
         },
         "inputs": to_record(decided.recorded),

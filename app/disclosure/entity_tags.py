@@ -10,7 +10,12 @@ ANY = "*"
 
 def etag_of(body: bytes) -> str:
     """A strong entity tag from the exact bytes of a projection."""
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return etag_from(hashlib.sha256(body).digest())
+
+
+def etag_from(digest: bytes) -> str:
+    """The same from the SHA-256 of these bytes."""
+    return f'"{digest.hex()[:32]}"'
 
 
 def names(condition: str, etag: str | None, *, weak: bool = False) -> bool:

@@ -81,7 +81,8 @@ def explain_file(
         smallest=SMALLEST_FULL_ANSWER if full else SMALLEST_ANSWER,
     )
     appended = _record(connection, house, caller, (person_id, reference), about, body, at=at)
-    return Told(body, appended.id, receipt_of(house, appended, body, at=at))
+    digest = hashlib.sha256(body).digest()
+    return Told(body, appended.id, receipt_of(house, appended, digest, at=at))
 
 
 def _content(

@@ -1,10 +1,12 @@
 """The projection of a file that a decision permits. Pure: it adds what is permitted."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
+from app.access_log.canonical_json import Written, written
 from app.disclosure.persons import Admission
 from app.files.catalogue import FIELDS, Field
 from app.files.consistency import check_consistency
@@ -15,19 +17,45 @@ from app.problems import InvalidInput
 
 # Below this form not even nature, source or day of a value is told.
 PROVENANCE_FROM = Form.SUMMARY
+# Decisions of which is kept what they say of every file alike, some 20 kB each.
+PLANS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What may leave: {section: {field: released}}, and {field path: reason} for all the rest."""
+    """What may leave: {section: {field: released}}, and {field path: reason} for all the rest.
+
+    `on_record` is `recorded_fields` of it, where it is all that a decision releases.
+    """
 
     released: Mapping[str, Mapping[str, Mapping[str, Any]]]
     withheld: tuple[Mapping[str, str], ...]
+    on_record: Written | None = field(default=None, compare=False, repr=False)
 
     @property
     def empty(self) -> bool:
         """Whether nothing at all may leave."""
         return not self.released
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One field as a decision releases it, whoever's file it is: `absent` where it has no value."""
+
+    path: str
+    field: Field
+    form: Form
+    head: Mapping[str, Any]
+    absent: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a decision says of every file alike, so that it need not be said anew of each."""
+
+    sections: Mapping[str, Mapping[str, _Part]]
+    withheld: tuple[Mapping[str, str], ...]
+    on_record: Written
 
 
 def project(
@@ -37,20 +65,52 @@ def project(
 
     Of the other people in a field only those whom the recipient may learn about.
     """
-    released: dict[str, dict[str, Mapping[str, Any]]] = {}
+    plan = _plan(decision)
     contradicted = _contradicted(file)
+    released: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for section, parts in plan.sections.items():
+        stored = file.sections.get(section, {})
+        shown = released[section] = {name: part.absent for name, part in parts.items()}
+        for name in stored.keys() & parts.keys():
+            part = parts[name]
+            if part.path not in contradicted:
+                envelope = admission.of(part.path, stored[name])
+                shown[name] = _released(part, envelope, today=today)
+    return Projection(released, plan.withheld, plan.on_record)
+
+
+@lru_cache(PLANS)
+def _plan(decision: Decision) -> _Plan:
+    sections: dict[str, dict[str, _Part]] = {}
     for path, ruling in decision.released.items():
-        field = FIELDS[path]
-        stored = file.sections.get(field.section, {}).get(field.name)
-        if path in contradicted:
-            stored = None
-        envelope = None if stored is None else admission.of(path, stored)
-        section = released.setdefault(field.section, {})
-        section[field.name] = _released(field, ruling, envelope, today=today)
+        declared = FIELDS[path]
+        part = _part(declared, ruling)
+        sections.setdefault(declared.section, {})[declared.name] = part
     withheld = tuple(
         {"field": path, "reason": reason} for path, reason in decision.withheld.items()
     )
-    return Projection(released, withheld)
+    bare = {
+        section: {name: part.absent for name, part in parts.items()}
+        for section, parts in sections.items()
+    }
+    return _Plan(sections, withheld, written(recorded_fields(Projection(bare, withheld))))
+
+
+def _part(declared: Field, ruling: FieldDecision) -> _Part:
+    head = {
+        "form": ruling.form.code,
+        "policies": list(ruling.policies),
+        "legal_bases": list(ruling.legal_bases),
+    }
+    return _Part(declared.path, declared, ruling.form, head, {**head, "recorded": False})
+
+
+def recorded_fields(projection: Projection) -> dict[str, Any]:
+    """What the access log keeps of it: released and withheld fields, and no value."""
+    return {
+        "released": list(released_paths(projection)),
+        "withheld": list(projection.withheld),
+    }
 
 
 def released_paths(projection: Projection) -> Iterator[dict[str, Any]]:
@@ -78,21 +138,14 @@ def _contradicted(file: StoredFile) -> frozenset[str]:
     return frozenset()
 
 
-def _released(
-    field: Field, ruling: FieldDecision, envelope: Envelope | None, *, today: date
-) -> Mapping[str, Any]:
+def _released(part: _Part, envelope: Envelope | None, *, today: date) -> Mapping[str, Any]:
     """One field as it leaves. A value past its `valid_until` is as if it were not recorded."""
-    answer: dict[str, Any] = {
-        "form": ruling.form.code,
-        "policies": list(ruling.policies),
-        "legal_bases": list(ruling.legal_bases),
-    }
     if envelope is None or _expired(envelope, today=today):
-        return {**answer, "recorded": False}
-    answer["recorded"] = True
-    if ruling.form > Form.EXISTENCE:
-        answer["value"] = field.transform(ruling.form, envelope)
-    if ruling.form >= PROVENANCE_FROM:
+        return part.absent
+    answer: dict[str, Any] = {**part.head, "recorded": True}
+    if part.form > Form.EXISTENCE:
+        answer["value"] = part.field.transform(part.form, envelope)
+    if part.form >= PROVENANCE_FROM:
         answer["nature"] = envelope["nature"]
         answer["source_agency"] = envelope["source_agency"]
         answer["recorded_at"] = envelope["recorded_at"]

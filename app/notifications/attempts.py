@@ -1,5 +1,6 @@
 """What the access log has of an attempt: its intent, its outcome, its end without one."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,11 @@ class Leaving:
     media_type: str = MEDIA_TYPE
 
     @property
+    def digest(self) -> bytes:
+        """SHA-256 of the bytes."""
+        return hashlib.sha256(self.body).digest()
+
+    @property
     def outcome(self) -> Outcome:
         """What is polled leaves as the answer to whoever asked, like a read."""
         return Outcome.RELEASED if self.channel is Channel.INBOX else Outcome.ATTEMPTED
@@ -44,7 +50,7 @@ def record_attempt(
 ) -> AppendedEntry:
     """The intent: which fields in which form are about to leave, and the digest of the bytes."""
     message = leaving.message
-    kept = evidence(fresh.pushed, leaving.body, media_type=leaving.media_type)
+    kept = evidence(fresh.pushed, len(leaving.body), leaving.digest, media_type=leaving.media_type)
     act = Act(
         operation=Operation.DISCLOSURE,
         channel=leaving.channel,

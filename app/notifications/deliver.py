@@ -98,7 +98,7 @@ def prepare(
     return Prepared(
         endpoint=composed.subscription.endpoint,
         sealed=sealed,
-        receipt=receipt_of(house, appended, leaving.body, at=at),
+        receipt=receipt_of(house, appended, leaving.digest, at=at),
     )
 
 

@@ -54,6 +54,10 @@ class Decision:
     may_read_access_log: bool
     satisfied: frozenset[str]
 
+    def __hash__(self) -> int:
+        """Of what tells decisions apart: equal ones hold the same policies of the same bundle."""
+        return hash((self.digest, self.satisfied))
+
     @cached_property
     def released(self) -> Mapping[str, FieldDecision]:
         """The fields that may leave, in the catalogue's order."""

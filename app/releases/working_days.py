@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from app.releases.easter import eastern_easter, western_easter
 
@@ -55,12 +56,18 @@ class Holidays:
 
     def next_working_day(self, day: date) -> date:
         """The first working day after the day."""
-        day += ONE_DAY
-        while not self.is_working_day(day):
-            day += ONE_DAY
-        return day
+        return _next_working_day(self, day)
 
     def _is_in_lieu(self, day: date) -> bool:
         if not self.monday_in_lieu or day.weekday() != MONDAY:
             return False
         return self.is_holiday(day - ONE_DAY) or self.is_holiday(day - 2 * ONE_DAY)
+
+
+# Every read asks for that after today.
+@lru_cache(maxsize=1_024)
+def _next_working_day(holidays: Holidays, day: date) -> date:
+    day += ONE_DAY
+    while not holidays.is_working_day(day):
+        day += ONE_DAY
+    return day

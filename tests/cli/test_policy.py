@@ -1,5 +1,6 @@
 """The policy commands, as somebody at a terminal or a script sees them."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies.tokens import Caller
 from app.cli import commands
 from app.disclosure.disclose import decide_file, evidence
+from app.disclosure.project import recorded_fields
 from app.files.catalogue import FIELDS
 from app.files.store import StoredFile
 from app.house import Act, House, record
@@ -385,7 +387,8 @@ def disclose_in(installation: Installation, house: House, **altered: str) -> str
         at = make_clock(installation.settings)()
         file = StoredFile(person_id="person-1", custodian="prison-1")
         decided = decide_file(connection, house, READER, "person-1", at=at, file=file)
-        kept = evidence(decided, b"{}", media_type="application/json")
+        kept = evidence(decided, 2, hashlib.sha256(b"{}").digest(), media_type="application/json")
+        kept["fields"] = recorded_fields(decided.projection)
         kept["fields"]["released"][0] |= altered
         act = Act(
             operation=Operation.DISCLOSURE,

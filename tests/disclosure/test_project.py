@@ -6,9 +6,10 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.access_log.canonical_json import encode
 from app.cases.known import Known
 from app.disclosure.persons import Admission
-from app.disclosure.project import project, released_paths
+from app.disclosure.project import project, recorded_fields, released_paths
 from app.files.catalogue import FIELDS
 from app.files.forms import Form
 from app.files.store import StoredFile
@@ -72,6 +73,14 @@ def test_what_is_withheld_looks_the_same_with_and_without_a_value(forms: dict[st
     full = project(decision(forms), whole_file(), EVERYBODY, today=TODAY)
     assert empty.withheld == full.withheld
     assert list(released_paths(empty)) == list(released_paths(full))
+
+
+@given(FORMS)
+def test_what_the_log_keeps_was_written_once_for_every_file(forms: dict[str, Form]) -> None:
+    for file in (stored({}), whole_file()):
+        projection = project(decision(forms), file, EVERYBODY, today=TODAY)
+        assert projection.on_record is not None
+        assert encode(projection.on_record) == encode(recorded_fields(projection))
 
 
 @given(FORMS)
