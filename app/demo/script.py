@@ -1,8 +1,12 @@
 """The persons of the demonstration and what their files hold. Nobody real is meant."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+
+from app.releases.milestones import DELIVERY_TIME
+from app.releases.profile import Profile
+from app.releases.working_days import ONE_DAY
 
 # What the person of the table lets the employment office have.
 CONSENTED = (
@@ -31,6 +35,17 @@ PARTS = (IN_TIME, NEAR, TOMORROW)
 
 
 FAMILY_NAME = "Wexample"
+
+
+def release_date(part: Part, *, profile: Profile, at: datetime) -> date:
+    """When the person of a part is released, so that its notices are due at any hour.
+
+    Days begin when notices go out: before that hour, what is due today would not have gone yet.
+    """
+    local = at.astimezone(profile.time_zone)
+    tomorrow = local.date() + ONE_DAY
+    begun = local.date() if local.time() >= DELIVERY_TIME else local.date() - ONE_DAY
+    return max(tomorrow, begun + timedelta(days=part.days))
 
 
 def prison_sections(release: date, *, municipality: str) -> dict[str, Any]:

@@ -35,11 +35,12 @@ from app.demo.stage import DemoFailed, Stage, staged
 from app.imports.outcomes import ROWS_REFUSED, Converted
 from app.imports.rows import convert
 from app.imports.shipped import named
-from app.main import make_clock, make_house, opened
+from app.main import make_clock, make_house, opened, read_profile
 from app.outbox.deliveries import DELIVERY, SENT
 from app.population.generate import generate
 from app.receiver.client import AgencyClient
 from app.receiver.errors import ServiceRefused
+from app.releases.profile import Profile
 from app.settings import PREFIX
 from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.store import ReceivedNotification
@@ -59,7 +60,8 @@ class Story:
     """What has happened so far."""
 
     stage: Stage
-    today: date
+    profile: Profile
+    at: datetime
     population: Path
     mapping: str = "native"
     municipality: str = ""
@@ -71,7 +73,7 @@ class Story:
 
     def release_date(self, part: Part) -> date:
         """When the person of a part is released."""
-        return self.today + timedelta(days=part.days)
+        return script.release_date(part, profile=self.profile, at=self.at)
 
     def person_of(self, player: Player, part: Part) -> str:
         """The player's own reference for the person of a part."""
@@ -87,7 +89,8 @@ def played() -> Iterator[Story]:
     ):
         story = Story(
             stage=stage,
-            today=datetime.now(UTC).date(),
+            profile=read_profile(stage.settings),
+            at=datetime.now(UTC),
             population=stage.folder / "population.ndjson",
         )
         for title, step in STEPS:
@@ -108,7 +111,7 @@ def _choose_population(story: Story) -> None:
     """The file named by the environment, else one of our own making."""
     named = os.environ.get(f"{PREFIX}DEMO_INPUT")
     if named is None:
-        records = generate(POPULATION, seed=SEED, today=story.today)
+        records = generate(POPULATION, seed=SEED, today=story.profile.local_date(story.at))
         story.population.write_text("".join(json.dumps(record) + "\n" for record in records))
     else:
         story.population = Path(named)

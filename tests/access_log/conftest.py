@@ -13,7 +13,7 @@ from app.access_log.checkpoint import Checkpoint, sign_checkpoint
 from app.access_log.checkpoints import SignedCheckpoint
 from app.access_log.entry import Actor, Entry, Grounds, Subject
 from app.access_log.erasure import ERASED_ENTRIES
-from app.access_log.merkle import root
+from app.access_log.merkle import leaf_hash, root
 from app.access_log.note import Verifier
 from app.access_log.opened_entry import ERASED, OpenedEntry
 from app.access_log.sealing import LogKeys, SealedEntry, seal_entry
@@ -129,7 +129,7 @@ def make_export(
                 changes = {"person": None, "operation": Operation.ERASURE, "fields": fields}
             sealed.append(seal(number, origin=leaf_origin, **changes))
         if first_leaf is not None:
-            sealed[0] = replace(sealed[0], leaf=first_leaf)
+            sealed[0] = replace(sealed[0], leaf=first_leaf, leaf_hash=leaf_hash(first_leaf))
         hashes = [entry.leaf_hash for entry in sealed]
         signed = signed_checkpoint(hashes, origin, log_key)
         tiles = [

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,9 @@ SEED = 7
 
 
 def test_the_demonstration_succeeds_and_leaves_its_result(tmp_path: Path) -> None:
-    from datetime import date
-
     source = tmp_path / "population.csv"
     dirty = {5: Dirt.MISSING_DATE, 9: Dirt.IMPOSSIBLE_DATE}
-    write_sentenced_csv(source, 30, seed=SEED, today=date(2026, 11, 22), dirty=dirty)
+    write_sentenced_csv(source, 30, seed=SEED, today=datetime.now(UTC).date(), dirty=dirty)
     summary = tmp_path / "summary.json"
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", "demo"],
