@@ -3,9 +3,13 @@
 The leaf holds for each section an HMAC-SHA256 under a random salt of its own: a commitment
 that nobody can guess at, and that binds. Section and salt are encrypted together, so that
 destroying a key leaves a leaf that still proves its place and says nothing more.
+
+A ciphertext holds JSON, {section: {"content", "salt"}}. What is the same in many entries, and much,
+stands there as `deflated` instead of as `content` (docs/adr/0041).
 """
 
 import hmac
+import zlib
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Mapping
@@ -16,6 +20,7 @@ from typing import NamedTuple, Self
 import orjson
 
 from app.access_log import canonical_json
+from app.access_log.canonical_json import JsonObject, Written
 from app.access_log.entry import PERSONAL_SECTIONS, Entry
 from app.access_log.merkle import leaf_hash
 from app.crypto import at_rest
@@ -75,7 +80,7 @@ class Opening(NamedTuple):
         return hmac.digest(self.salt, self.content, "sha256")
 
     def to_json(self) -> dict[str, str]:
-        """As it stands in ciphertexts, exports and receipts: text, and base64 of the salt."""
+        """As it stands in exports and receipts: text, and base64 of the salt."""
         return {"content": self.content.decode(), "salt": b64encode(self.salt).decode()}
 
 
@@ -127,10 +132,10 @@ def seal_entry(
             sections.items(), range(ID_BYTES, salts, SALT_BYTES), strict=True
         )
     }
-    retained, personal = openings, None
+    stored = {name: _stored(sections[name], opening) for name, opening in openings.items()}
+    personal = None
     if person_key is not None:
-        erased = {name: openings[name] for name in PERSONAL_SECTIONS if name in openings}
-        retained = {name: part for name, part in openings.items() if name not in erased}
+        erased = {name: stored.pop(name) for name in PERSONAL_SECTIONS if name in stored}
         nonce = nonces[at_rest.NONCE_BYTES :]
         personal = _seal_group(entry_id, PERSONAL, erased, person_key, nonce)
     nonce = nonces[: at_rest.NONCE_BYTES]
@@ -139,7 +144,7 @@ def seal_entry(
         id=entry_id,
         leaf=leaf,
         leaf_hash=leaf_hash(leaf),
-        retained=_seal_group(entry_id, RETAINED, retained, keys.log_retention, nonce),
+        retained=_seal_group(entry_id, RETAINED, stored, keys.log_retention, nonce),
         personal=personal,
         openings=openings,
     )
@@ -149,10 +154,22 @@ def open_group(entry_id: str, group: str, blob: bytes, key: bytes) -> dict[str, 
     """The openings of one ciphertext. Raises DecryptionFailed for another key or altered bytes."""
     plaintext = at_rest.unseal(key, blob, _associated_data(entry_id, group))
     members: dict[str, dict[str, str]] = orjson.loads(plaintext)
-    return {
-        name: Opening(member["content"].encode(), a2b_base64(member["salt"]))
-        for name, member in members.items()
-    }
+    return {name: _restored(member) for name, member in members.items()}
+
+
+def _stored(section: JsonObject | Written, opening: Opening) -> Mapping[str, str]:
+    """A section as it stands in a ciphertext."""
+    if isinstance(section, Written):
+        return {"deflated": section.deflated, "salt": b64encode(opening.salt).decode()}
+    return opening.to_json()
+
+
+def _restored(member: Mapping[str, str]) -> Opening:
+    if deflated := member.get("deflated"):
+        content = zlib.decompress(a2b_base64(deflated))
+    else:
+        content = member["content"].encode()
+    return Opening(content, a2b_base64(member["salt"]))
 
 
 def _leaf(
@@ -173,9 +190,9 @@ def _leaf(
 
 
 def _seal_group(
-    entry_id: str, group: str, openings: Mapping[str, Opening], key: bytes, nonce: bytes
+    entry_id: str, group: str, sections: Mapping[str, JsonObject], key: bytes, nonce: bytes
 ) -> bytes:
-    plaintext = canonical_json.encode({name: part.to_json() for name, part in openings.items()})
+    plaintext = canonical_json.encode(sections)
     return at_rest.seal(key, plaintext, _associated_data(entry_id, group), nonce=nonce)
 
 

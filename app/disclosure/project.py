@@ -40,13 +40,23 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One field as a decision releases it, whoever's file it is: `absent` where it has no value."""
+    """One field as a decision releases it, whoever's file it is.
+
+    Attributes:
+        absent: what leaves where it has no value.
+        present: what leaves of every value.
+        about_others: whether a value holds other people.
+        valued, provenance: whether the form tells the value, and where it came from.
+    """
 
     path: str
     field: Field
     form: Form
-    head: Mapping[str, Any]
     absent: Mapping[str, Any]
+    present: Mapping[str, Any]
+    about_others: bool
+    valued: bool
+    provenance: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +79,12 @@ def project(
     contradicted = _contradicted(file)
     released: dict[str, dict[str, Mapping[str, Any]]] = {}
     for section, parts in plan.sections.items():
-        stored = file.sections.get(section, {})
         shown = released[section] = {name: part.absent for name, part in parts.items()}
-        for name in stored.keys() & parts.keys():
-            part = parts[name]
-            if part.path not in contradicted:
-                envelope = admission.of(part.path, stored[name])
-                shown[name] = _released(part, envelope, today=today)
+        for name, envelope in file.sections.get(section, {}).items():
+            part = parts.get(name)
+            if part is not None and part.path not in contradicted:
+                admitted = admission.of(part.path, envelope) if part.about_others else envelope
+                shown[name] = _released(part, admitted, today=today)
     return Projection(released, plan.withheld, plan.on_record)
 
 
@@ -102,7 +111,16 @@ def _part(declared: Field, ruling: FieldDecision) -> _Part:
         "policies": list(ruling.policies),
         "legal_bases": list(ruling.legal_bases),
     }
-    return _Part(declared.path, declared, ruling.form, head, {**head, "recorded": False})
+    return _Part(
+        path=declared.path,
+        field=declared,
+        form=ruling.form,
+        absent={**head, "recorded": False},
+        present={**head, "recorded": True},
+        about_others=declared.kind.person_of is not None,
+        valued=ruling.form > Form.EXISTENCE,
+        provenance=ruling.form >= PROVENANCE_FROM,
+    )
 
 
 def recorded_fields(projection: Projection) -> dict[str, Any]:
@@ -142,10 +160,10 @@ def _released(part: _Part, envelope: Envelope | None, *, today: date) -> Mapping
     """One field as it leaves. A value past its `valid_until` is as if it were not recorded."""
     if envelope is None or _expired(envelope, today=today):
         return part.absent
-    answer: dict[str, Any] = {**part.head, "recorded": True}
-    if part.form > Form.EXISTENCE:
+    answer = {**part.present}
+    if part.valued:
         answer["value"] = part.field.transform(part.form, envelope)
-    if part.form >= PROVENANCE_FROM:
+    if part.provenance:
         answer["nature"] = envelope["nature"]
         answer["source_agency"] = envelope["source_agency"]
         answer["recorded_at"] = envelope["recorded_at"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.access_log.canonical_json import JsonObject, written
 from app.access_log.sealing import PERSONAL, RETAINED, LogKeys, SealedEntry, open_group
 from app.crypto.errors import DecryptionFailed
 
@@ -52,6 +53,18 @@ def test_what_outlives_an_erasure_is_sealed_apart(seal: Seal, log_keys: LogKeys)
     assert retained.keys() == {"circumstances", "actor", "grounds"}
     assert personal.keys() == {"subject", "reference", "fields", "payload"}
     assert retained | personal == sealed.openings
+
+
+def test_what_is_the_same_in_many_entries_opens_as_it_was_and_takes_little_room(
+    seal: Seal, log_keys: LogKeys
+) -> None:
+    said: JsonObject = {"withheld": [{"field": f"a.b{n}", "reason": "n"} for n in range(80)]}
+    plain, small = (seal(person=None, fields=fields) for fields in (said, written(said)))
+    for sealed in (plain, small):
+        opened = open_group(sealed.id, RETAINED, sealed.retained, log_keys.log_retention)
+        assert opened == sealed.openings
+        assert json.loads(opened["fields"].content) == said
+    assert len(small.retained) < len(plain.retained) / 2
 
 
 def test_an_entry_about_nobody_is_kept_whole(seal: Seal, log_keys: LogKeys) -> None:
