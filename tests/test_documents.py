@@ -53,6 +53,7 @@ def test_the_table_of_operations_is_that_of_the_export() -> None:
         "docs/audit-records.md",
         "docs/capacity.md",
         "docs/performance.md",
+        "docs/performance-profile.md",
         "docs/hardening.md",
         "docs/operation.md",
         "docs/processes.md",
