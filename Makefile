@@ -50,7 +50,7 @@ fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference 
 	$(BIN)/python -m tests.policy.mutants
 	THROUGHCARE_ALLOW_ILLUSTRATIVE=true $(BIN)/throughcare policy prove --policies policies
 	THROUGHCARE_TEST_ORACLE_REQUESTS=100000 $(BIN)/python -m pytest tests/isolation/test_oracle.py
-	THROUGHCARE_TEST_EFFORT=10 $(BIN)/python -m pytest tests/api/test_contract_holds.py
+	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest tests/api/test_contract_holds.py
 	THROUGHCARE_TEST_EFFORT=2 $(BIN)/python -m pytest tests/isolation/test_doors.py
 	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto --dist worksteal $$(grep -rl hypothesis tests --include='test_*.py')
 
