@@ -74,7 +74,7 @@ def test_of_callers_only_so_many_are_remembered() -> None:
         limit.take(str(REMEMBERED))
 
 
-@pytest.fixture(scope="module", params=BOTH[:1])
+@pytest.fixture(scope="module", params=BOTH)
 def narrow(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Exchange]:
