@@ -27,7 +27,7 @@ class Premises:
 
     def allow(self, situation: z3.BoolRef) -> bool:
         """Whether this can be where they hold."""
-        return _checked(self._solver, situation) == z3.sat
+        return bool(_checked(self._solver, situation) == z3.sat)
 
 
 def any_model(constraints: Sequence[z3.BoolRef]) -> z3.ModelRef | None:
