@@ -170,11 +170,12 @@ class Database(ABC):
         """Run work in a transaction and wait until it is durable. Otherwise as `submit`."""
         if client is None:
             return await _in_time(self._queue_on_loop(work), NOT_DURABLE)
-        self.capacity.enter(client, urgent=urgent)
+        capacity = self.capacity
+        capacity.enter(client, urgent=urgent)
         try:
             return await _in_time(self._queue_on_loop(work), NOT_DURABLE)
         finally:
-            self.capacity.leave(client)
+            capacity.leave(client)
 
     def _queue_on_loop(self, work: Work[T]) -> "asyncio.Future[T]":
         return asyncio.wrap_future(self._queue_unless_closed(work))

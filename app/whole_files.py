@@ -8,16 +8,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from app.problems import Conflict
+
 # How the name of a file ends that is being written. Nobody is silent for so long who writes one.
 UNFINISHED: Final = ".throughcare-unfinished"
 LEFT_SECONDS: Final = 3_600.0
 
 
 @contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
+def written(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """A file for its owner alone, which takes the place of what is there when the block ends well.
 
-    Where it does not, nothing is left of it; what others left who were killed goes as well.
+    Where it does not, nothing is left of it; what others left who were killed goes as well. One
+    that is `new` takes nobody's place: Conflict where something stands there at the end.
     """
     _tidy(path.parent)
     descriptor, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
@@ -28,11 +31,21 @@ def written(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if new:
+            _claim(path)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def _claim(path: Path) -> None:
+    """Have a name that nobody has: of two at once the second is refused, on any file system."""
+    try:
+        path.touch(0o600, exist_ok=False)
+    except FileExistsError:
+        raise Conflict(f"{path}: is there already; it is not overwritten") from None
 
 
 def _tidy(folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.problems import Conflict
 from app.whole_files import UNFINISHED, written
 
 
@@ -22,6 +23,18 @@ def test_what_was_broken_off_leaves_what_was_there(tmp_path: Path) -> None:
         assert (tmp_path / "a").read_bytes() == b"old"
     assert (names(tmp_path), (tmp_path / "a").read_bytes()) == ({"a"}, b"new")
     assert (tmp_path / "a").stat().st_mode & 0o077 == 0
+
+
+def test_of_two_new_files_of_one_name_the_first_that_is_whole_stays(tmp_path: Path) -> None:
+    def write_two(path: Path) -> None:
+        with written(path, new=True) as slow:
+            slow.write(b"slow")
+            with written(path, new=True) as fast:
+                fast.write(b"fast")
+
+    with pytest.raises(Conflict, match="it is not overwritten"):
+        write_two(tmp_path / "a")
+    assert (names(tmp_path), (tmp_path / "a").read_bytes()) == ({"a"}, b"fast")
 
 
 def test_what_somebody_left_who_was_killed_goes_with_the_next_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where the command line writes: results to standard output, errors beside them."""
 
 import json
+import unicodedata
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,20 @@ screen = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+# Of the characters that a terminal obeys, what divides lines is left.
+LAYOUT = "\n\t"
+
+
+def harmless(text: str) -> str:
+    """What may come from anybody, with what a terminal would obey written out."""
+    return "".join(
+        one.encode("unicode_escape").decode()
+        if unicodedata.category(one) in {"Cc", "Cf", "Cs"} and one not in LAYOUT
+        else one
+        for one in text
+    )
 
 
 def show(content: dict[str, Any], *, as_json: bool) -> None:
@@ -40,4 +55,4 @@ def _said(value: object) -> str:
         case list() | tuple():
             return ", ".join(map(_said, value))
         case _:
-            return str(value)
+            return harmless(str(value))

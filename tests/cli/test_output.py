@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.cli.output import show
+from app.cli.output import harmless, show
 
 
 def test_a_result_is_told_in_words_and_not_as_a_program_writes_it(
@@ -21,3 +21,11 @@ def test_a_result_is_told_in_words_and_not_as_a_program_writes_it(
         "retired: none",
         "left: none",
     ]
+
+
+def test_a_terminal_obeys_nothing_that_somebody_else_wrote(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show({"kid": "a\x1b[2Jb\u202e", "name": "Šabanović\u00a0"}, as_json=False)
+    assert capsys.readouterr().out == "kid: a\\x1b[2Jb\\u202e\nname: Šabanović\u00a0\n"
+    assert harmless("one line\nand another\x9b") == "one line\nand another\\x9b"
