@@ -14,6 +14,7 @@ again, so it is never refused.
 import asyncio
 import os
 import queue
+import secrets
 import socket
 import sqlite3
 import threading
@@ -97,6 +98,8 @@ IDLE_MILLISECONDS = 300_000
 # nothing would be waited for without an end.
 ANSWER_SECONDS = 300.0
 PROGRAM = "throughcare "
+# Containers may have one name, and each its process 1: what tells them apart is made by each.
+_THIS_START = secrets.token_hex(4)
 # What says that the database, and not the work, has failed; the last of SQLite itself.
 FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
 NOT_DURABLE = "the record could not be made durable"
@@ -531,7 +534,7 @@ def server_options() -> dict[str, Any]:
 
 def _process_name() -> str:
     """By which a server tells our processes from one another; it keeps 63 bytes."""
-    return f"{PROGRAM}{os.getpid()} {socket.gethostname()}"[:63]
+    return f"{PROGRAM}{os.getpid()} {_THIS_START} {socket.gethostname()}"[:63]
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -49,7 +49,7 @@ MOST_NAMED = 20
 
 
 @access_log.command(epilog=STATUSES)
-def verify(
+def verify(  # noqa: PLR0913 - options by name
     log: Annotated[str, typer.Argument(help="An export of the log, or the service's address.")],
     *,
     key: Annotated[list[str], typer.Option(help="The log's key (vkey) from the agreement.")],
