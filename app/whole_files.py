@@ -32,20 +32,26 @@ def written(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         if new:
-            _claim(path)
-        fresh.replace(path)
+            _put_new(fresh, path)
+        else:
+            fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
     _sync(path.parent)
 
 
-def _claim(path: Path) -> None:
-    """Have a name that nobody has: of two at once the second is refused, on any file system."""
+def _put_new(fresh: Path, path: Path) -> None:
+    """Give it a name that nobody has: of two at once the second is refused, on any file system."""
     try:
         path.touch(0o600, exist_ok=False)
     except FileExistsError:
         raise Conflict(f"{path}: is there already; it is not overwritten") from None
+    try:
+        fresh.replace(path)
+    except OSError:
+        path.unlink()  # nothing stands in it
+        raise
 
 
 def _tidy(folder: Path) -> None:
