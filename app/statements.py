@@ -78,6 +78,8 @@ class _Form:
         named: whether the driver takes parameters by name.
         row: makes a row of a tuple.
         readers: how a column is converted, by its place; the others come out as they are.
+        options: what else the driver is told: psycopg fetches bytes as bytes, not as hexadecimal
+            text of twice the length.
     """
 
     sql: str
@@ -89,6 +91,7 @@ class _Form:
     named: bool
     row: Callable[[Sequence[Any]], Any]
     readers: Mapping[int, Convert]
+    options: Mapping[str, Any]
 
     def parameters(self, values: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
         """The parameters as the driver takes them. KeyError: one is missing."""
@@ -125,7 +128,7 @@ def _run(connection: Connection, form: _Form, values: Mapping[str, object]) -> A
     if heard := connection.dispatch.before_cursor_execute:
         heard(connection, None, form.sql, parameters, None, False)
     try:
-        return driver.execute(form.sql, parameters)
+        return driver.execute(form.sql, parameters, **form.options)
     except form.error as error:
         raise DBAPIError.instance(
             form.sql,
@@ -158,6 +161,7 @@ def _form_of(statement: Any, columns: Sequence[str], dialect: Dialect) -> _Form:
         named=not compiled.positional,
         row=row._make,
         readers={place: one for place, one in enumerate(readers) if one is not None},
+        options={"binary": True} if dialect.driver == "psycopg" else {},
     )
 
 

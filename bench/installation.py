@@ -71,6 +71,8 @@ class Installation:
             "port": self.settings.port,
             "cross_check": self.settings.cross_check,
             "allow_illustrative": "true",
+            # The server that a bench starts has one login, and nobody's data.
+            "allow_unsafe_database": "true",
             "requests_per_minute": self.settings.requests_per_minute,
             "requests_at_once": self.settings.requests_at_once,
         }

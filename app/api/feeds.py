@@ -17,7 +17,7 @@ from app.api.body import JSON, NDJSON, parse_json, read_model, stream
 from app.api.contract import accepts, problems
 from app.api.inmate_files import import_submission, imported, read_line, refused_line
 from app.api.models import DecidedHold, Feeds, HoldDecision, ImportedLine, SnapshotLine
-from app.api.service import grant_of, perform, service_of, spend
+from app.api.service import begin, grant_of, perform, service_of
 from app.files.models import InmateFileSubmission
 from app.house import House, Refusal
 from app.intake import feeds
@@ -101,8 +101,7 @@ async def post_snapshot(request: Request, client_id: ClientId) -> Response:
     with 409: the feed is held, nothing is applied, and after an officer's decision the same bytes
     may be sent again.
     """
-    grant = grant_of(request)
-    await spend(request)
+    grant = await begin(request)
     lines, digest = await _read(request)
     good = {line.reference: line.sections for line in lines if line.problem is None}
 

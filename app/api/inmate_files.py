@@ -25,7 +25,7 @@ from app.api.models import (
     ImportLine,
     InmateFileView,
 )
-from app.api.service import grant_of, perform, service_of, spend
+from app.api.service import begin, grant_of, perform, service_of
 from app.disclosure.disclose import Disclosure, disclose
 from app.disclosure.explanation import About, Told, explain_file
 from app.files.models import (
@@ -199,9 +199,8 @@ async def import_inmate_files(request: Request) -> Response:
     start; client and officer are checked anew with every line. Answers come while lines are
     still being sent: whoever sends very many has to read at the same time.
     """
-    grant = grant_of(request)
     # Its lines are transactions of their own, so a repeated request is refused before the first.
-    await spend(request)
+    grant = await begin(request)
     settings = service_of(request).settings
     chunks = stream(request, types=(NDJSON,), limit=settings.import_limit)
     first = await anext(chunks, b"")

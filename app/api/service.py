@@ -75,11 +75,15 @@ class ProofRefused(Unauthenticated):
 
 @dataclass(slots=True)
 class Credential:
-    """What came with one request: its token, and the proof, which works once."""
+    """What came with one request: its token, and the proof, which works once.
+
+    `counted`: the request has had its place within the limit of its caller.
+    """
 
     grant: Grant
     proof: Proof | None
     spent: bool = False
+    counted: bool = False
 
 
 def service_of(request: Request) -> Service:
@@ -135,7 +139,7 @@ async def perform(
     service = service_of(request)
     credential = _credential_of(request)
     granted = grant or credential.grant
-    service.rate_limit.take(granted.client_id, granted.officer_id)
+    _count(service, credential)
 
     def work(connection: Connection, house: House) -> T | Refusal:
         _spend(connection, credential)
@@ -175,6 +179,24 @@ async def _record_undecided(service: Service, grant: Grant, problem: PolicyUnava
         record(connection, service.house, caller, act, at=service.clock())
 
     await service.database.run(work, client=grant.client_id)
+
+
+async def begin(request: Request) -> Grant:
+    """What the token of a request grants that is many transactions: it is counted, and spent, once.
+
+    The lines of an import follow one another, so none is refused for the speed of the others.
+    """
+    credential = _credential_of(request)
+    _count(service_of(request), credential)
+    await spend(request)
+    return credential.grant
+
+
+def _count(service: Service, credential: Credential) -> None:
+    """Hold a request to the limit of its caller. TooManyRequests."""
+    if not credential.counted:
+        service.rate_limit.take(credential.grant.client_id, credential.grant.officer_id)
+        credential.counted = True
 
 
 async def spend(request: Request) -> None:

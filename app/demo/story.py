@@ -38,6 +38,7 @@ from app.imports.shipped import named
 from app.main import make_clock, make_house, opened, read_profile
 from app.outbox.deliveries import DELIVERY, SENT
 from app.population.generate import generate
+from app.problems import InvalidInput
 from app.receiver.client import AgencyClient
 from app.receiver.errors import ServiceRefused
 from app.releases.profile import Profile
@@ -174,6 +175,10 @@ def _import(story: Story) -> None:
         raise DemoFailed(f"import: {done.stderr}")
     outcome = json.loads(done.stdout)
     story.refused = outcome.pop("rows_refused")
+    # A row may be refused for what it says, and for nothing else.
+    for row in story.refused:
+        if row.get("problem") not in (None, InvalidInput.slug):
+            raise DemoFailed(f"import: {row}")
     story.imported = outcome
     story.report.imported(outcome, story.refused)
 

@@ -15,6 +15,7 @@ from app.administration import registry
 from app.files import store
 from tests.api.conversation import Conversation
 from tests.api.exchange import Exchange, Speaker, exchange_in, is_problem
+from tests.conftest import BOTH, empty_database
 from tests.world import running_world
 
 IMPORT = "/v1/inmate-files/import"
@@ -284,11 +285,13 @@ def test_a_damaged_file_hinders_no_other_line(exchange: Exchange, prison: Speake
     assert answers[1]["errors"] == []
 
 
-@pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+@pytest.fixture(scope="module", params=BOTH)
+def narrow(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Exchange]:
     """A service that takes little at a time."""
     folder = tmp_path_factory.mktemp("narrow")
-    url = f"sqlite:///{folder}/throughcare.db"
+    url = empty_database(request.param, request, folder)
     with (
         running_world(url, folder, body_limit=500, import_limit=1000) as world,
         exchange_in(world) as exchange,

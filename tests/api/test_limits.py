@@ -74,7 +74,7 @@ def test_of_callers_only_so_many_are_remembered() -> None:
         limit.take(str(REMEMBERED))
 
 
-@pytest.fixture(scope="module", params=BOTH[:1])
+@pytest.fixture(scope="module", params=BOTH)
 def narrow(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Exchange]:
@@ -93,6 +93,24 @@ def test_the_service_tells_when_to_come_again(narrow: Exchange) -> None:
     is_problem(answers[-1], 429, "too-many-requests")
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     assert narrow.agency("correctional_service").call("GET", "/v1/cases").status_code == 200
+
+
+def test_an_import_is_one_request_however_many_lines_it_has(narrow: Exchange) -> None:
+    prison = narrow.agency("correctional_service")
+    lines = [{"reference": f"LINE-{number}", "sections": {}} for number in range(5)]
+    body = "".join(json.dumps(line) + "\n" for line in lines)
+    answers = [
+        prison.call(
+            "POST",
+            "/v1/inmate-files/import",
+            content=body.encode(),
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        for _ in range(3)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    told = [json.loads(line)["status"] for line in answers[0].text.splitlines()]
+    assert told == ["created"] * 5
 
 
 def test_a_body_that_does_not_come_is_given_up(narrow: Exchange) -> None:

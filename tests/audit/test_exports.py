@@ -31,6 +31,7 @@ from tests.api.exchange import (
     sections_of,
     without_convictions,
 )
+from tests.conftest import BOTH, empty_database
 from tests.world import World, running_world
 
 EXPORTS = "/v1/access-log/exports"
@@ -39,10 +40,12 @@ AT_ONCE = 30
 Rows = list[tuple[bytes, str]]
 
 
-@pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+@pytest.fixture(scope="module", params=BOTH)
+def exchange(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Exchange]:
     folder = tmp_path_factory.mktemp("world")
-    url = f"sqlite:///{folder}/throughcare.db"
+    url = empty_database(request.param, request, folder)
     with (
         running_world(url, folder, export_rows_at_once=AT_ONCE) as world,
         exchange_in(world) as exchange,

@@ -285,7 +285,11 @@ def fetch_export(exchange: Exchange, place: str) -> bytes | None:
     if shown["state"] in ("waiting", "running"):
         return None
     if shown["state"] == "finished":
-        content = exchange.ask(auditor, "GET", f"{place}/content").content
+        fetched = exchange.ask(auditor, "GET", f"{place}/content")
+        if fetched.status_code == GONE_ON:  # an erasure came between the two questions
+            return None
+        assert fetched.status_code == 200, fetched.text
+        content = fetched.content
         assert sha256(content).hexdigest() == shown["sha256"]
     else:  # somebody was erased meanwhile
         assert shown["state"] == "dropped", shown

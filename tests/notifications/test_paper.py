@@ -39,9 +39,6 @@ from tests.notifications.play import Prison, Town
 PLANTED = "Wexample"
 CONSENTED = ("identity.full_name", "release.planned_release_date", "needs.vocational_skills")
 
-# What is printed, and what is refused, is the same on every database.
-ONCE = pytest.mark.parametrize("still_world", ["sqlite"], indirect=True)
-
 
 @dataclass
 class Centre:
@@ -187,7 +184,6 @@ def text_of(pack: Pack) -> str:
 # What is printed.
 
 
-@ONCE
 def test_a_foreign_reader_finds_what_is_released_and_nothing_that_is_withheld(
     welfare: Centre,
 ) -> None:
@@ -209,7 +205,6 @@ def test_a_foreign_reader_finds_what_is_released_and_nothing_that_is_withheld(
         assert part in flat
 
 
-@ONCE
 def test_nothing_can_be_read_without_the_password(welfare: Centre) -> None:
     pack = welfare.make(told_of_release(welfare))
     for text in (PLANTED, "Centre", "release", pack.jti, pack.password):
@@ -228,7 +223,6 @@ def test_nothing_can_be_read_without_the_password(welfare: Centre) -> None:
         reader.pages[0].extract_text()
 
 
-@ONCE
 def test_its_entry_and_the_digest_of_its_file_stand_in_the_log(welfare: Centre) -> None:
     jti = told_of_release(welfare)
     pack = welfare.make(jti)
@@ -244,7 +238,6 @@ def test_its_entry_and_the_digest_of_its_file_stand_in_the_log(welfare: Centre) 
 # Decided at the making.
 
 
-@ONCE
 def test_nothing_is_printed_whose_intent_cannot_be_recorded(welfare: Centre) -> None:
     jti = told_of_release(welfare)
     with (
@@ -332,7 +325,6 @@ def printed_with_consent(town: Town, prison: Prison) -> tuple[Centre, str, str, 
     return employment, reference, consent, jti
 
 
-@ONCE
 def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> None:
     employment, _, consent, jti = printed_with_consent(town, prison)
     prison.withdraw(consent)
@@ -343,7 +335,6 @@ def test_what_is_to_be_given_back_is_printed_too(town: Town, prison: Prison) -> 
     assert PLANTED not in text
 
 
-@ONCE
 def test_what_waits_to_be_printed_is_an_alarm_until_it_is(welfare: Centre) -> None:
     jti = told_of_release(welfare)
     person_id = welfare.row(jti).person_id
@@ -352,7 +343,6 @@ def test_what_waits_to_be_printed_is_an_alarm_until_it_is(welfare: Centre) -> No
     assert welfare.alarms(person_id) == []
 
 
-@ONCE
 def test_a_file_that_could_not_be_written_was_not_made(welfare: Centre) -> None:
     town = welfare.town
     house, at = town.world.service.house, town.world.clock()
@@ -370,7 +360,6 @@ def test_a_file_that_could_not_be_written_was_not_made(welfare: Centre) -> None:
     welfare.hand_over(jti)
 
 
-@ONCE
 def test_a_recall_that_comes_to_go_on_paper_keeps_its_alarm(town: Town, prison: Prison) -> None:
     employment, reference, consent, jti = printed_with_consent(town, prison)
     employment.end()
@@ -387,7 +376,6 @@ def test_a_recall_that_comes_to_go_on_paper_keeps_its_alarm(town: Town, prison: 
     assert employment.alarms(person_id) == []
 
 
-@ONCE
 def test_what_a_feed_holds_is_called_for_once_it_may_go_out(welfare: Centre) -> None:
     town = welfare.town
     at, client = town.world.clock(), welfare.prison.agency.client_id
@@ -451,7 +439,6 @@ def test_it_counts_as_delivered_once_it_was_handed_over(welfare: Centre) -> None
         welfare.make(jti)
 
 
-@ONCE
 def test_a_hand_over_that_cannot_be_is_refused(welfare: Centre) -> None:
     jti = told_of_release(welfare)
     with pytest.raises(Conflict):
@@ -472,7 +459,6 @@ def test_a_hand_over_that_cannot_be_is_refused(welfare: Centre) -> None:
         welfare.make("0" * 32)
 
 
-@ONCE
 def test_what_was_brought_can_be_said_whatever_came_after_it_was_made(welfare: Centre) -> None:
     town = welfare.town
     clock = town.world.clock
@@ -501,7 +487,6 @@ def test_what_was_brought_can_be_said_whatever_came_after_it_was_made(welfare: C
     welfare.answer(ended)
 
 
-@ONCE
 def test_what_goes_on_paper_is_not_queued_again(welfare: Centre) -> None:
     town = welfare.town
     jti = told_of_release(welfare)
@@ -539,7 +524,6 @@ def test_a_slip_that_came_back_is_an_answer_and_settles_what_was_escalated(
 # Who is told on paper.
 
 
-@ONCE
 def test_only_an_agency_with_an_officer_and_a_purpose_of_its_own_is_told_on_paper(
     town: Town, prison: Prison
 ) -> None:
@@ -562,7 +546,6 @@ def test_only_an_agency_with_an_officer_and_a_purpose_of_its_own_is_told_on_pape
         town.look(lambda c: subscriptions.own(c, made, client_id=f"paper-{made}"))
 
 
-@ONCE
 def test_who_is_told_on_paper_no_more_has_what_waits_cancelled(welfare: Centre) -> None:
     town = welfare.town
     jti = told_of_release(welfare)
@@ -605,7 +588,6 @@ def test_of_two_who_enrol_an_agency_at_once_one_is_refused(town: Town, prison: P
     assert found.subscription_id == made
 
 
-@ONCE
 def test_an_agency_that_is_told_otherwise_is_not_told_on_paper_too(
     town: Town, prison: Prison
 ) -> None:

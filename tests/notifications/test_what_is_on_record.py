@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from app.access_log.query import EntryFilter
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.processes.jobs import make_watcher
@@ -12,7 +10,6 @@ from tests.notifications.play import Prison, Town
 from tests.notifications.test_paper import centre_of, told_of_release
 
 
-@pytest.mark.parametrize("still_world", ["sqlite"], indirect=True)
 def test_each_word_of_the_log_stands_in_an_entry_of_a_real_flow(town: Town, prison: Prison) -> None:
     notices_are_pushed_polled_and_printed(town, prison)
     files_are_written_imported_read_and_erased(town, prison)
