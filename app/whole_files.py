@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from app.problems import Conflict
-
 # How the name of a file ends that is being written. Nobody is silent for so long who writes one.
 UNFINISHED: Final = ".throughcare-unfinished"
 LEFT_SECONDS: Final = 3_600.0
@@ -20,7 +18,7 @@ def written(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """A file for its owner alone, which takes the place of what is there when the block ends well.
 
     Where it does not, nothing is left of it; what others left who were killed goes as well. One
-    that is `new` takes nobody's place: Conflict where something stands there at the end.
+    that is `new` takes nobody's place: FileExistsError where something stands there at the end.
     """
     _tidy(path.parent)
     descriptor, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
@@ -43,10 +41,7 @@ def written(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
 
 def _put_new(fresh: Path, path: Path) -> None:
     """Give it a name that nobody has: of two at once the second is refused, on any file system."""
-    try:
-        path.touch(0o600, exist_ok=False)
-    except FileExistsError:
-        raise Conflict(f"{path}: is there already; it is not overwritten") from None
+    path.touch(0o600, exist_ok=False)
     try:
         fresh.replace(path)
     except OSError:

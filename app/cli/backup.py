@@ -182,7 +182,7 @@ def _recipient(file: Path) -> EncryptionKey:
 def new_file(file: Path) -> Iterator[BinaryIO]:
     """A file for its owner alone, which appears under its name once it is whole and on the disk.
 
-    Conflict where one is there already, at the beginning or by the end.
+    Conflict where one is there already; FileExistsError where one is by the end.
     """
     if file.exists():
         raise Conflict(f"{file}: is there already; no backup is overwritten")

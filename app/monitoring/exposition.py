@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader, RawIOBase
 from threading import BoundedSemaphore
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import start_http_server
@@ -74,7 +75,7 @@ class _InTime(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # any writable buffer
+    def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401 - whatever can be written to
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError
