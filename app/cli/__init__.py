@@ -8,7 +8,7 @@ from itertools import chain
 import typer
 from typer.models import CommandInfo, TyperInfo
 
-from app.cli.output import errors, harmless
+from app.cli.output import errors
 from app.crypto.backend import assert_backend
 from app.crypto.errors import CryptoError
 from app.problems import ThroughcareError
@@ -93,7 +93,8 @@ def main() -> None:
 
 
 def _say(problem: str, *findings: str) -> None:
-    said = f"throughcare: {harmless(problem)}"
-    errors.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
+    errors.print(
+        f"throughcare: {problem}", style="red", markup=False, highlight=False, soft_wrap=True
+    )
     for finding in findings:
-        errors.print(f"  {harmless(finding)}", markup=False, highlight=False, soft_wrap=True)
+        errors.print(f"  {finding}", markup=False, highlight=False, soft_wrap=True)

@@ -6,26 +6,34 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-
-# A key or an id is copied from here: no line is broken at the width of a window.
-screen = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
+from rich.text import Text
 
 # Of the characters that a terminal obeys, what divides lines is left.
 LAYOUT = "\n\t"
 
 
-def harmless(text: str) -> str:
-    """What may come from anybody, with what a terminal would obey written out."""
+class Plain(Console):
+    """Writes what may come from anybody: what a terminal would obey is written out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - those of its base
+        """A text as it is shown."""
+        return super().render_str(_harmless(text), **options)
+
+
+def _harmless(text: str) -> str:
     return "".join(
         one.encode("unicode_escape").decode()
         if unicodedata.category(one) in {"Cc", "Cf", "Cs"} and one not in LAYOUT
         else one
         for one in text
     )
+
+
+# A key or an id is copied from here: no line is broken at the width of a window.
+screen = Plain(highlight=False, soft_wrap=True)
+errors = Plain(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def show(content: dict[str, Any], *, as_json: bool) -> None:
@@ -55,4 +63,4 @@ def _said(value: object) -> str:
         case list() | tuple():
             return ", ".join(map(_said, value))
         case _:
-            return harmless(str(value))
+            return str(value)
