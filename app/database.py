@@ -574,6 +574,15 @@ def take_time(connection: Connection) -> None:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
 
 
+def wait_turn(connection: Connection, task: int) -> None:
+    """Wait until nobody else is at this task; nobody is until this transaction ends.
+
+    As long as for any lock of a server. The file of an embedded database belongs to one process.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(task)))
+
+
 def others_at_work(connection: Connection) -> bool:
     """Whether another process of this program is connected. A file belongs to one anyway."""
     if connection.dialect.name == "sqlite":
