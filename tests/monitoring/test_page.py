@@ -283,7 +283,7 @@ def test_nobody_holds_a_thread_of_the_measures_nor_asks_for_a_part_of_them(
             assert silent.recv(1) == b""
         with socket.create_connection(("127.0.0.1", port), timeout=0.01) as dripping:
             assert _drip(dripping) == b""
-        held = [exposition.AT_ONCE.acquire(blocking=False) for _ in range(16)]
+        held = [exposition.AT_ONCE.acquire(timeout=10) for _ in range(16)]
         with socket.create_connection(("127.0.0.1", port), timeout=10) as one_too_many:
             assert one_too_many.recv(1) == b""
         assert held == [True] * 16
