@@ -361,6 +361,11 @@ def test_whoever_is_more_than_a_member_is_named_by_what_it_is(server: Server) ->
             "may use files or programs of the server",
         ),
         (
+            "GRANT pg_signal_backend TO {}",
+            "REVOKE pg_signal_backend FROM {}",
+            "may end other processes",
+        ),
+        (
             f"GRANT CREATE ON DATABASE {DATABASE} TO {{}}",
             f"REVOKE CREATE ON DATABASE {DATABASE} FROM {{}}",
             "may make schemas",
