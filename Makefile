@@ -37,14 +37,12 @@ layers:
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2> /dev/null | tail -1)" -gt 4000000 ] 2> /dev/null && echo -p /dev/shm)
 
 # Lines and branches are counted in what the tests import, not in the processes that they start.
-# What SlipCover's program would set is set here: nothing is counted where tests are only handed out.
-COUNTED := SLIPCOVER_ENABLED=1 SLIPCOVER_BRANCH=1 SLIPCOVER_SOURCE=app,throughcare_receiver
-
 unit:
 	@scratch=$$(mktemp -d $(MEMORY)) && chmod 755 "$$scratch" && trap 'rm -rf "$$scratch"' EXIT \
-	&& $(COUNTED) TMPDIR="$$scratch" \
+	&& mkdir "$$scratch/counted" \
+	&& PYTEST_PLUGINS=tests.counting THROUGHCARE_TEST_COUNTED="$$scratch/counted" TMPDIR="$$scratch" \
 	  $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder \
-	&& $(BIN)/python -m slipcover --merge "$$scratch"/slipcover-xdist-*/merged.json \
+	&& $(BIN)/python -m slipcover --merge "$$scratch"/counted/*.json \
 	  --out "$$scratch/all" --skip-covered --fail-under 95
 
 fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference engine, with the matrix as tables; properties at length
@@ -52,7 +50,7 @@ fuzz: $(VENV)/checks openapi-rules  ## The long comparisons: with the reference 
 	$(BIN)/python -m tests.policy.mutants
 	THROUGHCARE_ALLOW_ILLUSTRATIVE=true $(BIN)/throughcare policy prove --policies policies
 	THROUGHCARE_TEST_ORACLE_REQUESTS=100000 $(BIN)/python -m pytest tests/isolation/test_oracle.py
-	THROUGHCARE_TEST_EFFORT=10 $(BIN)/python -m pytest tests/api/test_contract_holds.py
+	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest tests/api/test_contract_holds.py
 	THROUGHCARE_TEST_EFFORT=2 $(BIN)/python -m pytest tests/isolation/test_doors.py
 	THROUGHCARE_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto --dist worksteal $$(grep -rl hypothesis tests --include='test_*.py')
 

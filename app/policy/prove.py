@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from app.policy.actions import Vocabulary
 from app.policy.bundle import Bundle
 from app.policy.claims import Answer, Claim, Question, Subject, Violation, refute
 from app.policy.facts import read_facts
@@ -22,7 +21,7 @@ from app.policy.policies import Policy
 from app.policy.relations import relations
 from app.policy.roles import ROLE_PURPOSES
 from app.policy.schema import probe_schema_text
-from app.policy.solver import can_be
+from app.policy.solver import Premises
 from app.policy.symbolic import SymbolicRequest, any_request
 from app.policy.witness import Witness
 
@@ -151,21 +150,26 @@ def stated(invariant: Invariant) -> Claim:
 def dead_policies(bundle: Bundle) -> Iterator[Policy]:
     """Policies whose scope and conditions no request can meet."""
     facts = read_facts(probe_schema_text(bundle.vocabulary))
-    requests = {role: any_request(role, facts) for role in ROLE_PURPOSES}
+    matches = {role: _Matches(bundle, any_request(role, facts)) for role in ROLE_PURPOSES}
     known: dict[bytes, bool] = {}
     for policy in bundle.policies.values():
         key = meaning(policy)
         if key not in known:
-            known[key] = any(
-                _can_match(policy, requests[role], bundle.vocabulary) for role in _roles(policy)
-            )
+            known[key] = any(matches[role].possible(policy) for role in _roles(policy))
         if not known[key]:
             yield policy
 
 
-def _can_match(policy: Policy, request: SymbolicRequest, vocabulary: Vocabulary) -> bool:
-    formulas = RoleFormulas([policy], request, vocabulary)
-    return can_be([*limits([formulas]), formulas.holds[policy.id]])
+class _Matches:
+    """Which policies a request of one role can match."""
+
+    def __init__(self, bundle: Bundle, request: SymbolicRequest) -> None:
+        formulas = RoleFormulas(bundle.policies.values(), request, bundle.vocabulary)
+        self._holds = formulas.holds
+        self._premises = Premises(limits([formulas]))
+
+    def possible(self, policy: Policy) -> bool:
+        return self._premises.allow(self._holds[policy.id])
 
 
 def _roles(policy: Policy) -> Iterable[str]:

@@ -19,6 +19,17 @@ def can_be(constraints: Sequence[z3.BoolRef]) -> bool:
     return any_model(constraints) is not None
 
 
+class Premises:
+    """What always holds, told to the solver once for many questions."""
+
+    def __init__(self, constraints: Iterable[z3.BoolRef]) -> None:
+        self._solver = _solver(constraints)
+
+    def allow(self, situation: z3.BoolRef) -> bool:
+        """Whether this can be where they hold."""
+        return bool(_checked(self._solver, situation) == z3.sat)
+
+
 def any_model(constraints: Sequence[z3.BoolRef]) -> z3.ModelRef | None:
     """Some situation in which all of these hold, None if there is none."""
     if any(map(z3.is_false, constraints)):
