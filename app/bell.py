@@ -23,7 +23,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake whoever listens."""
-        for event, loop in tuple(self._ears.items()):
+        # Another thread may begin to listen meanwhile: a copy is made in one step.
+        for event, loop in self._ears.copy().items():
             # One that has ended listens no more.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)

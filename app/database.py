@@ -14,6 +14,7 @@ again, so it is never refused.
 import asyncio
 import os
 import queue
+import secrets
 import socket
 import sqlite3
 import threading
@@ -97,6 +98,8 @@ IDLE_MILLISECONDS = 300_000
 # nothing would be waited for without an end.
 ANSWER_SECONDS = 300.0
 PROGRAM = "throughcare "
+# Containers may have one name, and each its process 1: what tells them apart is made by each.
+_THIS_START = secrets.token_hex(4)
 # What says that the database, and not the work, has failed; the last of SQLite itself.
 FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
 NOT_DURABLE = "the record could not be made durable"
@@ -170,11 +173,12 @@ class Database(ABC):
         """Run work in a transaction and wait until it is durable. Otherwise as `submit`."""
         if client is None:
             return await _in_time(self._queue_on_loop(work), NOT_DURABLE)
-        self.capacity.enter(client, urgent=urgent)
+        capacity = self.capacity
+        capacity.enter(client, urgent=urgent)
         try:
             return await _in_time(self._queue_on_loop(work), NOT_DURABLE)
         finally:
-            self.capacity.leave(client)
+            capacity.leave(client)
 
     def _queue_on_loop(self, work: Work[T]) -> "asyncio.Future[T]":
         return asyncio.wrap_future(self._queue_unless_closed(work))
@@ -530,7 +534,7 @@ def server_options() -> dict[str, Any]:
 
 def _process_name() -> str:
     """By which a server tells our processes from one another; it keeps 63 bytes."""
-    return f"{PROGRAM}{os.getpid()} {socket.gethostname()}"[:63]
+    return f"{PROGRAM}{os.getpid()} {_THIS_START} {socket.gethostname()}"[:63]
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -568,6 +572,15 @@ def take_time(connection: Connection) -> None:
     """
     if connection.dialect.name != "sqlite":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
+def wait_turn(connection: Connection, task: int) -> None:
+    """Wait until nobody else is at this task; nobody is until this transaction ends.
+
+    As long as for any lock of a server. The file of an embedded database belongs to one process.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(task)))
 
 
 def others_at_work(connection: Connection) -> bool:

@@ -227,6 +227,7 @@ _POWERS = text("""
     bool_or(rolname IN (
         'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'
     )) AS "may use files or programs of the server",
+    bool_or(rolname IN ('pg_signal_backend', 'pg_maintain')) AS "may end other processes",
     EXISTS (
         SELECT FROM pg_class WHERE relnamespace = current_schema()::text::regnamespace
         AND relname = ANY(:tables) AND pg_has_role(relowner, 'MEMBER')

@@ -331,6 +331,8 @@ def alone(settings: Settings) -> Iterator[None]:
         return
     lock = Path(f"{database}.lock")
     try:
+        # Who may open it may hold it, and nothing would start.
+        make_private(lock)
         file = lock.open("w")
     except OSError as error:
         raise NotReady(f"{lock}: {error.strerror}") from error

@@ -14,10 +14,11 @@ LEFT_SECONDS: Final = 3_600.0
 
 
 @contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
+def written(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """A file for its owner alone, which takes the place of what is there when the block ends well.
 
-    Where it does not, nothing is left of it; what others left who were killed goes as well.
+    Where it does not, nothing is left of it; what others left who were killed goes as well. One
+    that is `new` takes nobody's place: FileExistsError where something stands there at the end.
     """
     _tidy(path.parent)
     descriptor, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
@@ -28,11 +29,24 @@ def written(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
+        if new:
+            _put_new(fresh, path)
+        else:
+            fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def _put_new(fresh: Path, path: Path) -> None:
+    """Give it a name that nobody has: of two at once the second is refused, on any file system."""
+    path.touch(0o600, exist_ok=False)
+    try:
+        fresh.replace(path)
+    except OSError:
+        path.unlink()  # nothing stands in it
+        raise
 
 
 def _tidy(folder: Path) -> None:

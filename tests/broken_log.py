@@ -8,13 +8,13 @@ such limit, so there a trigger raises what a full disk raises (SQLSTATE 53100).
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 from sqlalchemy import Connection, event, text
 
 from app.capacity import SHARES, Capacity
-from app.database import CONNECTIONS, Database
+from app.database import CONNECTIONS, Database, DatabaseUnavailable
 
 PATIENCE = 60
 How = Mapping[str, tuple[str, ...]]
@@ -140,7 +140,11 @@ def _may_not_grow(database: Database) -> Iterator[None]:
         yield
     finally:
         event.remove(database.engine, "connect", full)
-        limit(1_073_741_823)
+        # Nobody is handed a connection later that was made meanwhile. If that of the writer fails
+        # with what it writes now, its next one is a new one, too.
+        database.engine.dispose()
+        with suppress(DatabaseUnavailable):
+            limit(1_073_741_823)
 
 
 def _limited(connection: sqlite3.Connection, pages: int) -> None:

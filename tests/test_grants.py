@@ -1,6 +1,8 @@
 """Roles of a server: each does its own work, and the server refuses what goes beyond it."""
 
+import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -359,6 +361,11 @@ def test_whoever_is_more_than_a_member_is_named_by_what_it_is(server: Server) ->
             "may use files or programs of the server",
         ),
         (
+            "GRANT pg_signal_backend TO {}",
+            "REVOKE pg_signal_backend FROM {}",
+            "may end other processes",
+        ),
+        (
             f"GRANT CREATE ON DATABASE {DATABASE} TO {{}}",
             f"REVOKE CREATE ON DATABASE {DATABASE} FROM {{}}",
             "may make schemas",
@@ -462,7 +469,8 @@ def test_whoever_runs_an_administrators_command_as_the_service_is_told_so(server
 
 def test_an_administrator_sees_processes_of_other_users_at_work(server: Server) -> None:
     url = make_url(server.of(Role.APPLICATION)).set(drivername="postgresql")
-    name = f"{PROGRAM}1 elsewhere.example"
+    # As a process of another container that shares our name would be called.
+    name = f"{PROGRAM}{os.getpid()} 00000000 {socket.gethostname()}"
     way = url.render_as_string(hide_password=False)
     engine = make_engine(server.owner)
     with engine.connect() as connection:

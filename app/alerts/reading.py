@@ -6,6 +6,7 @@ Looked at are reads and attempts to read, and entries that say that a witness re
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
@@ -19,6 +20,9 @@ from app.alerts.fact import Fact
 from app.alerts.kinds import Unsigned, WitnessRefusal
 from app.problems import NotFound
 
+# Rules reckon some months back from a fact and a day on: between these, no calendar ends there.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 WITNESS_REFUSED = "witness-refused"
 
 
@@ -64,7 +68,7 @@ _WANTED = or_(
 def _refusals(row: RowMapping, fields: Mapping[str, Any]) -> list[WitnessRefusal]:
     if fields.get("alarm") != WITNESS_REFUSED:
         return []
-    return [WitnessRefusal(row["log_index"], row["recorded_at"], fields.get("witness", ""))]
+    return [WitnessRefusal(row["log_index"], _recorded(row), fields.get("witness", ""))]
 
 
 def _facts(row: RowMapping, sections: Mapping[str, Any], keys: LogKeys) -> list[Fact]:
@@ -77,7 +81,7 @@ def _facts(row: RowMapping, sections: Mapping[str, Any], keys: LogKeys) -> list[
     return [
         Fact(
             index=row["log_index"],
-            at=row["recorded_at"],
+            at=_recorded(row),
             agency=agency,
             officer=row["officer_id"] or "",
             refused=refused,
@@ -87,6 +91,12 @@ def _facts(row: RowMapping, sections: Mapping[str, Any], keys: LogKeys) -> list[
             emergency="emergency_override" in grounds,
         )
     ]
+
+
+def _recorded(row: RowMapping) -> datetime:
+    """When an entry was recorded. A time that was altered must not stop whoever looks for that."""
+    recorded: datetime = row["recorded_at"]
+    return min(max(recorded, EARLIEST), LATEST)
 
 
 def unsigned(connection: Connection) -> Unsigned | None:

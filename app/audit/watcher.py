@@ -152,7 +152,9 @@ class Watcher:
         memory.advance(connection, start=found.start, stop=found.stop)
         memory.remember(connection, found.facts, found.days)
         if found.facts:
-            last = found.facts[-1].at
+            # By the log and not by the clock: who comes late finds what one in time would have. And
+            # no entry that tells a time to come makes all be forgotten.
+            last = min(found.facts[-1].at, at)
             memory.forget(connection, at=last, today=house.legal_date(last))
         return [self._record(connection, house, alert, at=at) for alert in found.alerts]
 

@@ -10,12 +10,14 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self, cast
 
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
 
@@ -29,6 +31,7 @@ PAGES: Final = 4096
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
 # Roles are the server's: `throughcare restore` and `init` give them what they need.
 ANOTHER: Final = "another backup of this database is being made"
+SERVICE: Final = "throughcare"
 AS_ANYBODY: Final = ("--no-owner", "--no-privileges", "--no-password")
 
 
@@ -127,16 +130,18 @@ class _Program:
                 f"{name} is not on the path: install the client programs of PostgreSQL, of the "
                 "server's version or a newer one"
             )
-        destination, environment = _address(url)
+        address = _Address.of(url)
         self.name = name
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
-        self.process = subprocess.Popen(  # noqa: S603 - a program of the server, without a shell
-            [path, *arguments, f"--dbname={destination}"],
-            env={**os.environ, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-        )
+        with address.secrets() as (environment, handed_on):
+            self.process = subprocess.Popen(  # noqa: S603 - a program of the server, without a shell
+                [path, *arguments, f"--dbname={address.destination}"],
+                env={**os.environ, **environment},
+                pass_fds=handed_on,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -169,10 +174,40 @@ class _Program:
             raise CopyFailed(f"{self.name} failed: {said or self.process.returncode}")
 
 
-def _address(url: URL) -> tuple[str, Mapping[str, str]]:
-    """Where a program connects to. The password is for no list of processes."""
-    parameters: dict[str, Any] = dict(url.get_dialect()().create_connect_args(url)[1])
-    password = parameters.pop("password", None)
-    parameters.pop("options", None)
-    environment = {} if not password else {"PGPASSWORD": str(password)}
-    return make_conninfo(**parameters), environment
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Where a program connects to. What is secret of that is for no list of processes."""
+
+    destination: str
+    password: str
+    # Secrets that libpq takes from no environment, by their names.
+    hidden: Mapping[str, str]
+
+    @classmethod
+    def of(cls, url: URL) -> Self:
+        """The address of a server. CopyFailed where a secret cannot be handed on unseen."""
+        parameters: dict[str, Any] = dict(url.get_dialect()().create_connect_args(url)[1])
+        parameters.pop("options", None)
+        secret = {one.keyword.decode() for one in Conninfo.get_defaults() if one.dispchar == b"*"}
+        hidden = {name: str(parameters.pop(name)) for name in secret & parameters.keys()}
+        password = hidden.pop("password", "")
+        if hidden and "service" in parameters:
+            raise CopyFailed(f"write {', '.join(sorted(hidden))} into the service file as well")
+        if hidden:
+            parameters["service"] = SERVICE
+        return cls(make_conninfo(**parameters), password, hidden)
+
+    @contextmanager
+    def secrets(self) -> Iterator[tuple[Mapping[str, str], tuple[int, ...]]]:
+        """Environment and open files by which a program has the secrets."""
+        environment = {"PGPASSWORD": self.password} if self.password else {}
+        if not self.hidden:
+            yield environment, ()
+            return
+        # A service file of libpq that stands in no folder.
+        with os.fdopen(os.memfd_create(SERVICE), "w") as file:
+            file.write(f"[{SERVICE}]\n")
+            file.writelines(f"{name}={value}\n" for name, value in self.hidden.items())
+            file.flush()
+            number = file.fileno()
+            yield {**environment, "PGSERVICEFILE": f"/proc/self/fd/{number}"}, (number,)

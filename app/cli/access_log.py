@@ -36,15 +36,20 @@ def add_to(cli: typer.Typer) -> None:
 
 # Exit status of a log that is published without its quorum: a script must notice.
 NOT_AS_AGREED = 2
-STATUSES = "Exit status: 0 sound, 1 it could not be verified, 2 wrong usage, " + ", ".join(
-    f"{int(finding)} {finding.name.lower()}" for finding in Finding
+# Of a log that is sound, and yet not all that was signed: a script that looks at nothing else must
+# not take it for the whole.
+DECLARED_LOST = 9
+STATUSES = (
+    "Exit status: 0 sound, 1 it could not be verified, 2 wrong usage, "
+    f"{DECLARED_LOST} sound but more is declared lost than --lost says, "
+    + ", ".join(f"{int(finding)} {finding.name.lower()}" for finding in Finding)
 )
 # In a report for people; a script reads all of them with --json.
 MOST_NAMED = 20
 
 
 @access_log.command(epilog=STATUSES)
-def verify(
+def verify(  # noqa: PLR0913 - options by name
     log: Annotated[str, typer.Argument(help="An export of the log, or the service's address.")],
     *,
     key: Annotated[list[str], typer.Option(help="The log's key (vkey) from the agreement.")],
@@ -62,6 +67,10 @@ def verify(
     quorum: Annotated[
         int | None, typer.Option(min=1, help="How many witnesses must have signed; else all.")
     ] = None,
+    lost: Annotated[
+        int,
+        typer.Option(min=0, help="So many entries are known to be lost, as the log declares."),
+    ] = 0,
     configuration: Annotated[
         Path | None, typer.Option("--as", help="At an address: an auditor, who reads leaves too.")
     ] = None,
@@ -93,7 +102,7 @@ def verify(
             lambda done, total: progress.update(bar, completed=done, total=total),
         )
     _show(report, as_json=as_json)
-    raise typer.Exit(report.exit_code)
+    raise typer.Exit(DECLARED_LOST if _lost(report) > lost else report.exit_code)
 
 
 def _verify(log: str, evidence: Evidence, configuration: Path | None, watch: Watch) -> Report:
@@ -107,6 +116,11 @@ def _verify(log: str, evidence: Evidence, configuration: Path | None, watch: Wat
         return verify_published(
             published.fetch, evidence, with_entries=auditor is not None, watch=watch
         )
+
+
+def _lost(report: Report) -> int:
+    """How many entries a sound log declares lost."""
+    return sum(one.lost for one in report.successions)
 
 
 def _show(report: Report, *, as_json: bool) -> None:
@@ -129,7 +143,7 @@ def _show(report: Report, *, as_json: bool) -> None:
                 "not_yet_due": report.promises.not_yet_due,
                 "lost": report.promises.lost,
             },
-            "lost": sum(one.lost for one in report.successions),
+            "lost": _lost(report),
             "names": [
                 {
                     "origin": one.origin,

@@ -182,9 +182,9 @@ def _recipient(file: Path) -> EncryptionKey:
 def new_file(file: Path) -> Iterator[BinaryIO]:
     """A file for its owner alone, which appears under its name once it is whole and on the disk.
 
-    Conflict where one is there already.
+    Conflict where one is there already; FileExistsError where one is by the end.
     """
     if file.exists():
         raise Conflict(f"{file}: is there already; no backup is overwritten")
-    with written(file) as opened:
+    with written(file, new=True) as opened:
         yield opened

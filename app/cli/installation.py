@@ -22,7 +22,7 @@ from app.administration.policy_bundles import put_first_in_force
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import Database, take_time
+from app.database import Database, take_time, wait_turn
 from app.files import store
 from app.grants import Role
 from app.main import (
@@ -43,6 +43,8 @@ from app.settings import Settings
 
 log = logging.getLogger("throughcare.main")
 
+# As of the sequencer: of all the locks of this database, that of whoever brings it to this version.
+TASK = 0x4D49_4752_4154_4F52  # "MIGRATOR"
 # In these revisions rows that decide had no code yet. Only the upgrade from them gives rows one:
 # at any later time that would make good what somebody put there.
 WITHOUT_CODES = ("0001", "0002")
@@ -179,6 +181,8 @@ def migrate(connection: Connection, ring: KeyRing) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
     take_time(connection)
+    # Machines that are started together would make the same tables; the second finds them made.
+    wait_turn(connection, TASK)
     before = MigrationContext.configure(connection).get_current_revision()
     command.upgrade(config, "head")
     grant(connection)

@@ -1,14 +1,37 @@
 """Where the command line writes: results to standard output, errors beside them."""
 
 import json
+import unicodedata
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
+
+# Of the characters that a terminal obeys, what divides lines is left.
+LAYOUT = "\n\t"
+
+
+class Plain(Console):
+    """Writes what may come from anybody: what a terminal would obey is written out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - those of its base
+        """A text as it is shown."""
+        return super().render_str(_harmless(text), **options)
+
+
+def _harmless(text: str) -> str:
+    return "".join(
+        one.encode("unicode_escape").decode()
+        if unicodedata.category(one) in {"Cc", "Cf", "Cs"} and one not in LAYOUT
+        else one
+        for one in text
+    )
+
 
 # A key or an id is copied from here: no line is broken at the width of a window.
-screen = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True)
+screen = Plain(highlight=False, soft_wrap=True)
+errors = Plain(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -44,6 +44,7 @@ from throughcare_receiver.keys import DecryptionKey
 
 # On a server `init` grants its roles anew, which are in no backup.
 STARTS = "`throughcare init`, then start the service"
+DROP_IT = "It was put into the server and must not be used: drop that database (docs/runbook.md)"
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -225,7 +226,11 @@ def put_database(settings: Settings, content: Iterator[bytes], manifest: Manifes
     file = file_of(settings)
     if file is None:
         copies.put_into_server(settings.database_url, content)
-        _check_database(settings.database_url, manifest)
+        # The server's own program has committed: what it put there cannot be read before.
+        try:
+            _check_database(settings.database_url, manifest)
+        except ThroughcareError as error:
+            raise NotReady(f"{error}. {DROP_IT}") from error
         _grant_again(settings.database_url)
         return
     copies.remove_file(file)  # empty, if there is one

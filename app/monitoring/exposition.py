@@ -3,8 +3,13 @@
 import asyncio
 import errno
 import logging
+import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader, RawIOBase
+from threading import BoundedSemaphore
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import start_http_server
@@ -17,7 +22,9 @@ log = logging.getLogger("throughcare.measures")
 # So many processes of one machine may have the same setting.
 PORTS = 16
 # A scraper says at once what it wants.
-SILENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 5.0
+# So many may ask at once: each holds a thread, and a file of those that the interface needs.
+AT_ONCE = BoundedSemaphore(16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +65,47 @@ class Exposition:
         return None
 
 
-class _Handler(WSGIRequestHandler):
-    """Each connection has a thread: who says nothing for a while loses it. Nothing is logged."""
+class _InTime(RawIOBase):
+    """What a connection says within `seconds` in all: who drips bytes is no better than silent."""
 
-    timeout = SILENCE_SECONDS
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection, self._seconds = connection, seconds
+        self._until = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401 - whatever can be written to
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        read = self._connection.recv_into(buffer)
+        # The answer has its own time.
+        self._connection.settimeout(self._seconds)
+        return read
+
+
+class _Handler(WSGIRequestHandler):
+    """Each connection has a thread: who takes long to ask loses it. Nothing is logged."""
+
+    timeout = PATIENCE_SECONDS
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = BufferedReader(_InTime(self.connection, self.timeout))
 
     def get_environ(self) -> dict[str, str]:
         # The page comes as a whole: what asks for a part of it would end in an error.
         return {**super().get_environ(), "QUERY_STRING": ""}
 
     def handle(self) -> None:
-        with suppress(TimeoutError):
-            super().handle()
+        if AT_ONCE.acquire(blocking=False):
+            try:
+                with suppress(TimeoutError):
+                    super().handle()
+            finally:
+                AT_ONCE.release()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of its base
         del format, args

@@ -135,8 +135,13 @@ class Counter:
     retry_base: timedelta
 
     async def hand_out(self, taken: Taken) -> Handed:
-        """The sealed messages; without those that nothing is left of."""
-        prepared = await asyncio.gather(*(self._prepare(delivery) for delivery in taken.claimed))
+        """The sealed messages; without those that nothing is left of.
+
+        What fails is told once all of them have ended: nothing of a poll goes on behind its answer.
+        """
+        work = (self._prepare(delivery) for delivery in taken.claimed)
+        ended = await asyncio.gather(*work, return_exceptions=True)
+        prepared = [_unless_failed(one) for one in ended]
         named = zip((delivery.jti for delivery in taken.claimed), prepared, strict=True)
         made = {jti: one for jti, one in named if one not in (None, NOTHING_LEFT)}
         return Handed(
@@ -170,6 +175,12 @@ class Counter:
             )
         )
         return None
+
+
+def _unless_failed(ended: Prepared | BaseException | None) -> Prepared | None:
+    if isinstance(ended, BaseException):
+        raise ended
+    return ended
 
 
 def _hand_out(

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
 
 from app.access_log import checkpoints, ledger
 from app.access_log.entry import Actor, Entry, Grounds, Subject
@@ -251,6 +251,25 @@ def test_a_look_is_bounded_and_the_next_one_goes_on(
     look(watcher)
     assert watcher.database.read_blocking(memory.position) == 10
     assert rows(watcher.database, FACT) == 9
+
+
+@pytest.mark.parametrize("altered", [-(2**63), 2**63 - 1])
+def test_a_time_that_was_altered_stops_no_look_and_forgets_nothing(
+    watcher: Watcher, read: Append, altered: int
+) -> None:
+    read(None)
+    look(watcher)
+    read(*[None] * 4, officer="altered")
+    watcher.database.run_blocking(
+        lambda c: c.execute(
+            text("UPDATE access_log_lookup SET recorded_at = :at WHERE officer_id = 'altered'"),
+            {"at": altered},
+        ).close()
+    )
+    assert [one["officer"] for one in look(watcher)] == ["altered"]
+    assert rows(watcher.database, FACT) == 5
+    read(*[None] * 4, officer="another")
+    assert [one["officer"] for one in look(watcher)] == ["altered", "another"]
 
 
 def test_a_look_that_is_rolled_back_is_made_again(

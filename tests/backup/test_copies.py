@@ -6,9 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.engine import make_url
 
 from app.administration import data_keys
 from app.administration.data_keys import KEYS
@@ -137,6 +139,23 @@ def tables(url: str) -> list[str]:
     found = inspect(engine).get_table_names()
     engine.dispose()
     return found
+
+
+def test_no_list_of_processes_shows_a_secret(postgresql_url: str) -> None:
+    secrets = {"password": "pass%20word", "sslpassword": "of-the-key"}
+    url = make_url(without_tables(in_database(postgresql_url, "restored")))
+    address = url.update_query_dict({**secrets, "sslcert": "/nowhere"})
+    with copies._Program("pg_restore", (), address) as program:  # noqa: SLF001 - it waits for us
+        line = " ".join(cast("list[str]", program.process.args))
+    assert "sslcert=/nowhere" in line
+    assert not [one for one in secrets.values() if one in line]
+    # The server is found by what is handed on.
+    engine = make_engine(with_empty_tables(postgresql_url))
+    with engine.connect() as connection:
+        content = list(copies.pieces(connection))
+    engine.dispose()
+    copies.put_into_server(address.render_as_string(hide_password=False), content)
+    assert tables(url.render_as_string(hide_password=False)) != []
 
 
 def test_where_the_programs_of_the_server_are_missing_they_are_named(

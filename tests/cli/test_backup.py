@@ -282,6 +282,10 @@ def test_the_roles_of_a_server_may_again_what_they_could(
         copied = b"".join(copies.pieces(connection))
     engine.dispose()
     manifest = replace(MANIFEST, database="postgresql")
+    another = replace(manifest, checkpoint=replace(MANIFEST.checkpoint, size=1))
+    with pytest.raises(NotReady, match="drop that database"):
+        put_database(Settings(database_url=target), iter([copied]), another)
+    without_tables(target)
     put_database(Settings(database_url=target), iter([copied]), manifest)
     assert caplog.messages == []
     engine = make_engine(login(target, (Role.APPLICATION,)))

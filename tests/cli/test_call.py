@@ -79,6 +79,7 @@ def test_a_persons_own_report_is_written_as_the_ending_says(
         file = tmp_path / f"report{ending}"
         asked = ("report", "person", "OWN-1", "--as", prison, "--to", str(file))
         done = invoke(*asked, "--language", "sr", "--json")
+        assert done.code == 0, done.said
         assert done.json == {"file": str(file), "bytes": file.stat().st_size, "language": "sr"}
         assert begin in file.read_bytes()[:100]
         assert file.stat().st_mode & 0o077 == 0

@@ -71,6 +71,8 @@ class Installation:
     processes: dict[str, ForkServerProcess] = field(default_factory=dict)
     # How long the log of each process was when its life began.
     _begun: dict[str, int] = field(default_factory=dict)
+    # As whom each role connects: made once, for a server may be away later.
+    _logins: dict[Role, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = FileClock(self.folder / "clock")
@@ -119,7 +121,9 @@ class Installation:
         """What makes a process a user who may do its work and nothing else."""
         if self.is_embedded:
             return {}
-        return {f"{PREFIX}DATABASE_URL": login(self.database_url, (role,))}
+        if role not in self._logins:
+            self._logins[role] = login(self.database_url, (role,))
+        return {f"{PREFIX}DATABASE_URL": self._logins[role]}
 
     def start(self, name: str = SERVE, **settings: str) -> None:
         """Start a process that is to go on; the interface is waited for until it is ready."""

@@ -26,7 +26,8 @@ def world(
 @pytest.fixture(scope="module")
 def exchange(world: World) -> Iterator[Exchange]:
     """An exchange whose connections are kept."""
-    with httpx.Client(trust_env=False, timeout=20) as http:
+    # A busy disk takes its time for a commit; who waits too long has a test that fails by chance.
+    with httpx.Client(trust_env=False, timeout=60) as http:
         yield Exchange(world, http)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
+from app.access_log.kept_exports import State
 from app.administration.fact_rules import TRANSFER_TEST
 from app.agencies.registry import OPERATOR_ROLE
 from app.crypto.json_web_keys import public_jwks
@@ -27,6 +28,7 @@ from tests.isolation.stage import (
     Stage,
 )
 from tests.isolation.views import sees
+from tests.notifications.mailroom import wait_until
 
 DIGEST = "0" * 64
 LAST_DAY = (RELEASE + timedelta(days=30)).isoformat()
@@ -339,9 +341,13 @@ def _export(stage: Stage, _party: Party) -> dict[str, str]:
     auditor, path = stage.known[AUDITOR].speaker, "/v1/access-log/exports"
     while len(stage.exports) > EXPORTS - 1:
         auditor.call("DELETE", f"{path}/{stage.exports.pop(0)}")
-    made = auditor.post(path, {"format": "csv", "filters": {"agency": "nobody"}})
-    stage.exports.append(made.json()["export_id"])
-    return {"export_id": stage.exports[-1]}
+    made = auditor.post(path, {"format": "csv", "filters": {"agency": "nobody"}}).json()
+    stage.exports.append(made["export_id"])
+    # On a busy machine it is not made at once; whoever fetches it expects it whole.
+    own = f"{path}/{made['export_id']}"
+    if made["state"] != State.FINISHED:
+        wait_until(lambda: auditor.call("GET", own).json()["state"] == State.FINISHED, seconds=60)
+    return {"export_id": made["export_id"]}
 
 
 def _own_disclosure(stage: Stage, party: Party) -> dict[str, str]:

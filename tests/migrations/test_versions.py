@@ -24,6 +24,7 @@ from sqlalchemy import (
     inspect,
     text,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import JSON, TypeEngine
 
 from app import grants
@@ -385,10 +386,17 @@ def test_who_was_registered_stands_in_for_nobody_and_what_waits_is_routine(engin
         assert content(connection) == stood
 
 
-def test_an_upgrade_brings_its_grants_along(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_an_upgrade_is_made_by_one_at_a_time_and_brings_its_grants_along(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     url = empty_database("postgresql", request, tmp_path)
     engine = make_engine(url)
     upgrade(engine, "0018")
+    with engine.begin() as connection, engine.begin() as impatient:
+        migrate(connection, RING)
+        impatient.execute(text("SET LOCAL lock_timeout = 1"))
+        with pytest.raises(OperationalError, match="pg_advisory_xact_lock"):
+            migrate(impatient, RING)
     with engine.begin() as connection:
         migrate(connection, RING)
     service = make_engine(login(url, (Role.SEQUENCER,)))

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -280,10 +281,28 @@ def test_nobody_holds_a_thread_of_the_measures_nor_asks_for_a_part_of_them(
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as silent:
             assert silent.recv(1) == b""
+        with socket.create_connection(("127.0.0.1", port), timeout=0.01) as dripping:
+            assert _drip(dripping) == b""
+        held = [exposition.AT_ONCE.acquire(timeout=10) for _ in range(16)]
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as one_too_many:
+            assert one_too_many.recv(1) == b""
+        assert held == [True] * 16
+        exposition.AT_ONCE.release(16)
         whole = httpx.get(f"http://127.0.0.1:{port}/?name[]=throughcare_build", trust_env=False)
         assert "throughcare_request_seconds" in whole.text
     finally:
         exposition._close(server)  # noqa: SLF001 - as above
+
+
+def _drip(connection: socket.socket) -> bytes:
+    """What is said to somebody who always says a little more, and never the end of it."""
+    with suppress(ConnectionError):
+        for _ in range(1_000):
+            connection.sendall(b"G")
+            with suppress(TimeoutError):
+                return connection.recv(1)
+        return b"still heard"
+    return b""
 
 
 def _ports(caplog: pytest.LogCaptureFixture) -> set[int]:

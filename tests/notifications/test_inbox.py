@@ -85,6 +85,8 @@ def test_nothing_is_handed_out_that_cannot_be_recorded(
         # Of one client one piece of work at a time, and three are to be decided at once.
         little_room.setattr(database, "capacity", Capacity(total=SHARES))
         is_problem(welfare.ask_inbox(), 503, "overloaded")
+        # Nothing of a poll goes on behind its answer.
+        assert database.capacity.waiting == 0
     town.advance(seconds=LEASE.total_seconds() + 1)
     assert sorted(notice.sequence for notice in welfare.poll()) == [(1, 1), (2, 1), (3, 1)]
 

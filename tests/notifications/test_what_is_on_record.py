@@ -16,12 +16,18 @@ def test_each_word_of_the_log_stands_in_an_entry_of_a_real_flow(town: Town, pris
     references_are_guessed(town)
     auditor = town.join("oversight_auditor", competent=False)
     assert auditor.call("GET", "/v1/access-log/entries").status_code == 200
+    on_record(town)  # the watcher sees what has its place
     service = town.world.service
     asyncio.run(make_watcher(service.settings, service.in_force, town.world.clock).round())
-    entries = [one["circumstances"] for one in town._entries(EntryFilter())]  # noqa: SLF001 - all
+    entries = on_record(town)
     assert {one["operation"] for one in entries} == set(Operation)
     assert {one["channel"] for one in entries} == set(Channel)
     assert {one["outcome"] for one in entries} == set(Outcome)
+
+
+def on_record(town: Town) -> list[dict[str, str]]:
+    """What happened, of every entry, once each has its place in the log."""
+    return [one["circumstances"] for one in town._entries(EntryFilter())]  # noqa: SLF001 - all
 
 
 def references_are_guessed(town: Town) -> None:
