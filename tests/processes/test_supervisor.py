@@ -48,7 +48,7 @@ def is_alive(pid: int) -> bool:
     """Whether it runs; one that ended and is not looked after by anybody does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may end while it is looked at
         return False
     return state not in "ZX"
 
