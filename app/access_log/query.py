@@ -9,7 +9,7 @@ entry does. So entries that match the rest are opened and looked at, a bounded n
 one page, which may then be short.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
@@ -96,10 +96,29 @@ _EQUAL = (
     "legal_basis",
     "outcome",
 )
+# Each of these has an index of its own, in the order of the log.
+_INDEXED = tuple(name for name in _EQUAL if name != "channel")
+# The same conditions for entries that another index has found: SQLite uses none for an expression.
+_BESIDE: Mapping[str, ColumnElement[bool]] = {
+    name: LOOKUP.c[name].concat("") == bindparam(name, type_=Text) for name in _INDEXED
+}
+# So many entries of each filter tell how far apart they lie, a fraction of a page's work.
+PROBED = 64
 _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
     **{name: LOOKUP.c[name] == bindparam(name, type_=Text) for name in _EQUAL},
     "since": LOOKUP.c.recorded_at >= bindparam("since"),
     "until": LOOKUP.c.recorded_at < bindparam("until"),
+}
+_WITHIN = (LOOKUP.c.log_index >= bindparam("first"), LOOKUP.c.log_index < bindparam("stop"))
+_PROBES = {
+    name: Prepared(
+        select(LOOKUP.c.log_index)
+        .where(_CONDITIONS[name], *_WITHIN)
+        .order_by(LOOKUP.c.log_index)
+        .limit(1)
+        .offset(PROBED - 1)
+    )
+    for name in _INDEXED
 }
 # Combinations of filters whose queries are kept.
 KEPT_QUERIES = 256
@@ -165,39 +184,61 @@ def matching_rows(
     """The next rows of `rows_query` that match in their columns; `field` is none of them."""
     first = 0 if after_index is None else after_index + 1
     values = _values(filters)
-    query = _page_of(frozenset(values))
     rows: list[dict[str, Any]] = []
     for start, stop in periods.stretches(connection, filters.since, filters.until, size=tree_size):
-        part = {"first": max(first, start), "stop": stop, "most": limit - len(rows)}
-        rows += (row._asdict() for row in query.all(connection, **values, **part))
+        part = {"first": max(first, start), "stop": stop}
+        query = _page_of(frozenset(values), rarest(connection, values, **part))
+        found = query.all(connection, **values, **part, most=limit - len(rows))
+        rows += (row._asdict() for row in found)
     return rows
 
 
+def rarest(
+    connection: Connection, values: Mapping[str, Any], *, first: int, stop: int
+) -> str | None:
+    """Of several filters the one whose entries lie farthest apart; None where it does not matter.
+
+    SQLite keeps no statistics: it would go by the index of any of them, so that what is rare is
+    looked for among all that is frequent. PostgreSQL knows.
+    """
+    names = [name for name in _INDEXED if name in values]
+    if len(names) <= 1 or connection.dialect.name != "sqlite":
+        return None
+
+    def reach(name: str) -> int:
+        within = {name: values[name], "first": first, "stop": stop}
+        # Where there are fewer than that, all of them are looked at.
+        return next(iter(_PROBES[name].scalars(connection, **within)), stop)
+
+    return max(names, key=reach)
+
+
 @lru_cache(KEPT_QUERIES)
-def _page_of(stated: frozenset[str]) -> Prepared:
-    """The query of a page by what is stated: to build it costs as much as to open ten entries."""
+def _page_of(stated: frozenset[str], by: str | None) -> Prepared:
+    """The query of a page by what is stated: to build it costs as much as to open ten entries.
+
+    `by` is the filter whose index finds the entries, None for any.
+    """
     return Prepared(
-        rows_query()
-        .where(*(_CONDITIONS[name] for name in sorted(stated)))
-        .where(LOOKUP.c.log_index >= bindparam("first"), LOOKUP.c.log_index < bindparam("stop"))
-        .limit(bindparam("most", type_=Integer))
+        rows_query().where(*_asked(stated, by), *_WITHIN).limit(bindparam("most", type_=Integer))
     )
+
+
+def _asked(stated: Iterable[str], by: str | None) -> Iterator[ColumnElement[bool]]:
+    for name in sorted(stated):
+        yield (_CONDITIONS if by in (None, name) else {**_CONDITIONS, **_BESIDE})[name]
 
 
 def count_rows(connection: Connection, filters: EntryFilter, *, tree_size: int) -> int:
     """How many rows match in their columns."""
     values = _values(filters)
-    conditions = (_CONDITIONS[name] for name in values)
-    count = Prepared(
-        select(func.count())
-        .select_from(LOOKUP)
-        .where(*conditions)
-        .where(LOOKUP.c.log_index >= bindparam("first"), LOOKUP.c.log_index < bindparam("stop"))
-    )
-    parts = periods.stretches(connection, filters.since, filters.until, size=tree_size)
-    return sum(
-        sum(count.scalars(connection, **values, first=start, stop=stop)) for start, stop in parts
-    )
+    counted = 0
+    for start, stop in periods.stretches(connection, filters.since, filters.until, size=tree_size):
+        part = {"first": start, "stop": stop}
+        asked = _asked(values, rarest(connection, values, **part))
+        count = Prepared(select(func.count()).select_from(LOOKUP).where(*asked, *_WITHIN))
+        counted += sum(count.scalars(connection, **values, **part))
+    return counted
 
 
 def releases(entry: OpenedEntry, path: str | None) -> bool:

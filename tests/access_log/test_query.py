@@ -128,6 +128,21 @@ def test_what_is_asked_for_can_be_written_down(at: datetime) -> None:
     assert EntryFilter.from_stated(asked.stated()) == asked
 
 
+def test_what_is_rare_is_not_looked_for_among_what_is_frequent(
+    connection: Connection, record: Record, at: datetime
+) -> None:
+    for number in range(SIZE, SIZE + query.PROBED):
+        record(connection, number, when=at)
+    ledger.integrate(connection)
+    part = {"first": 0, "stop": SIZE + query.PROBED}
+    frequent = {"agency_id": "agency-1", "outcome": "released", "purpose": "release_preparation"}
+    for rare in ({"outcome": "refused"}, {"agency_id": "agency-2"}):
+        # PostgreSQL keeps statistics of its own.
+        expected = list(rare) if connection.dialect.name == "sqlite" else [None]
+        assert [query.rarest(connection, frequent | rare, **part)] == expected
+    assert query.rarest(connection, {"agency_id": "agency-2"}, **part) is None
+
+
 def test_times_bound_from_the_first_to_before_the_last(find: Find, at: datetime) -> None:
     minutes = [at + timedelta(minutes=number) for number in range(SIZE)]
     between = EntryFilter(since=minutes[2], until=minutes[4])
