@@ -24,7 +24,8 @@ def test_the_page_can_be_made_when_nothing_was_measured() -> None:
 
 
 def test_a_bar_for_a_larger_log_is_not_said_to_be_reached_by_a_smaller_one() -> None:
-    small = {**DOCUMENT, "access_log": {**DOCUMENT["access_log"], "entries": 1_000}}
+    logs = ("access_log", "access_log_postgresql")
+    small = {**DOCUMENT, **{name: {**DOCUMENT[name], "entries": 1_000} for name in logs}}
     told = [line for line in report.page(small).splitlines() if "five million" in line]
     assert all(line.endswith(("at another size |", "NOT MEASURED |")) for line in told)
     assert any("(of 1,000)" in line for line in told)
