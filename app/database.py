@@ -207,6 +207,8 @@ class Database(ABC):
             closed_before, self._closed = self._closed, True
         if not closed_before:
             self._finish()
+            # Nobody waits for a long read: what it gives back after the end is let go of as well.
+            event.listen(self.engine, "checkin", _let_go_late)
             self.engine.dispose()
 
     @contextmanager
@@ -465,6 +467,11 @@ def _all_failed(batch: list[Piece], error: BaseException) -> list[Outcome]:
 def _caused(problem: Exception, cause: BaseException) -> Exception:
     problem.__cause__ = cause
     return problem
+
+
+def _let_go_late(connection: Any, _record: object) -> None:  # noqa: ANN401 - of either driver
+    if connection is not None:  # None: it was lost
+        connection.close()
 
 
 def _let_go(connection: Connection | None) -> None:

@@ -479,6 +479,25 @@ def test_what_waits_is_committed_before_the_end(sheet: Database) -> None:
     assert {piece.result(0) for piece in pieces} == set(range(BATCH + 5))
 
 
+def test_a_read_that_goes_on_after_the_end_leaves_no_connection_open(sheet: Database) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def read(connection: Connection) -> Any:  # noqa: ANN401 - the connection of either driver
+        begun.set()
+        assert ended.wait(PATIENCE)
+        connection.execute(text("SELECT 1"))
+        return connection.connection.dbapi_connection
+
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(sheet.read_blocking, read)
+        assert begun.wait(PATIENCE)
+        sheet.close()
+        ended.set()
+        kept = reading.result()
+    with pytest.raises(sheet.engine.dialect.loaded_dbapi.Error):
+        kept.execute("SELECT 1")
+
+
 def test_work_after_the_end_is_refused_and_a_second_end_is_harmless(sheet: Database) -> None:
     sheet.close()
     sheet.close()
