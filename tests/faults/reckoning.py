@@ -23,8 +23,6 @@ from tests.notifications.mailroom import Answer, wait_until
 # Time passes in such steps until everything has arrived: longer than an endpoint rests.
 STEP = timedelta(minutes=20)
 STEPS = 300
-# What is told to whoever was told before, though nothing may be released any more.
-ENDS = ("recaptured", "release_date_changed")
 
 
 @dataclass(frozen=True)
@@ -220,11 +218,11 @@ def _check_knowledge(exchange: Exchange, recipient: Recipient) -> None:
 
 
 def _only_ends(story: Sequence[Notice]) -> bool:
-    """Whether it tells nothing but the end of what perhaps was never heard of: a flight, a date.
+    """Whether it tells nothing but that a flight is over which perhaps was never heard of.
 
     It was tried to tell of it, and the attempt may have arrived: so its end is told as well.
     """
-    return all(one.event_type in ENDS and not one.event["released"] for one in story)
+    return all(one.event_type == "recaptured" and not one.event["released"] for one in story)
 
 
 def _about(story: Sequence[Notice]) -> str:
