@@ -43,8 +43,7 @@ class Prepared:
 
     def one_or_none(self, connection: Connection, /, **values: object) -> Any:  # noqa: ANN401 - a row
         """The row of a statement that finds at most one."""
-        form = self._form(connection.dialect)
-        rows = form.rows(_run(connection, form, values).fetchall())
+        rows = self.all(connection, **values)
         return rows[0] if rows else None
 
     def scalars(self, connection: Connection, /, **values: object) -> list[Any]:

@@ -9,7 +9,7 @@ entry does. So entries that match the rest are opened and looked at, a bounded n
 one page, which may then be short.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
@@ -224,9 +224,9 @@ def _page_of(stated: frozenset[str], by: str | None) -> Prepared:
     )
 
 
-def _asked(stated: Iterable[str], by: str | None) -> Iterator[ColumnElement[bool]]:
-    for name in sorted(stated):
-        yield (_CONDITIONS if by in (None, name) else {**_CONDITIONS, **_BESIDE})[name]
+def _asked(stated: Iterable[str], by: str | None) -> list[ColumnElement[bool]]:
+    beside = {} if by is None else {**_BESIDE, by: _CONDITIONS[by]}
+    return [beside.get(name, _CONDITIONS[name]) for name in sorted(stated)]
 
 
 def count_rows(connection: Connection, filters: EntryFilter, *, tree_size: int) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -20,7 +21,7 @@ from app.outbox import subscriptions
 from app.policy.errors import DecisionFailed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Leaving:
     """What is about to leave: a message as these exact bytes, by which way."""
 
@@ -29,9 +30,9 @@ class Leaving:
     channel: Channel
     media_type: str = MEDIA_TYPE
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of the bytes."""
+        """SHA-256 of the bytes, for the entry and for the receipt."""
         return hashlib.sha256(self.body).digest()
 
     @property

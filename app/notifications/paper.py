@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from app.access_log.canonical_json import encode
-from app.access_log.merkle import leaf_hash
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.registry import OPERATOR
 from app.agencies import directory, registry
@@ -307,8 +306,8 @@ def _put_on_record(
         issuer=house.issuer,
         log_origin=house.log_origin,
         entry_id=appended.id,
-        leaf_hash=leaf_hash(appended.leaf).hex(),
-        told_sha256=hashlib.sha256(told).hexdigest(),
+        leaf_hash=appended.leaf_hash.hex(),
+        told_sha256=leaving.digest.hex(),
     )
 
 
