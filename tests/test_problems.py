@@ -1,9 +1,12 @@
 """Problems: the tree in the docstring is the tree in the code, and a document tells no more."""
 
+import importlib
+import pkgutil
 import re
 
 import pytest
 
+import app
 from app import problems
 from app.problems import FieldError, ThroughcareError, document
 
@@ -19,6 +22,19 @@ def test_the_drawn_tree_names_every_error_with_its_status() -> None:
     drawn = dict(re.findall(r"── (\w+) +(\d{3}) ", problems.__doc__))
     built = {c.__name__: str(c.status) for c in CLASSES if c is not ThroughcareError}
     assert drawn == built
+
+
+def test_each_error_is_made_when_it_happens() -> None:
+    """One that is raised again and again keeps the frames of all who were refused before."""
+    places = [place.name for place in pkgutil.walk_packages(app.__path__, "app.")]
+    kept = {
+        f"{place}.{name}"
+        for place in places
+        if not place.endswith("__main__")
+        for name, value in vars(importlib.import_module(place)).items()
+        if isinstance(value, BaseException)
+    }
+    assert kept == set()
 
 
 def test_no_two_errors_share_a_type() -> None:

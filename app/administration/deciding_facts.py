@@ -45,7 +45,7 @@ from app.releases.events import EMERGENCY_OPENED, REVIEW_OVERDUE
 log = logging.getLogger("throughcare.emergency")
 
 ONE_DAY = timedelta(days=1)
-UNKNOWN_FACT = NotFound("no such fact")
+UNKNOWN_FACT = "no such fact"
 
 
 class ReviewOverdue(Conflict):
@@ -277,7 +277,7 @@ def _find(
     try:
         fact = facts.get(connection, fact_id, kind, ring=house.ring)
     except NotFound:
-        raise UNKNOWN_FACT from None
+        raise NotFound(UNKNOWN_FACT) from None
     return fact, standing_towards(connection, house, caller, str(fact.person_id))
 
 
@@ -287,7 +287,9 @@ def _refused(place: Standing, caller: Caller, fact: Fact, rule: str) -> Forbidde
     Whether a victim has opted in is not even for those who keep the file.
     """
     keeper = place.is_custodian and fact.kind != Kind.VICTIM_REGISTRATION
-    return Forbidden(rule) if keeper or caller.agency_id == fact.by_agency else UNKNOWN_FACT
+    return (
+        Forbidden(rule) if keeper or caller.agency_id == fact.by_agency else NotFound(UNKNOWN_FACT)
+    )
 
 
 def _check(

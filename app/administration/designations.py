@@ -72,7 +72,7 @@ def withdraw(
     try:
         fact = _find(connection, house, fact_id)
         if fact.agency_id != caller.agency_id:
-            raise UNKNOWN_FACT
+            raise NotFound(UNKNOWN_FACT)
         _move(connection, house, caller, fact, Status.ENDED, at=at)
     except ThroughcareError as problem:
         return refuse_fact(connection, house, caller, Kind.DESIGNATION, problem, at=at)
@@ -101,7 +101,7 @@ def _find(connection: Connection, house: House, fact_id: str) -> Fact:
     try:
         return facts.get(connection, fact_id, Kind.DESIGNATION, ring=house.ring)
     except NotFound:
-        raise UNKNOWN_FACT from None
+        raise NotFound(UNKNOWN_FACT) from None
 
 
 def _move(

@@ -25,7 +25,7 @@ PURPOSES = frozenset(
     if role not in WITHOUT_CODES
     for purpose in purposes
 )
-NO_SUCH_CODE = NotFound("no such code is good for you now")
+NO_SUCH_CODE = "no such code is good for you now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _use(connection: Connection, house: House, caller: Caller, text: str, *, at:
         raise InvalidInput("this is no code", errors=(finding,)) from None
     if made is None:
         referral_codes.count_failure(connection, caller.client_id, failure_id=house.new_id(), at=at)
-        raise NO_SUCH_CODE
+        raise NotFound(NO_SUCH_CODE)
     return made
 
 

@@ -39,7 +39,7 @@ OWN: Final[Mapping[type, frozenset[str]]] = MappingProxyType(
 )
 # An officer's id is the agency's own: only both name somebody.
 OfficerName = tuple[str, str]
-UNKNOWN: Final = NotFound("nothing of this id is registered that you look after")
+NOT_REGISTERED = "nothing of this id is registered that you look after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +288,7 @@ def refuse(
 def _own(caller: Caller, found: Registered[R] | None) -> Registered[R]:
     """What was found, if it is the caller's to see."""
     if found is None or not (is_operator(caller) or found.record.agency_id == caller.agency_id):
-        raise UNKNOWN
+        raise NotFound(NOT_REGISTERED)
     return found
 
 

@@ -16,7 +16,7 @@ from app.house import House
 from app.problems import Forbidden, NotFound
 
 WELFARE_CENTRE = "social_welfare_centre"
-UNKNOWN_PERSON = NotFound("no person is known to you by this reference")
+UNKNOWN_PERSON = "no person is known to you by this reference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def standing(connection: Connection, house: House, caller: Caller, reference: st
         connection, ring=house.ring, agency_id=caller.agency_id, reference=reference
     )
     if person_id is None:
-        raise UNKNOWN_PERSON
+        raise NotFound(UNKNOWN_PERSON)
     return standing_towards(connection, house, caller, person_id)
 
 
@@ -94,4 +94,4 @@ def require_consent_taker(place: Standing, caller: Caller) -> None:
 
 def refusal(place: Standing, rule: str) -> Forbidden | NotFound:
     """The rule, to whoever keeps the file or has the case; to all others nobody is known."""
-    return Forbidden(rule) if place.has_case or place.is_custodian else UNKNOWN_PERSON
+    return Forbidden(rule) if place.has_case or place.is_custodian else NotFound(UNKNOWN_PERSON)

@@ -26,7 +26,7 @@ router = APIRouter(tags=["published log"])
 BYTES = "application/octet-stream"
 TEXT = "text/plain; charset=utf-8"
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-NO_SUCH_TILE = NotFound("the log has no such tile yet, or the address is no tile's")
+NO_SUCH_TILE = "the log has no such tile yet, or the address is no tile's"
 
 TilePath = Annotated[
     str,
@@ -63,7 +63,7 @@ async def get_entry_bundle(request: Request, place: TilePath) -> Response:
     """Leaves hold commitments alone; still, they are the auditors'. The read is an entry itself."""
     found = tile_paths.parse(place)
     if found is None:
-        raise NO_SUCH_TILE
+        raise NotFound(NO_SUCH_TILE)
 
     def door(connection: Connection, house: House, caller: Caller, at: datetime) -> bytes | Refusal:
         signed = checkpoints.latest(connection)
@@ -77,7 +77,7 @@ async def get_entry_bundle(request: Request, place: TilePath) -> Response:
             answered={"length": len(bundle or b"")},
             at=at,
         )
-        return refusal or (Refusal(NO_SUCH_TILE) if bundle is None else bundle)
+        return refusal or (Refusal(NotFound(NO_SUCH_TILE)) if bundle is None else bundle)
 
     return Response(await perform(request, door), media_type=BYTES)
 
@@ -97,12 +97,12 @@ async def get_hash_tile(
     found = tile_paths.parse(place)
     size = (await _signed(request)).checkpoint.size
     if found is None:
-        raise NO_SUCH_TILE
+        raise NotFound(NO_SUCH_TILE)
     tile = await service_of(request).database.read(
         lambda c: published.hash_tile(c, level, found, size)
     )
     if tile is None:
-        raise NO_SUCH_TILE
+        raise NotFound(NO_SUCH_TILE)
     return Response(tile, media_type=BYTES, headers=FOR_EVER)
 
 

@@ -37,7 +37,7 @@ Door = Callable[[Connection, House, Caller, datetime], T | Refusal]
 
 DPOP = "dpop"
 BEARER = "bearer"
-OTHER_PURPOSE = Forbidden("the purpose of the token does not open this address")
+OTHER_PURPOSE = "the purpose of the token does not open this address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ async def perform(
         _spend(connection, credential)
         caller, at = tokens.identify(connection, granted), service.clock()
         if opens_registry(caller) is not registry:
-            return refuse(connection, house, caller, "registry", OTHER_PURPOSE, at=at)
+            return refuse(connection, house, caller, "registry", Forbidden(OTHER_PURPOSE), at=at)
         return door(connection, house, caller, at)
 
     try:

@@ -18,7 +18,7 @@ from app.audit.read_log import permit_and_record
 from app.house import House, Refusal
 from app.problems import Conflict, NotFound
 
-NO_SUCH_EXPORT = NotFound("there is no such export of yours")
+NO_SUCH_EXPORT = "there is no such export of yours"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def own(connection: Connection, client_id: str, export_id: str, *, at: datetime)
     """An export of this client's; NotFound for another's as for none."""
     row = kept_exports.find(connection, export_id, client_id=client_id, at=at)
     if row is None:
-        raise NO_SUCH_EXPORT
+        raise NotFound(NO_SUCH_EXPORT)
     return row
 
 
@@ -105,7 +105,7 @@ def fetch(
     if refusal is not None:
         return refusal
     if row is None:
-        return Refusal(NO_SUCH_EXPORT)
+        return Refusal(NotFound(NO_SUCH_EXPORT))
     return row if complete else Refusal(Conflict(f"the export is {row.state}, not finished"))
 
 
@@ -120,6 +120,6 @@ def forget(
     if refusal is not None:
         return refusal
     if row is None:
-        return Refusal(NO_SUCH_EXPORT)
+        return Refusal(NotFound(NO_SUCH_EXPORT))
     kept_exports.forget(connection, export_id)
     return None

@@ -21,7 +21,7 @@ from app.house import Act, House, Refusal, record
 from app.problems import NotFound, ThroughcareError
 
 FILE = table_of(InmateFile)
-UNKNOWN_PERSON = NotFound("no person is known to you by this reference")
+UNKNOWN_PERSON = "no person is known to you by this reference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def person_named(
         )
     custodian = connection.scalar(select(FILE.c.custodian).where(FILE.c.person_id == person_id))
     if person_id is None or custodian is None or not (auditor or custodian == caller.agency_id):
-        raise UNKNOWN_PERSON
+        raise NotFound(UNKNOWN_PERSON)
     return person_id
 
 

@@ -33,7 +33,7 @@ from app.telemetry.measures import deciding
 JSON = "application/json"
 # The view of an ordinary file fits it, whoever reads.
 SMALLEST_BODY = 32_768
-NOT_FOUND = NotFound("no inmate file is known to you by this reference")
+NO_SUCH_FILE = "no inmate file is known to you by this reference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def disclose(
     except (DecisionFailed, FactAltered) as failure:
         return refuse(connection, house, caller, person_id, failure, at=at)
     if person_id is None or decided.projection.empty:
-        return refuse(connection, house, caller, person_id, NOT_FOUND, at=at)
+        return refuse(connection, house, caller, person_id, NotFound(NO_SUCH_FILE), at=at)
     body = render(house, caller, reference, decided.projection)
     digest = hashlib.sha256(body).digest()
     etag = etag_from(digest)

@@ -20,22 +20,22 @@ from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.agencies import registry
 from app.agencies.tokens import ASSERTED, Caller
 from app.cases import references
-from app.disclosure.disclose import JSON, NOT_FOUND, Decided, decide_file, refuse
+from app.disclosure.disclose import JSON, NO_SUCH_FILE, Decided, decide_file, refuse
 from app.disclosure.situation import situation
 from app.files.padding import padded
 from app.house import Act, House, Refusal, receipt_of, record
 from app.policy.explain import explain
 from app.policy.roles import FACT_ROLES
 from app.policy.told import form_and_reason, told
-from app.problems import Forbidden, ThroughcareError
+from app.problems import Forbidden, NotFound, ThroughcareError
 
 # Each fits in full for every role, so that the length says nothing of the facts of a case.
 SMALLEST_ANSWER = 32_768
 SMALLEST_FULL_ANSWER = 65_536
 # What has no grounds but the victim's own wish: the custodian must not learn of it by asking.
 VICTIMS_WISH = FACT_ROLES["victim_registered"]
-NOT_THE_CUSTODIANS = Forbidden("only the custodian of the file may ask about another agency")
-NOT_TO_BE_TOLD = Forbidden("what the policy gives to victim support is not for the custodian")
+NOT_THE_CUSTODIANS = "only the custodian of the file may ask about another agency"
+NOT_TO_BE_TOLD = "what the policy gives to victim support is not for the custodian"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def explain_file(
     try:
         decided = decide_file(connection, house, caller, person_id, at=at)
         if person_id is None or decided.projection.empty:
-            raise NOT_FOUND
+            raise NotFound(NO_SUCH_FILE)
         content = _content(connection, house, caller, decided, about, at=at)
     except ThroughcareError as problem:
         return refuse(connection, house, caller, person_id, problem, at=at)
@@ -96,7 +96,7 @@ def _content(
 ) -> dict[str, Any]:
     if decided.file.custodian != caller.agency_id:
         if about is not None:
-            raise NOT_THE_CUSTODIANS
+            raise Forbidden(NOT_THE_CUSTODIANS)
         fields = decided.decision.fields.items()
         return {
             "purpose": caller.purpose,
@@ -125,7 +125,7 @@ def _recipient(connection: Connection, caller: Caller, about: About) -> Caller:
     """The agency as it would call now. InvalidInput: it could not call for this purpose."""
     agency = registry.agency(connection, about.agency_id)
     if agency.role in VICTIMS_WISH:
-        raise NOT_TO_BE_TOLD
+        raise Forbidden(NOT_TO_BE_TOLD)
     return replace(
         caller,
         agency_id=agency.agency_id,

@@ -16,7 +16,7 @@ from app.agencies.tokens import Caller
 from app.house import Act, House, Refusal, record
 from app.problems import NotFound
 
-NOT_YOURS = NotFound("no disclosure to you stands in the log under this id")
+NO_SUCH_DISCLOSURE = "no disclosure to you stands in the log under this id"
 # Never `subject`: the exchange's own id would join what two agencies know of one person.
 OPENED = ("circumstances", "actor", "reference", "grounds", "fields", "payload")
 
@@ -35,8 +35,8 @@ def openings(
     )
     row = connection.execute(query).mappings().first()
     if row is None:
-        _record(connection, house, caller, entry_id, None, NOT_YOURS, at=at)
-        return Refusal(NOT_YOURS)
+        _record(connection, house, caller, entry_id, None, NotFound(NO_SUCH_DISCLOSURE), at=at)
+        return Refusal(NotFound(NO_SUCH_DISCLOSURE))
     opened = EntryOpener(connection, house.log_keys()).open(row, hidden=[INPUTS])
     shown: Mapping[str, Any] = {
         name: opened.openings[name].to_json() for name in OPENED if name in opened.openings

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.agencies.tokens import Caller
-from app.disclosure.disclose import NOT_FOUND, Decided, render
+from app.disclosure.disclose import NO_SUCH_FILE, Decided, render
 from app.disclosure.entity_tags import etag_of, names
 from app.files.models import check_consistency
 from app.files.store import Section
@@ -13,6 +13,7 @@ from app.problems import (
     FieldError,
     Forbidden,
     InvalidInput,
+    NotFound,
     PreconditionFailed,
     PreconditionRequired,
     ThroughcareError,
@@ -29,9 +30,9 @@ def objection(
     permitted = decided.decision.contribute
     exists = decided.file.version > 0
     if not exists and not (submission.complete and OPENING_SECTION in permitted):
-        return NOT_FOUND
+        return NotFound(NO_SUCH_FILE)
     if not permitted and decided.projection.empty:
-        return NOT_FOUND
+        return NotFound(NO_SUCH_FILE)
     if not permitted or not submission.sections.keys() <= permitted:
         return Forbidden("a section can be written by the role that owns it only")
     etag = etag_of(render(house, caller, submission.reference, decided.projection))

@@ -31,7 +31,7 @@ NOT_WRITTEN = "not written"
 IS_MADE = and_(ATTEMPT.c.channel == PAPER, ATTEMPT.c.problem == MADE)
 # Persons whose alarms are put right in one transaction.
 AT_ONCE = 500
-UNKNOWN = NotFound("no notification on paper has this id")
+NO_SUCH_PACK = "no notification on paper has this id"
 
 
 def of_agency(connection: Connection, agency_id: str) -> Row[Any] | None:
@@ -101,7 +101,7 @@ def get(connection: Connection, jti: str) -> Row[Any]:
     )
     row = connection.execute(query.with_for_update(of=DELIVERY)).one_or_none()
     if row is None:
-        raise UNKNOWN
+        raise NotFound(NO_SUCH_PACK)
     return row
 
 

@@ -1,5 +1,6 @@
 """Every route for every role, over HTTP: who may gets its success, who may not learns nothing."""
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -7,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from app.api.answers import HEADERS
 from app.api.application import make_application
@@ -207,6 +209,30 @@ def test_to_strangers_somebody_looks_like_nobody(stage: Stage, name: str) -> Non
         if without_date(answer) != without_date(empty) or answer.status_code != told:
             wrong[role] = (answer.status_code, empty.status_code, answer.text[:200])
     assert not wrong
+
+
+def test_no_door_remembers_whom_it_refused(stage: Stage) -> None:
+    def remembered() -> int:
+        gc.collect()
+        return sum(isinstance(one, Request) for one in gc.get_objects())
+
+    stranger = stage.strangers[PROBATION]
+    asks = {
+        name: prepared(
+            name, stage, stranger.naming_nobody(), nowhere(behind(name, stage, stranger))
+        )
+        for name in DOORS
+    }
+    gc.collect()
+    gc.freeze()  # what is there already need not be looked through again and again
+    try:
+        for name, ask in asks.items():
+            for _ in range(3):
+                ask()
+            # A connection that stays open holds its last one.
+            assert remembered() <= 1, name
+    finally:
+        gc.unfreeze()
 
 
 def withheld(name: str, answer: httpx.Response) -> bool:
