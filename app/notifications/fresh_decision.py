@@ -4,6 +4,7 @@ What is pushed is never more than the same client could read at this moment: reg
 competence, assignments, consents, policy and keys count as they are now.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -64,8 +65,12 @@ def decide_anew(
     caller = recipient_of(connection, subscription)
     _require_newest(connection, delivery, event)
     decided = decide_file(connection, house, caller, delivery.person_id, at=at)
-    projection = _of_event(decided.projection, event)
     concerned = _concerned(connection, delivery, event)
+    projection = _of_event(decided.projection, event, event.notice["sections"])
+    if concerned and not projection.empty:
+        # Whoever may never have heard what is changed hears it with the change.
+        unheard = receipts.unheard(connection, concerned)
+        projection = _of_event(decided.projection, event, unheard | {*event.notice["sections"]})
     if not (concerned and EVENTS[event.event_type].bare):
         state = custody.of(connection, delivery.person_id, ring=house.ring)
         _require_place(connection, caller, delivery)
@@ -172,8 +177,8 @@ def _has(projection: Projection, part: str) -> bool:
     return name in fields if name else bool(fields)
 
 
-def _of_event(projection: Projection, event: Row[Any]) -> Projection:
-    """What of the recipient's view an event carries: its sections, or of them its fields."""
+def _of_event(projection: Projection, event: Row[Any], sections: Collection[str]) -> Projection:
+    """What of these sections of the recipient's view an event carries: all, or its fields."""
     only = event.notice.get("fields")
     released = {
         section: {
@@ -181,8 +186,8 @@ def _of_event(projection: Projection, event: Row[Any]) -> Projection:
             for name, value in projection.released[section].items()
             if only is None or f"{section}.{name}" in only
         }
-        for section in event.notice["sections"]
-        if section in projection.released
+        for section in projection.released
+        if section in sections
     }
     kept = {section: fields for section, fields in released.items() if fields}
     return Projection(kept, projection.withheld)

@@ -68,6 +68,23 @@ def of_event(connection: Connection, event: Row[Any], *, subscription_id: str) -
     return list(connection.scalars(query))
 
 
+def unheard(connection: Connection, jtis: Collection[str]) -> frozenset[str]:
+    """The sections of these notices that are in none of them which is known to have arrived.
+
+    One that was tried is cancelled when nothing of it may be told any more, and its milestone is
+    over then: if the date comes near again, nobody announces it anew.
+    """
+    query = (
+        select(DELIVERY.c.sent_at, EVENT.c.notice)
+        .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
+        .where(DELIVERY.c.jti.in_(jtis))
+    )
+    heard, tried = set[str](), set[str]()
+    for row in connection.execute(query):
+        (tried if row.sent_at is None else heard).update(row.notice["sections"])
+    return frozenset(tried - heard)
+
+
 def is_superseded(connection: Connection, delivery: Row[Any], *, by: Collection[str]) -> bool:
     """Whether newer news of one of these types waits behind a delivery that nobody has seen.
 

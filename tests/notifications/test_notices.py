@@ -169,6 +169,43 @@ def test_who_may_hold_a_date_learns_that_it_moved(town: Town, prison: Prison) ->
     assert changed.event["concerns"] == [first.jti]
 
 
+def test_who_never_got_the_announcement_gets_it_with_the_change(town: Town, prison: Prison) -> None:
+    """It was tried, and nothing of it might be told any more when it was tried again."""
+    police = town.subscribed("police_local")
+    near = town.today + days(20)
+    reference = prison.admit(near)
+    police.box.answer_next(500)
+    town.settle()
+    prison.move(reference, town.today + days(60))
+    town.advance(hours=3)
+    prison.move(reference, near)
+    town.advance(hours=3)
+    tried, moved_away, moved_back = police.notices()
+    [cancelled] = police.listed("cancelled")
+    assert (cancelled["jti"], cancelled["problem"]) == (tried.jti, "nothing-permitted")
+    assert moved_away.event["released"] == {}
+    assert moved_back.event["concerns"] == [tried.jti, moved_away.jti]
+    released = moved_back.event["released"]
+    assert released["release"]["planned_release_date"]["value"] == near.isoformat()
+    assert released.keys() == tried.event["released"].keys()
+    assert released["identity"] == tried.event["released"]["identity"]
+
+
+def test_who_got_the_announcement_gets_the_change_alone(town: Town, prison: Prison) -> None:
+    police = town.subscribed("police_local")
+    near = town.today + days(20)
+    reference = prison.admit(near)
+    town.settle()
+    prison.move(reference, town.today + days(60))
+    town.advance(hours=3)
+    prison.move(reference, near)
+    town.advance(hours=3)
+    announced, moved_away, moved_back = police.notices()
+    assert "identity" in announced.event["released"]
+    assert moved_away.event["released"] == {}
+    assert moved_back.event["released"].keys() == {"release"}
+
+
 def test_a_notice_that_waited_is_not_sent_once_the_release_is_cancelled(
     town: Town, prison: Prison
 ) -> None:
