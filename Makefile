@@ -58,8 +58,8 @@ faults: $(VENV)/checks  ## The long run: 200 kills of each process on both datab
 	THROUGHCARE_TEST_KILLS=200 THROUGHCARE_TEST_SUBSCRIBERS=10000 THROUGHCARE_TEST_LOAD=300 \
 	  $(BIN)/python -m pytest -s tests/faults tests/outbox/test_many.py
 
-load: $(VENV)/checks  ## A long day with 5,000 operations on each database, in which processes die
-	THROUGHCARE_TEST_LOAD=5000 $(BIN)/python -m pytest -s tests/faults/test_load.py
+load: $(VENV)/checks  ## A long day with 10,000 operations on each database, in which processes die
+	THROUGHCARE_TEST_LOAD=10000 $(BIN)/python -m pytest -s tests/faults/test_load.py
 
 bench: $(VENV)/bench/installed  ## Speed, as a ratio to a peer in the same run; bars and pages in docs/performance.md
 	PYTHONPATH=$(VENV)/bench $(BIN)/python -m bench

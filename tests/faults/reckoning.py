@@ -241,15 +241,18 @@ def _about(story: Sequence[Notice]) -> str:
 def _check_release(file: File, story: Sequence[Notice], *, is_police: bool) -> None:
     """It was announced, and the newest date came.
 
-    The police hear late: what they were to hear may be moved out of their time before it came.
+    The police hear late: what they were to hear may be moved out of their time before it came,
+    and come with the change that moves it back.
     """
     assert file.known is not None
     types = [one.event_type for one in story]
-    assert "release_planned" in (types if is_police else types[:1]), (file, types)
+    assert is_police or types[:1] == ["release_planned"], (file, types)
     assert set(types) <= {"release_date_changed", "release_planned"}, (file, types)
+    heard = [one for one in story if one.event["released"]]
+    assert _about(heard[:1]) == file.reference, (file, types)
     dates = [
         one.event["released"]["release"]["planned_release_date"]["value"]
-        for one in story
+        for one in heard
         if "planned_release_date" in one.event["released"].get("release", {})
     ]
     if not is_police:

@@ -22,11 +22,11 @@ from tests.faults.weather import Weather
 from tests.notifications.play import open_http
 
 OPERATIONS = int(os.environ.get("THROUGHCARE_TEST_LOAD", "0"))
-OPERATIONS_A_KILL = 80
+OPERATIONS_A_KILL = 160
 # From so many on what is measured means something: before, processes are still warming up.
-MEASURED = 5_000
+MEASURED = 10_000
 # Bytes that an operation may leave behind: less than an answer, so that none is kept for ever.
-MOST_GROWTH = 8_192
+MOST_GROWTH = 4_096
 # Threads and files that come and go.
 SOME = 5
 PROCESSES = {

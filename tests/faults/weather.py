@@ -17,7 +17,7 @@ from tests.notifications.mailroom import Answer, wait_until
 
 WORKERS = 5
 # Of all operations; in the rest nothing dies, and what the processes hold is measured.
-STORM = 0.6
+STORM = 0.4
 DAYS = 6
 SAMPLES = 40
 # So many operations may be done while a process is killed and started again.
