@@ -1,4 +1,4 @@
-"""Conversions of one cell: text, a code by a table, a date of a stated format, a whole number.
+"""Conversions of one cell: text, a code by a table, a date, a whole number, a list of texts.
 
 Each is strict: what does not read in exactly one way is refused, never guessed.
 """
@@ -43,13 +43,22 @@ class Column:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
+    # Of a conversion whose values are not known before the rows are read: what they look like.
+    example: ClassVar[Any] = None
+
     column: Name
     required: Annotated[bool, Field(strict=True)]
+
+    def possible_values(self) -> tuple[Any, ...]:
+        """What the conversion can give, as far as that is known before the rows are read."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextColumn(Column):
     """The text as it stands."""
+
+    example = "text"
 
     conversion: Literal["text"]
 
@@ -57,26 +66,22 @@ class TextColumn(Column):
         """The text of the cell; Unfit for anything else."""
         return read_text(cell)
 
-    def possible_values(self) -> tuple[str, ...]:
-        """Not known before the rows are read."""
-        return ()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeColumn(Column):
-    """A code by a table. There is no default: what the table does not list is refused."""
+    """A code by a table, or true or false. What the table does not list is refused."""
 
     conversion: Literal["code"]
-    table: Annotated[Mapping[str, str], Field(min_length=1)]
+    table: Annotated[Mapping[str, str | bool], Field(min_length=1)]
 
-    def convert(self, cell: Any) -> str:  # noqa: ANN401 - a cell of CSV or a member of JSON
+    def convert(self, cell: Any) -> str | bool:  # noqa: ANN401 - a cell of CSV or a member of JSON
         """The code of the cell's text; Unfit where the table does not list it."""
         try:
             return self.table[read_text(cell)]
         except KeyError:
             raise Unfit(f"Expected one of the {len(self.table)} texts of its table") from None
 
-    def possible_values(self) -> tuple[str, ...]:
+    def possible_values(self) -> tuple[str | bool, ...]:
         """The codes of the table."""
         return tuple(self.table.values())
 
@@ -117,6 +122,8 @@ class DateColumn(Column):
 class IntegerColumn(Column):
     """A whole number, in digits."""
 
+    example = 1
+
     conversion: Literal["integer"]
 
     def convert(self, cell: Any) -> int:  # noqa: ANN401 - a cell of CSV or a member of JSON
@@ -127,11 +134,25 @@ class IntegerColumn(Column):
             raise Unfit("Expected a whole number")
         return int(cell)
 
-    def possible_values(self) -> tuple[str, ...]:
-        """Not known before the rows are read."""
-        return ()
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListColumn(Column):
+    """The texts between the separators, such as several given names in one cell."""
+
+    example: ClassVar[Any] = ["text"]
+
+    conversion: Literal["list"]
+    separator: Name
+
+    def convert(self, cell: Any) -> list[str]:  # noqa: ANN401 - a cell of CSV or a member of JSON
+        """The texts without the spaces around them; Unfit for none, or anything but text."""
+        parts = [part.strip() for part in read_text(cell).split(self.separator)]
+        if not any(parts):
+            raise Unfit("Expected texts between the separators; found none")
+        return [part for part in parts if part]
 
 
 Conversion = Annotated[
-    TextColumn | CodeColumn | DateColumn | IntegerColumn, Field(discriminator="conversion")
+    TextColumn | CodeColumn | DateColumn | IntegerColumn | ListColumn,
+    Field(discriminator="conversion"),
 ]

@@ -1,6 +1,7 @@
 """Rows of a CSV file (RFC 4180): a header, then records, which may span lines."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from app.imports.text_files import check_characters, refuse_byte_order_mark
 
 if TYPE_CHECKING:
     from _csv import Reader
+
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 def read_csv(lines: Iterable[bytes], mapping: Mapping) -> Iterator[Row | RowError]:
@@ -56,16 +59,27 @@ def _read_header(reader: "Reader", mapping: Mapping) -> Sequence[str]:
 def _check_header(header: Sequence[str], mapping: Mapping, *, line: int) -> None:
     missing = sorted(mapping.mapped - set(header))
     if missing:
-        named = ", ".join(f"'{name}'" for name in missing)
-        raise UnusableFile(f"Expected a header with these columns too: {named}", line=line)
+        said = f"Expected a header with these columns too: {_named(missing)}"
+        raise UnusableFile(said + _other_separator(header), line=line)
+    # Every mapped column is there, so this is a header: its words are names, and no values.
     known = mapping.mapped | mapping.ignored.keys()
-    for position, name in enumerate(header, start=1):
-        # By position: a file without a header would show a value as the name of a column.
-        if name not in known:
-            said = "neither mapped nor ignored by the mapping"
-            raise UnusableFile(f"Column {position} of the header is {said}", line=line)
-        if header.index(name) != position - 1:
-            raise UnusableFile(f"Column {position} repeats a name of the header", line=line)
+    if unknown := [name for name in dict.fromkeys(header) if name not in known]:
+        said = f"Columns that are neither mapped nor ignored by the mapping: {_named(unknown)}"
+        raise UnusableFile(said, line=line)
+    if repeated := [name for name, count in Counter(header).items() if count > 1]:
+        said = f"Columns that stand in the header more than once: {_named(repeated)}"
+        raise UnusableFile(said, line=line)
+
+
+def _named(columns: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in columns)
+
+
+def _other_separator(header: Sequence[str]) -> str:
+    for separator, called in OTHER_SEPARATORS.items():
+        if len(header) == 1 and separator in header[0]:
+            return f". Columns are separated by commas; here {called} seem to do it"
+    return ""
 
 
 def _row(line: int, header: Sequence[str], cells: Sequence[str]) -> Row | RowError:

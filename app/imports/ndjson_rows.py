@@ -16,11 +16,14 @@ def read_ndjson(lines: Iterable[bytes], mapping: Mapping) -> Iterator[Row | RowE
     """The objects with their lines; empty lines are passed over.
 
     Raises:
-        UnusableFile: nothing but empty lines, or a byte order mark.
+        UnusableFile: nothing but empty lines, a byte order mark, or a first line that begins no
+            object: it is a file of another format.
     """
     found = False
     for line, text in enumerate(refuse_byte_order_mark(lines), start=1):
         if text.strip():
+            if not found and not text.lstrip().startswith(b"{"):
+                raise UnusableFile("This is no NDJSON: expected one JSON object a line", line=line)
             found = True
             yield _row(line, text, mapping)
     if not found:

@@ -1,5 +1,6 @@
 """From the rows of a file to records of the native format, one answer for each row."""
 
+from collections import abc
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from app.imports.csv_rows import read_csv
 from app.imports.mapping import Mapping
 from app.imports.ndjson_rows import read_ndjson
 from app.imports.outcomes import Converted, Row, RowError, Unfit
-from app.imports.targets import check_value
+from app.imports.targets import check_value, field_of
 
 READERS = {"csv": read_csv, "ndjson": read_ndjson}
 # A reference becomes a segment of a path, so it has no slash.
@@ -68,17 +69,43 @@ def _whole_sections(row: Row, member: str, findings: list[str]) -> dict[str, Any
 
 
 def _sections(row: Row, mapping: Mapping, findings: list[str]) -> dict[str, Any]:
-    values = dict(mapping.constants)
+    values: dict[str, Any] = {}
     for path, source in mapping.fields.items():
         try:
             values |= _value(row, path, source)
         except Unfit as error:
             findings.append(_finding(source.column, str(error)))
+    if findings:
+        return {}
+    said = {field_of(path) for path in values}
+    unsaid = {field_of(path) for path in mapping.fields} - said
+    for path, value in mapping.constants.items():
+        # A constant member of a value of which the row says nothing would make one of its own.
+        if field_of(path) not in unsaid:
+            values[path] = value
     sections: dict[str, dict[str, Any]] = {}
-    for path, value in values.items():
-        section, name = path.split(".")
+    for field, value in _joined(values, findings).items():
+        section, name = field.split(".")
         sections.setdefault(section, {})[name] = {"value": value}
     return sections
+
+
+def _joined(values: abc.Mapping[str, Any], findings: list[str]) -> dict[str, Any]:
+    """The values by their fields: members are put together, and held against the whole."""
+    joined: dict[str, Any] = {}
+    objects: dict[str, dict[str, Any]] = {}
+    for path, value in values.items():
+        field = field_of(path)
+        if path == field:
+            joined[field] = value
+        else:
+            objects.setdefault(field, {})[path.removeprefix(f"{field}.")] = value
+    for field, value in objects.items():
+        try:
+            check_value(field, value)
+        except Unfit as error:
+            findings.append(f"Field '{field}': {error}")
+    return joined | objects
 
 
 def _value(row: Row, path: str, source: Conversion) -> dict[str, Any]:

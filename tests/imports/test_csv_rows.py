@@ -96,14 +96,30 @@ def test_an_ignored_column_may_be_missing(convert_csv: Convert) -> None:
     assert isinstance(convert_csv(b"home,release,number\n,01/02/2031,A1\n")[0], Converted)
 
 
-def test_an_unexpected_column_is_named_by_its_position(convert_csv: Convert) -> None:
-    said = unusable(convert_csv, b"\nnumber,release,home,Arben K.\n")
-    assert said == "line 2: Column 4 of the header is neither mapped nor ignored by the mapping"
+def test_all_unexpected_columns_of_a_header_are_named_at_once(convert_csv: Convert) -> None:
+    said = unusable(convert_csv, b"\nnumber,cell,release,home,wing\n")
+    assert said == (
+        "line 2: Columns that are neither mapped nor ignored by the mapping: 'cell', 'wing'"
+    )
+
+
+def test_a_file_without_a_header_shows_no_value_as_a_name(convert_csv: Convert) -> None:
+    assert "Arben" not in unusable(convert_csv, b"A1,01/02/2031,,Arben K.\n")
 
 
 def test_a_header_must_not_repeat_a_column(convert_csv: Convert) -> None:
     said = unusable(convert_csv, b"number,release,home,release\n")
-    assert said == "line 1: Column 4 repeats a name of the header"
+    assert said == "line 1: Columns that stand in the header more than once: 'release'"
+
+
+@pytest.mark.parametrize(
+    ("separator", "called"), [(b";", "semicolons"), (b"\t", "tabs"), (b"|", "vertical bars")]
+)
+def test_a_file_with_another_separator_is_told_so(
+    convert_csv: Convert, separator: bytes, called: str
+) -> None:
+    said = unusable(convert_csv, (HEADER + GOOD).replace(b",", separator))
+    assert said.endswith(f". Columns are separated by commas; here {called} seem to do it")
 
 
 @pytest.mark.parametrize("name", [b"no\0te", b"n\xf6te"], ids=["NUL", "not UTF-8"])

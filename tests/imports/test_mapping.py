@@ -118,3 +118,93 @@ def test_an_ignored_column_needs_its_reason() -> None:
 )
 def test_whole_sections_come_only_with_ndjson_and_alone(text: str) -> None:
     assert "sections" in refusal(text)
+
+
+FAMILY_NAME = """
+[fields."identity.full_name.family"]
+column = "family name"
+conversion = "text"
+required = true
+"""
+GIVEN_NAMES = """
+[fields."identity.full_name.given"]
+column = "first names"
+conversion = "list"
+separator = " "
+required = true
+"""
+
+
+def test_the_members_of_a_value_are_mapped_one_by_one() -> None:
+    mapping = Mapping.from_toml(MINIMAL + FAMILY_NAME + GIVEN_NAMES)
+    assert mapping.mapped == {"number", "release", "family name", "first names"}
+
+
+def test_a_value_with_members_takes_no_text_and_its_members_are_named() -> None:
+    said = refusal(MINIMAL + FAMILY_NAME.replace(".family", ""))
+    assert "identity.full_name: the conversion text cannot give it: Expected an object" in said
+    assert "mapped by its members: identity.full_name.family, identity.full_name.given" in said
+
+
+def test_a_member_that_the_value_does_not_have_is_refused() -> None:
+    said = refusal(MINIMAL + FAMILY_NAME.replace(".family", ".surname"))
+    assert "no field identity.full_name.surname; identity.full_name is mapped by" in said
+
+
+def test_a_member_that_the_others_need_is_not_left_out() -> None:
+    said = refusal(MINIMAL + FAMILY_NAME)
+    assert said.endswith("identity.full_name cannot do without identity.full_name.given")
+
+
+def test_a_value_does_not_stand_as_a_whole_and_by_its_members() -> None:
+    whole = '[constants]\n"identity.full_name" = { family = "Example", given = ["First"] }\n'
+    assert "as a whole and by its members" in refusal(MINIMAL + FAMILY_NAME + GIVEN_NAMES + whole)
+
+
+@pytest.mark.parametrize(
+    ("path", "conversion", "expected"),
+    [
+        ("identity.nationality_codes", "text", "Expected a list"),
+        ("custody.disciplinary_sanctions", "list", "Expected an object"),
+        ("release.release_type", "integer", "Expected a string"),
+        ("needs.identity_documents_status", "list", "Expected a string"),
+    ],
+)
+def test_a_conversion_that_can_never_fit_is_refused(
+    path: str, conversion: str, expected: str
+) -> None:
+    separator = 'separator = ";"' if conversion == "list" else ""
+    text = f"""
+    [fields."{path}"]
+    column = "any"
+    conversion = "{conversion}"
+    required = false
+    {separator}
+    """
+    said = refusal(MINIMAL + text)
+    assert said.endswith(f"{path}: the conversion {conversion} cannot give it: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "required = true",
+            "",
+            'fields."release.planned_release_date".required: expected this key, which is missing',
+        ),
+        (
+            'conversion = "date"',
+            "",
+            (
+                'fields."release.planned_release_date": expected a conversion: '
+                "text, code, date, integer or list"
+            ),
+        ),
+        ("planned_release_date", "date", "fields: the catalogue has no field release.date"),
+        ('reference = "number"', "", "reference: expected this key, which is missing"),
+    ],
+    ids=["required", "conversion", "field", "reference"],
+)
+def test_a_refusal_names_the_key_as_the_file_has_it(old: str, new: str, said: str) -> None:
+    assert refusal(MINIMAL.replace(old, new)) == f"the mapping cannot be used: {said}"

@@ -35,11 +35,17 @@ def test_lines_are_counted_with_the_empty_ones(convert_ndjson: Convert) -> None:
 def test_a_line_that_is_no_strict_json_object_costs_its_row(
     convert_ndjson: Convert, line: bytes
 ) -> None:
-    answers = convert_ndjson(line + b"\n" + GOOD)
-    assert isinstance(answers[0], RowError)
-    assert answers[0].line == 1
-    assert answers[0].message.startswith("Expected one JSON object in UTF-8")
-    assert isinstance(answers[1], Converted)
+    answers = convert_ndjson(GOOD.replace(b"A1", b"A0") + line + b"\n" + GOOD)
+    assert isinstance(answers[1], RowError)
+    assert answers[1].line == 2
+    assert answers[1].message.startswith("Expected one JSON object in UTF-8")
+    assert isinstance(answers[2], Converted)
+
+
+@pytest.mark.parametrize("first", [b"number,release,home", b'"number","release"', b"[{", b"[]"])
+def test_a_file_of_another_format_is_refused_once(convert_ndjson: Convert, first: bytes) -> None:
+    with pytest.raises(UnusableFile, match="line 2: This is no NDJSON"):
+        convert_ndjson(b"\n" + first + b"\n" + GOOD)
 
 
 def test_an_unexpected_member_is_named_by_its_position(convert_ndjson: Convert) -> None:

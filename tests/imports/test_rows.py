@@ -109,18 +109,88 @@ def test_texts_and_whole_numbers_are_held_against_their_fields() -> None:
         column = "children"
         conversion = "integer"
         required = false
-        [fields."children.child_protection_case"]
-        column = "case"
-        conversion = "text"
+        [fields."children.children_age_bands"]
+        column = "ages"
+        conversion = "list"
+        separator = ";"
         required = false
         """
     )
-    good, negative, pointer = convert(
-        [b"number,children,case\n", b"A1,2,\n", b"A2,-1,\n", b"A3,,K 17\n"], mapping
+    good, negative, ages = convert(
+        [b"number,children,ages\n", b"A1,2,\n", b"A2,-1,\n", b"A3,,old;\n"], mapping
     )
     assert isinstance(good, Converted)
     assert good.record["sections"] == {"children": {"children_count": {"value": 2}}}
     assert isinstance(negative, RowError)
     assert negative.message.startswith("Column 'children'")
-    # A value with parts cannot come from one cell of text.
-    assert pointer == RowError(4, "Column 'case': Expected an object")
+    assert isinstance(ages, RowError)
+    assert ages.message.startswith("Column 'ages': Expected")
+
+
+NAMES = """
+format = "csv"
+reference = "number"
+[fields."identity.full_name.family"]
+column = "family name"
+conversion = "text"
+required = false
+[fields."identity.full_name.given"]
+column = "first names"
+conversion = "list"
+separator = " "
+required = false
+[constants]
+"identity.full_name.script" = "Latn"
+"""
+
+
+def names(row: str) -> Converted | RowError:
+    lines = ["number,family name,first names\n", f"A1,{row}\n"]
+    (answer,) = convert([line.encode() for line in lines], Mapping.from_toml(NAMES))
+    return answer
+
+
+def test_members_of_a_value_become_one_object() -> None:
+    answer = names("Krasniqi,Ana  Marija ")
+    assert isinstance(answer, Converted)
+    assert answer.record["sections"] == {
+        "identity": {
+            "full_name": {
+                "value": {"family": "Krasniqi", "given": ["Ana", "Marija"], "script": "Latn"}
+            }
+        }
+    }
+
+
+def test_a_constant_member_alone_makes_no_value() -> None:
+    answer = names(",")
+    assert isinstance(answer, Converted)
+    assert answer.record["sections"] == {}
+
+
+def test_a_value_that_lacks_a_member_refuses_the_row() -> None:
+    assert names("Krasniqi,") == RowError(2, "Field 'identity.full_name': given: Required")
+
+
+def test_codes_can_be_true_or_false() -> None:
+    mapping = Mapping.from_toml(
+        """
+        format = "csv"
+        reference = "number"
+        [fields."residence_contact.preferred_language.language"]
+        column = "language"
+        conversion = "text"
+        required = true
+        [fields."residence_contact.preferred_language.interpreter_needed"]
+        column = "interpreter"
+        conversion = "code"
+        table = { "yes" = true, "no" = false }
+        required = true
+        """
+    )
+    (answer,) = convert([b"number,language,interpreter\n", b"A1,sq,no\n"], mapping)
+    assert isinstance(answer, Converted)
+    assert answer.record["sections"]["residence_contact"]["preferred_language"]["value"] == {
+        "language": "sq",
+        "interpreter_needed": False,
+    }
