@@ -8,6 +8,13 @@ import pytest
 from app.access_log.export_csv import COLUMNS
 from app.access_log.export_fhir import TYPES
 from app.access_log.findings import Finding
+from app.api.models import NewConsent, Replay
+from app.files.catalogue import FIELDS, Field
+from app.imports import shipped
+from app.imports.mapping import Mapping
+from app.imports.outcomes import Converted, RowError
+from app.imports.rows import convert
+from app.imports.targets import members_of
 from app.monitoring.page import ALERTS, BUILD, PRESENT
 from app.monitoring.readings import READINGS
 from app.telemetry.measures import MEASURES
@@ -55,6 +62,8 @@ def test_the_table_of_operations_is_that_of_the_export() -> None:
         "docs/performance.md",
         "docs/performance-profile.md",
         "docs/hardening.md",
+        "docs/imports.md",
+        "docs/onboarding.md",
         "docs/operation.md",
         "docs/processes.md",
         "docs/runbook.md",
@@ -75,6 +84,49 @@ def test_the_document_of_the_access_log_lists_every_exit_status() -> None:
     assert listed == [
         f"| {int(finding)} | `{finding.name.lower()}` | {finding.meaning} |" for finding in Finding
     ]
+
+
+def test_the_document_of_imports_lists_every_field_with_its_owner_and_members() -> None:
+    text = (ROOT / "docs" / "imports.md").read_text(encoding="utf-8")
+    listed = [line for line in text.splitlines() if re.match(r"\| `\w+\.\w+` \|", line)]
+    assert listed == [
+        f"| `{path}` | {field.owner_role} | {_value_in_words(field)} |"
+        for path, field in FIELDS.items()
+    ]
+
+
+def _value_in_words(field: Field) -> str:
+    """The kind of a field's values, with their members; those that may be missing in brackets."""
+    members = [
+        name if one.is_required() else f"({name})" for name, one in members_of(field.path).items()
+    ]
+    return field.kind.name + (": " + ", ".join(members) if members else "")
+
+
+def test_the_mapping_of_the_document_of_imports_takes_its_register() -> None:
+    text = (ROOT / "docs" / "imports.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"^```(csv|toml)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    mapping = Mapping.from_toml(blocks["toml"])
+    assert all(f"`{name}`" in text for name in shipped.names())
+    taken = list(convert(blocks["csv"].encode().splitlines(keepends=True), mapping))
+    assert [type(one) for one in taken] == [Converted, Converted]
+    spoilt = blocks["csv"].replace("01.02.2027,Peja", "soon,Peja town")
+    _, refused = convert(spoilt.encode().splitlines(keepends=True), mapping)
+    assert isinstance(refused, RowError)
+    assert f"  line {refused.line}: {refused.message}\n" in text
+
+
+def test_the_bodies_that_the_readme_sends_fit_the_interface() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    bodies = dict(re.findall(r"call POST (\S+) --as (?:(?!call )[^'])*--body '(\{[^']*\})'", text))
+    assert NewConsent.model_validate_json(bodies["/v1/consents"])
+    assert Replay.model_validate_json(bodies["/v1/subscriptions/SUBSCRIPTION_ID/replay"])
+
+
+def test_what_the_documents_write_into_the_checkout_is_ignored() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    folder = {"agency.toml", "jwks.json", "client.json", "officer.json"}
+    assert {"/*.ndjson", "/*.csv", "/*.pdf", "*.backup", "*.public.json", *folder} <= set(ignored)
 
 
 def test_the_document_of_operation_explains_every_measure_and_no_other() -> None:

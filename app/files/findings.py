@@ -14,6 +14,8 @@ MAX_FINDINGS = 50
 # Anything else may be personal data in the wrong place, so its parent is named instead.
 SCHEMA_WORD = re.compile(r"[a-z]+(_[a-z]+)*")
 LONGEST_WORD = 50
+# What the validator puts before the message of a rule of our own.
+OWN_RULE = "Value error, "
 # Messages of the validator in our words; all others say what was expected already.
 MESSAGES = {
     "extra_forbidden": "Not a member that the catalogue knows",
@@ -36,9 +38,15 @@ def pointer(location: Iterable[int | str]) -> str:
 def findings(errors: Iterable[Mapping[str, Any]]) -> tuple[FieldError, ...]:
     """The first findings of pydantic's error list (`errors()`), without any input."""
     return tuple(
-        FieldError(_where(error), MESSAGES.get(error["type"], error["msg"]))
+        FieldError(_where(error), message(error))
         for _, error in zip(range(MAX_FINDINGS), errors, strict=False)
     )
+
+
+def message(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in our words, without any input."""
+    said: str = error["msg"]
+    return MESSAGES.get(error["type"], said.removeprefix(OWN_RULE))
 
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:

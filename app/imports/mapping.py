@@ -33,13 +33,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from app.files.findings import message
 from app.imports.conversions import Conversion, Name
 from app.imports.outcomes import Unfit
 from app.imports.targets import check_type, check_value, field_of, members_of, owner_of
 from app.problems import ThroughcareError
 
 Reason = Annotated[str, Field(min_length=1)]
-# Messages of the validator in our words; all others say what was expected already.
+# What the validator says of keys, in our words.
 MESSAGES = {
     "missing": "expected this key, which is missing",
     "unexpected_keyword_argument": "not a key of a mapping",
@@ -190,7 +191,7 @@ def _place(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _message(error: ErrorDetails) -> str:
-    return MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))
+    return MESSAGES.get(error["type"]) or message(error)
 
 
 _MAPPING = TypeAdapter(Mapping)

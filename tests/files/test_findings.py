@@ -18,6 +18,11 @@ def test_findings_hold_no_input() -> None:
     assert "secret" not in str(field_errors(error.value))
 
 
+def test_a_rule_of_our_own_is_told_as_it_is_written() -> None:
+    error: dict[str, Any] = {"type": "value_error", "loc": (), "msg": "Value error, expected none"}
+    assert findings([error]) == (FieldError("", "expected none"),)
+
+
 def test_the_first_findings_are_told() -> None:
     with pytest.raises(ValidationError) as error:
         TypeAdapter(list[int]).validate_python(["x"] * 1000)
