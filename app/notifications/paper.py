@@ -42,6 +42,7 @@ PASSWORD_BYTES = 15
 PASSWORD_GROUP = 4
 # One transaction makes a pack; nobody else prints it meanwhile.
 LEASE = timedelta(seconds=60)
+MINUTE = timedelta(minutes=1)
 LONGEST_FUNCTION = 100
 
 
@@ -227,19 +228,19 @@ def hand_over(
     made_at = packs.first_made_at(connection, jti)
     if made_at is None or delivery.status == SENT:
         raise Conflict("no pack of this notification waits to be handed over")
-    _require_between(said.moment, made_at, at)
+    moment = _between(said.moment, made_at, at)
     _require_function(said.received_by)
     bringer = directory.officer(connection, delivery.hand_over_by, said.officer_id)
     if bringer is None or not bringer.active:
         raise InvalidInput(f"expected an active officer of {delivery.hand_over_by}")
     number = delivery.attempts + 1
-    arrival = arrived(connection, house, delivery, at=said.moment)
+    arrival = arrived(connection, house, delivery, at=moment)
     deliveries.settle(connection, jti, status=SENT, attempts=number, reason=None, **arrival)
-    deliveries.log_attempt(connection, _attempt(jti, number, said.moment))
+    deliveries.log_attempt(connection, _attempt(jti, number, moment))
     payload = {
         "notification": jti,
         "handed_over_by": f"{delivery.hand_over_by}/{said.officer_id}",
-        "handed_over_at": said.moment.isoformat(),
+        "handed_over_at": moment.isoformat(),
         "received_by": said.received_by,
         "identified_by": said.identified.value,
     }
@@ -263,7 +264,7 @@ def acknowledge(
     delivery = packs.get(connection, jti)
     if delivery.sent_at is None:
         raise Conflict("this notification has not been handed over")
-    _require_between(moment, delivery.sent_at, at)
+    moment = _between(moment, delivery.sent_at, at)
     _require_function(signed_by)
     subscription = subscriptions.find(connection, delivery.subscription_id)
     answer = Answer(
@@ -355,12 +356,21 @@ def _attempt(jti: str, number: int, at: datetime, *, problem: str | None = None)
     )
 
 
-def _require_between(moment: datetime, earliest: datetime, latest: datetime) -> None:
+def _between(moment: datetime, earliest: datetime, latest: datetime) -> datetime:
+    """The moment; of a minute that begins before the earliest one, the earliest one.
+
+    Raises:
+        InvalidInput: it does not lie between the two.
+    """
+    # People write minutes, and what was made in one is brought in the same one.
+    if moment.second == moment.microsecond == 0 and moment <= earliest < moment + MINUTE:
+        moment = earliest
     if not earliest <= moment <= latest:
         raise InvalidInput(
             f"expected a moment from {earliest.isoformat()} to {latest.isoformat()}",
             errors=(FieldError("/at", "not in this time"),),
         )
+    return moment
 
 
 def _require_function(text: str) -> None:

@@ -6,7 +6,7 @@ What is printed is opened with a reader of another project.
 import hashlib
 import io
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Event
 from time import sleep
 from typing import Any
@@ -82,11 +82,14 @@ class Centre:
         told = replace(said, **changed)
         self.town.work(lambda c: paper.hand_over(c, self._house, jti, told, at=at))
 
-    def answer(self, jti: str, kind: Kind = Kind.ACCEPTED) -> None:
+    def answer(
+        self, jti: str, kind: Kind = Kind.ACCEPTED, *, moment: datetime | None = None
+    ) -> None:
         at = self.town.world.clock()
+        signed_at = moment or at
         self.town.work(
             lambda c: paper.acknowledge(
-                c, self._house, jti, kind, signed_by="head of centre", moment=at, at=at
+                c, self._house, jti, kind, signed_by="head of centre", moment=signed_at, at=at
             )
         )
 
@@ -437,6 +440,23 @@ def test_it_counts_as_delivered_once_it_was_handed_over(welfare: Centre) -> None
         welfare.hand_over(jti)
     with pytest.raises(Conflict):
         welfare.make(jti)
+
+
+def test_a_moment_that_is_told_to_the_minute_means_that_minute(welfare: Centre) -> None:
+    jti = told_of_release(welfare)
+    clock = welfare.town.world.clock
+    minute = clock().replace(second=0, microsecond=0) + timedelta(minutes=1)
+    clock.advance(seconds=(minute - clock()).total_seconds() + 20)
+    made_at = clock()
+    welfare.make(jti)
+    clock.advance(seconds=20)
+    with pytest.raises(InvalidInput):
+        welfare.hand_over(jti, moment=minute + timedelta(seconds=10))
+    with pytest.raises(InvalidInput):
+        welfare.hand_over(jti, moment=minute - timedelta(minutes=1))
+    welfare.hand_over(jti, moment=minute)
+    assert welfare.row(jti).sent_at == made_at
+    welfare.answer(jti, moment=minute)
 
 
 def test_a_hand_over_that_cannot_be_is_refused(welfare: Centre) -> None:
