@@ -22,6 +22,7 @@ from app.crypto.log_signing import PUBLIC_KEY_BYTES, LogSigningKey, LogVerifying
 from app.problems import ThroughcareError
 
 ED25519 = b"\x01"
+VKEY_PARTS = 3
 KEY_ID_BYTES = 4
 SIGNATURE_BYTES = 64
 # A verifier must read at least 16 signatures and should have a limit. A post-quantum
@@ -65,8 +66,10 @@ class NamedKey:
     @classmethod
     def from_vkey(cls, vkey: str) -> Self:
         """Read `<name>+<key id, 8 hex digits>+<base64 of type and key>`. Raises NoteRefused."""
-        name, _, rest = vkey.partition("+")
-        stated, _, encoded = rest.partition("+")
+        parts = vkey.split("+", maxsplit=2)  # base64 may hold further ones
+        if len(parts) != VKEY_PARTS:
+            raise NoteRefused("expected a verifier key, written as name+hash+key")
+        name, stated, encoded = parts
         material = decode_base64(encoded)
         if material[:1] != cls.TYPE:
             raise NoteRefused(f"the verifier key is not of type 0x{cls.TYPE.hex()}")

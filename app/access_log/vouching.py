@@ -277,7 +277,8 @@ def _is_cosigned(note: str, evidence: Evidence) -> bool:
 def _behind(checkpoint: Checkpoint, hashes: LeafHashes) -> LogRefused:
     return LogRefused(
         Finding.BEHIND_SAVED_CHECKPOINT,
-        f"a saved checkpoint vouches for {checkpoint.size} entries",
+        f"a saved checkpoint vouches for {checkpoint.size} entries, and here are {len(hashes)}: "
+        "some are gone, or this is older than that checkpoint: then take a fresh export",
         index=len(hashes),
         last=checkpoint.size - 1,
     )

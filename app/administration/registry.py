@@ -60,9 +60,10 @@ def register_agency(
     at: datetime,
 ) -> None:
     """Register an agency in a role that the policy knows, or as an operator."""
-    if agency.role not in {*ROLE_PURPOSES, OPERATOR_ROLE}:
+    roles = (*ROLE_PURPOSES, OPERATOR_ROLE)
+    if agency.role not in roles:
         raise InvalidInput(
-            f"expected a role of: {', '.join(ROLE_PURPOSES)}",
+            f"expected a role of: {', '.join(roles)}",
             errors=(FieldError("/role", "no such role"),),
         )
     if agency.agency_id == OPERATOR.agency_id:

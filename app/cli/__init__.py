@@ -79,7 +79,9 @@ def main() -> None:
         assert_backend()
         commands(next(iter(sys.argv[1:]), None))()
     except (ThroughcareError, CryptoError, ReceiverError) as error:
-        _say(str(error), *(f"{one.pointer}: {one.message}" for one in getattr(error, "errors", ())))
+        findings = [f"{one.pointer}: {one.message}" for one in getattr(error, "errors", ())]
+        # Some tell their findings in the sentence itself: once is enough.
+        _say(str(error), *(finding for finding in findings if finding not in str(error)))
         sys.exit(getattr(error, "ends_with", 1))
     except OSError as error:
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))

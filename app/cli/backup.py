@@ -22,6 +22,7 @@ from app.administration import data_keys
 from app.backup.archive import ArchiveWriter
 from app.backup.copies import pieces
 from app.backup.manifest import Manifest
+from app.cli.new_files import require_folder
 from app.cli.output import Json, errors, show
 from app.crypto.encoding import read_json_object
 from app.crypto.errors import CryptoError
@@ -186,5 +187,6 @@ def new_file(file: Path) -> Iterator[BinaryIO]:
     """
     if file.exists():
         raise Conflict(f"{file}: is there already; no backup is overwritten")
+    require_folder(file.parent)
     with written(file, new=True) as opened:
         yield opened

@@ -12,6 +12,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.progress import Progress
 
+from app.cli.new_files import require_place
 from app.cli.output import Json, errors, show
 from app.problems import Conflict, InvalidInput
 from app.receiver.client import AgencyClient
@@ -37,7 +38,7 @@ class Format(StrEnum):
 
 
 def export(
-    file: Annotated[Path, typer.Argument(help="File to write.")],
+    file: Annotated[Path, typer.Argument(help="File to write. It must not be there yet.")],
     *,
     configuration: Annotated[Path, typer.Option("--as", help="Configuration of an auditor.")],
     export_format: Annotated[
@@ -52,6 +53,10 @@ def export(
 ) -> None:
     """As an auditor: export the log up to its newest checkpoint, or the entries that match."""
     filters = _filters(where or ())
+    if filters and export_format is Format.LOG:
+        others = ", ".join(one.value for one in Format if one is not Format.LOG)
+        raise InvalidInput(f"the whole log is not filtered: give --where a --format of {others}")
+    require_place(file)
     with AgencyClient(AgencyConfiguration.from_file(configuration)) as auditor:
         asked = {"format": export_format.value, "filters": filters}
         made = auditor.request("POST", EXPORTS, json=asked).json()
@@ -96,9 +101,7 @@ def _wait(auditor: AgencyClient, place: str, made: dict[str, Any]) -> dict[str, 
 
 
 def _fetch(auditor: AgencyClient, place: str, file: Path, *, sha256: str) -> int:
-    """Put the whole content into the file; what breaks off leaves what was there. Its bytes."""
-    if file.is_dir():
-        raise InvalidInput(f"{file}: expected a file, not a folder")
+    """Put the whole content into the file; what breaks off leaves none. Its bytes."""
     fresh = file.with_name(f".{file.name}.new")
     try:
         with _private(fresh) as opened:

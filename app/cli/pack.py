@@ -1,6 +1,5 @@
 """Commands for notices on paper: who is told so, what waits, made, handed over, acknowledged."""
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
+from app.cli.new_files import require_place, write_whole
 from app.cli.offline import run
 from app.cli.output import Json, errors, show
 from app.cli.registry import ground_of
@@ -79,7 +79,7 @@ def make(
 
     Send the password another way than the file. Made again it gets another password.
     """
-    _require_place(to)
+    require_place(to)
 
     def work(connection: Connection, house: House, at: datetime) -> Pack | NotMade:
         return paper.make(connection, house, jti, at=at)
@@ -143,33 +143,6 @@ def acknowledged(
 
     run(work)
     show({"notice": jti, "acknowledgement": kind.value}, as_json=as_json)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone may read, whole or not at all. OSError."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.unlink(missing_ok=True)
-        # Made by us and by nobody before us: what stands there under this name is not followed.
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _require_place(path: Path) -> None:
-    """Before anything is on record: there is a folder to write to, and nothing is overwritten."""
-    # It is shown with the password, which must not be lost to a name that cannot be printed.
-    if not str(path).isprintable():
-        raise InvalidInput("expected a file name of printable characters")
-    if path.exists():
-        raise InvalidInput(f"{path}: expected a file that is not there yet")
-    if not os.access(path.parent, os.W_OK):
-        raise InvalidInput(f"{path.parent}: expected a folder that can be written to")
 
 
 def _moment(text: str, now: datetime) -> datetime:

@@ -14,8 +14,8 @@ import typer
 from rich.table import Table
 
 from app.cli.lead_time_picture import picture
+from app.cli.new_files import require_place, write_whole
 from app.cli.output import Json, screen, show
-from app.cli.pack import write_whole
 from app.main import make_clock, opened, read_profile
 from app.outbox import lead_times
 from app.problems import InvalidInput
@@ -81,7 +81,7 @@ def person(
     reference: Annotated[str, typer.Argument(help="The custodian's reference for the person.")],
     *,
     configuration: Annotated[Path, typer.Option("--as", help="Configuration of the custodian.")],
-    to: Annotated[Path, typer.Option(help="File to write, as its ending says: pdf, txt or json.")],
+    to: Annotated[Path, typer.Option(help="New file, as its ending says: pdf, txt or json.")],
     language: Annotated[
         str, typer.Option(help="The person's language, as sq or sr; English where it is unknown.")
     ] = "en",
@@ -90,6 +90,7 @@ def person(
     """As the custodian: the person's own report, who received what of them, when and why."""
     if to.suffix not in MEDIA_TYPES:
         raise InvalidInput(f"expected a file that ends in one of: {' '.join(MEDIA_TYPES)}")
+    require_place(to)
     headers = {"Accept": MEDIA_TYPES[to.suffix], "Accept-Language": language}
     path = f"/v1/inmate-files/{quote(reference, safe='')}/own-report"
     with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:

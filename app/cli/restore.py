@@ -44,12 +44,19 @@ from throughcare_receiver.keys import DecryptionKey
 
 # On a server `init` grants its roles anew, which are in no backup.
 STARTS = "`throughcare init`, then start the service"
+# Exit status of a restore that ended well, after which the service does not start yet; 2 stays
+# with wrong usage.
+NOT_YET = 3
+STATUSES = (
+    "Exit status: 0 put back, and the service starts; 1 nothing was put back, 2 wrong usage, "
+    f"{NOT_YET} put back, but the service does not start before what `next` says is done."
+)
 DROP_IT = "It was put into the server and must not be used: drop that database (docs/runbook.md)"
 
 
 def add_to(cli: typer.Typer) -> None:
     """Add these commands."""
-    cli.command("restore")(restore)
+    cli.command("restore", epilog=STATUSES)(restore)
 
 
 def restore(
@@ -86,16 +93,15 @@ def restore(
         "starts": starts,
         "next": advice,
     }
-    if as_json:
-        show(result, as_json=True)
-        return
-    show(result, as_json=False)
-    if DATABASE in restored:
+    show(result, as_json=as_json)
+    if DATABASE in restored and not as_json:
         errors.print(
             "Who was erased since this backup is back. Before the service starts: `throughcare "
             "retention repeat LOG`, with the newest export that an auditor has (docs/runbook.md).",
             soft_wrap=True,
         )
+    if not starts:
+        raise typer.Exit(NOT_YET)
 
 
 @dataclass(frozen=True, slots=True)

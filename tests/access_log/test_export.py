@@ -243,3 +243,5 @@ def test_a_log_that_was_cut_and_signed_anew_is_found_by_who_kept_a_checkpoint(
     assert verify(anew).finding is None
     report = verify(anew, signed.note)
     assert (report.finding, report.index) == (Finding.BEHIND_SAVED_CHECKPOINT, 200)
+    # Who verifies yesterday's export beside today's checkpoint must not take it for tampering.
+    assert report.detail.endswith("older than that checkpoint: then take a fresh export")

@@ -80,7 +80,7 @@ def test_a_role_that_no_policy_knows_is_refused(exchange: Exchange) -> None:
     wrong = AgencyRecord(
         agency_id="x", name="x", role="sysadmin", country="XK", municipalities=frozenset()
     )
-    with pytest.raises(InvalidInput, match="expected a role of: correctional_service"):
+    with pytest.raises(InvalidInput, match=r"expected a role of: corr.*, operator$"):
         enter(exchange, "register_agency", wrong)
     assert facts(exchange) == before
 

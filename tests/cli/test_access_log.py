@@ -258,25 +258,37 @@ def test_an_export_that_cannot_be_written_here_is_not_left_at_the_service(
     assert export
     auditor = str(service.folder / "auditor-1" / "agency.toml")
     few = ("--as", auditor, "--format", "csv", "--where", "operation=collection")
+    # A name that fits, and does not fit any more with what is added while the file is written.
     for _ in range(MOST_KEPT):
-        done = at_service("access-log", "export", str(tmp_path), *few)
+        done = at_service("access-log", "export", str(tmp_path / ("x" * 255)), *few)
         assert done.code == 1
         assert str(tmp_path) in done.err
     done = at_service("access-log", "export", str(tmp_path / "export.csv"), *few)
     assert done.code == 0, done.said
 
 
-def test_an_export_over_an_open_file_closes_it(
-    service: Installation, at_service: Invoke, tmp_path: Path
-) -> None:
+def test_an_export_takes_no_other_files_place(invoke: Invoke, tmp_path: Path) -> None:
     file = tmp_path / "export"
-    file.write_text("old" * 100_000)
-    file.chmod(0o644)
-    auditor = service.folder / "auditor-1" / "agency.toml"
-    done = at_service("access-log", "export", str(file), "--as", str(auditor))
-    assert done.code == 0, done.said
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert b"oldold" not in file.read_bytes()
+    file.write_text("old")
+    done = invoke("access-log", "export", str(file), "--as", "agency.toml")
+    assert done.code == 1
+    assert done.err == f"throughcare: {file}: expected a file that is not there yet\n"
+    assert file.read_text() == "old"
+
+
+def test_the_whole_log_is_not_filtered(invoke: Invoke) -> None:
+    where = ("--where", "agency=welfare")
+    done = invoke("access-log", "export", "log", "--as", "agency.toml", *where)
+    assert done.code == 1
+    assert done.err.endswith(": give --where a --format of jsonl, csv, fhir\n")
+
+
+@pytest.mark.parametrize("key", ["abc", "name+hash", "two words"])
+def test_a_key_that_is_none_is_told_how_one_is_written(invoke: Invoke, key: str) -> None:
+    done = invoke("access-log", "verify", "log", "--key", key)
+    assert done.code == 1
+    said = "--key: expected a verifier key, written as name+hash+key"
+    assert done.err == f"throughcare: {said}\n"
 
 
 def test_nobody_but_an_auditor_gets_an_export(

@@ -157,7 +157,7 @@ def test_a_lost_database_is_behind_the_checkpoint_that_was_not_lost(
     grow(installation, "police-2")
     lose(installation, "throughcare.db")
     done = restore()
-    assert (done.code, done.json["restored"], done.json["starts"]) == (0, ["database"], False)
+    assert (done.code, done.json["restored"], done.json["starts"]) == (3, ["database"], False)
     assert "the log has 4 entries, 6 were signed" in done.json["next"]
     assert "throughcare access-log recover" in done.json["next"]
     assert invoke("access-log", "recover", "--origin", NEW, "--yes").code == 0
@@ -171,7 +171,7 @@ def test_a_lost_database_and_checkpoint_do_not_go_on_as_if_nothing_had_been_sign
     kept_by_an_agency = installation.settings.checkpoint_file.read_text()
     lose(installation, "throughcare.db", "checkpoint")
     done = restore()
-    assert (done.json["restored"], done.json["starts"]) == (["database"], False)
+    assert (done.code, done.json["restored"], done.json["starts"]) == (3, ["database"], False)
     assert "Put the newest checkpoint there: agencies and auditors keep it" in done.json["next"]
     # Asked again it does not come round to another answer.
     assert "--newest" in restore().err
@@ -185,7 +185,7 @@ def test_lost_keys_are_put_back_while_they_open_what_is_here(
     grow(installation, "police-2")
     lose(installation, "keys")
     done = restore()
-    assert (done.json["restored"], done.json["starts"]) == (["keys"], True)
+    assert (done.code, done.json["restored"], done.json["starts"]) == (0, ["keys"], True)
     # Keys that were made since are in no older backup.
     assert invoke("keys", "rotate", "data").code == 0
     ring = installation.settings.key_directory
@@ -298,6 +298,15 @@ def _alembic(connection: Connection) -> Config:
     config = alembic_config()
     config.attributes["connection"] = connection
     return config
+
+
+def test_a_folder_that_is_not_there_is_named_as_it_was_asked_for(
+    installation: Installation, invoke: Invoke, tmp_path: Path
+) -> None:
+    folder = tmp_path / "nobackups"
+    done = invoke("backup", str(folder / "x"), "--to", f"{installation.folder}/public.json")
+    assert done.code == 1
+    assert done.err == f"throughcare: {folder}: expected a folder that can be written to\n"
 
 
 def test_what_could_not_be_restored_is_not_backed_up(

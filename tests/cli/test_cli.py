@@ -108,6 +108,8 @@ def test_a_bad_setting_is_named_and_not_repeated(
 ) -> None:
     done = invoke_in(installation, "init", DATABASE_URL="mysql://service:planted@db/x", PRT="80")
     assert_one_sentence(done, "THROUGHCARE_DATABASE_URL", "THROUGHCARE_PRT")
+    # Once: a finding that stands in the sentence is not listed below it.
+    assert done.err.count("THROUGHCARE_PRT") == 1
     assert "planted" not in done.said
 
 

@@ -14,7 +14,7 @@ from app.access_log.query import EntryFilter
 from app.administration import registry
 from app.agencies.registry import AgencyRecord
 from app.cases import references
-from app.cli import pack
+from app.cli.new_files import write_whole
 from app.files import store
 from app.files.store import StoredFile
 from app.house import House
@@ -173,7 +173,7 @@ def test_a_file_that_is_there_and_a_folder_that_is_not_are_refused_before_anythi
 
 def test_what_is_left_of_a_write_that_was_killed_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / ".pack.pdf.part").write_bytes(b"half")
-    pack.write_whole(tmp_path / "pack.pdf", b"whole")
+    write_whole(tmp_path / "pack.pdf", b"whole")
     assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["pack.pdf"]
     assert (tmp_path / "pack.pdf").read_bytes() == b"whole"
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 from xml.dom.minidom import Document, parseString
 
 from app.cli.lead_time_picture import picture
@@ -58,6 +59,15 @@ def test_a_persons_own_report_needs_an_ending_that_says_what_it_is(invoke: Invok
     done = invoke("report", "person", "P-1", "--as", "agency.toml", "--to", "report.doc")
     assert done.code == 1
     assert ".pdf .txt .json" in done.err
+
+
+def test_a_persons_own_report_takes_no_other_files_place(invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "report.pdf"
+    file.write_bytes(b"mine")
+    done = invoke("report", "person", "P-1", "--as", "agency.toml", "--to", str(file))
+    assert done.code == 1
+    assert done.err == f"throughcare: {file}: expected a file that is not there yet\n"
+    assert file.read_bytes() == b"mine"
 
 
 def test_a_picture_has_a_bar_for_each_group() -> None:
