@@ -108,6 +108,31 @@ def test_every_row_of_a_table_gets_its_answer_with_its_line(
     assert view["value"] == "2029-09-02"
 
 
+def test_the_register_of_the_document_of_imports_is_taken_with_its_names(
+    service: Installation, imported: Import, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "imports.md").read_text("utf-8")
+    for kind in ("csv", "toml"):
+        (tmp_path / kind).write_text(page.partition(f"```{kind}\n")[2].partition("```")[0])
+    done = imported(tmp_path / "csv", "--json", mapping=str(tmp_path / "toml"))
+    assert (done.code, done.json) == (0, {"created": 2, "rows_refused": []}), done.said
+    released = read(service, "K-17")["released"]
+    assert released["identity"]["full_name"]["value"] == {
+        "family": "Example",
+        "given": ["First", "Second"],
+    }
+    language = released["residence_contact"]["preferred_language"]["value"]
+    assert language == {"language": "sq", "interpreter_needed": False}
+
+
+def test_a_file_of_another_format_is_refused_once(imported: Import, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(CSV)
+    done = imported(tmp_path / "rows.csv")
+    assert done.code == 1
+    said = "throughcare: line 1: This is no NDJSON: expected one JSON object a line"
+    assert done.err.strip() == said
+
+
 def test_refusals_of_the_service_keep_the_line_of_the_file(
     imported: Import, tmp_path: Path
 ) -> None:
