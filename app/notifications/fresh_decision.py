@@ -69,10 +69,11 @@ def decide_anew(
     decided = decide_file(connection, house, caller, delivery.person_id, at=at)
     concerned = _concerned(connection, delivery, event)
     projection = _of_event(decided.projection, event, event.notice["sections"])
-    if concerned and not projection.empty:
+    beside = {*EVENTS[event.event_type].if_unheard}
+    if beside and concerned and not projection.empty:
         # Whoever may never have heard what is changed hears it with the change.
-        unheard = _unheard(connection, house, caller, decided.file, concerned, at=at)
-        projection = _of_event(decided.projection, event, unheard | {*event.notice["sections"]})
+        beside &= _unheard(connection, house, caller, decided.file, concerned, at=at)
+        projection = _of_event(decided.projection, event, beside | {*event.notice["sections"]})
     if not (concerned and EVENTS[event.event_type].bare):
         state = custody.of(connection, delivery.person_id, ring=house.ring)
         _require_place(connection, caller, delivery.person_id)
