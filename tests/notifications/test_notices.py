@@ -235,6 +235,25 @@ def test_who_is_not_concerned_any_more_gets_the_change_alone(town: Town, prison:
     assert changed.event["released"].keys() == {"release"}
 
 
+def test_of_who_has_died_comes_the_change_alone(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    near = town.today + days(20)
+    reference = prison.admit(near)
+    probation.box.answer_next(400)
+    town.settle()
+    probation.box.answer_next(500)
+    prison.move(reference, near - days(1))
+    town.settle()
+    died = {"event": "died_in_custody", "next_of_kin_informed": True}
+    answer = prison.agency.call("POST", f"/v1/inmate-files/{reference}/events", died)
+    assert answer.status_code == 201, answer.text
+    town.advance(hours=3)
+    [before, after] = [one for one in probation.notices() if one.event_type.endswith("changed")]
+    assert before.jti == after.jti
+    assert "identity" in before.event["released"]
+    assert after.event["released"].keys() == {"release"}
+
+
 def test_who_got_the_announcement_gets_the_change_alone(town: Town, prison: Prison) -> None:
     police = town.subscribed("police_local")
     near = town.today + days(20)
