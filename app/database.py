@@ -12,44 +12,23 @@ again, so it is never refused.
 """
 
 import asyncio
-import os
 import queue
-import secrets
-import socket
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Dialect,
-    Engine,
-    Table,
-    create_engine,
-    event,
-    func,
-    select,
-    text,
-)
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.types import TypeDecorator
-from sqlmodel import SQLModel
 
 from app.bell import Bell, is_to_ring
 from app.capacity import Capacity
+from app.engines import CONNECTIONS, driver_of, make_engine, prepare_writer
 from app.problems import Overloaded, Unavailable
-from app.statements import Prepared
 from app.telemetry import tracing
 from app.telemetry.measures import committing
 
@@ -60,11 +39,6 @@ Hook = Callable[[Connection], Any]
 Piece = tuple[Work[Any], "Future[Any] | OnLoop"]
 Outcome = tuple["Future[Any] | OnLoop", Any, Exception | None]
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-# A day is left for time zones.
-EARLIEST = (datetime.min.replace(tzinfo=UTC) + timedelta(days=1) - EPOCH) // MICROSECOND
-LATEST = (datetime.max.replace(tzinfo=UTC) - timedelta(days=1) - EPOCH) // MICROSECOND
 # One commit answers at most this many: a bound on memory and on the wait of the first.
 BATCH = 256
 # A long read sees one state: in WAL mode SQLite gives that by itself.
@@ -72,34 +46,9 @@ _SNAPSHOT: Mapping[str, dict[str, Any]] = {
     "sqlite": {"read_only": True},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
-# A writer that cannot take the lock within this time says so instead of hanging.
-BUSY_SECONDS = 30
-# To one server, of one process. Half of them are for work, half for long reads and the jobs that
-# hold a lock while they work.
-CONNECTIONS = 16
-STATEMENT_MILLISECONDS = 30_000
-# Who holds a lock for longer than this stands still: whoever waits for it is told so, and may ask
-# again, before its statement would end anyway.
-LOCK_MILLISECONDS = 15_000
-# A server that takes no connection within this time is not there.
-CONNECT_SECONDS = 10
-# A machine that went away without a word is noticed within a minute: after half of it, asked three
-# times; and where it leaves unanswered what was sent.
-_KEEPALIVE: Mapping[str, int] = {
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
-# A machine that is gone closes no connection: what it held is free again after this time. Longer
-# than any work computes between two statements.
-IDLE_MILLISECONDS = 300_000
 # What keeps to all these times has ended by then. A server whose machine lives and which says
 # nothing would be waited for without an end.
 ANSWER_SECONDS = 300.0
-PROGRAM = "throughcare "
-# Containers may have one name, and each its process 1: what tells them apart is made by each.
-_THIS_START = secrets.token_hex(4)
 # What says that the database, and not the work, has failed; the last of SQLite itself.
 FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
 NOT_DURABLE = "the record could not be made durable"
@@ -111,21 +60,6 @@ NOT_PERMITTED = (
     "tables (docs/hardening.md)"
 )
 STOPPING = "the service is stopping"
-
-
-class Instant(TypeDecorator[datetime]):
-    """A moment as microseconds since 1970-01-01 UTC: the same order and value on both databases."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Aware datetime to integer; a naive one is a mistake and refused."""
-        return None if value is None else microseconds(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Integer to an aware datetime in UTC."""
-        return None if value is None else instant(value)
 
 
 class DatabaseUnavailable(Unavailable):
@@ -318,7 +252,7 @@ class GroupCommitDatabase(Database):
             if not batch:
                 break
             try:
-                connection = connection or self.engine.connect()
+                connection = connection or self._connected()
                 outcomes = self._commit(connection, batch)
             except BaseException as error:  # noqa: BLE001 - whatever broke the commit, no caller may believe it held
                 outcomes = _all_failed(batch, error)
@@ -326,6 +260,11 @@ class GroupCommitDatabase(Database):
                 connection = None
             _answer(outcomes)
         _let_go(connection)
+
+    def _connected(self) -> Connection:
+        connection = self.engine.connect()
+        prepare_writer(connection)
+        return connection
 
     def _gather(self) -> tuple[list[Piece], bool]:
         """What waits now, up to BATCH, and whether the writer is asked to stop after it."""
@@ -346,7 +285,7 @@ class GroupCommitDatabase(Database):
     def _commit(self, connection: Connection, batch: list[Piece]) -> list[Outcome]:
         """Run a batch and commit it. It raises where the batch cannot be committed as a whole."""
         with connection.begin():
-            driver = _driver(connection)
+            driver = driver_of(connection)
             outcomes = [self._attempt(connection, driver, piece) for piece in batch]
             # Where no piece survived there is nothing to commit, so the hook cannot hide why.
             survived = any(problem is None for _, _, problem in outcomes)
@@ -420,10 +359,6 @@ def _answer_on_loop(outcomes: Iterable[Outcome]) -> None:
             future.set_result(result)
         else:
             future.set_exception(problem)
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 async def _in_time(answer: Awaitable[T], unanswered: str) -> T:
@@ -502,158 +437,3 @@ def bound_threads(connections: int = CONNECTIONS) -> None:
     """
     threads = ThreadPoolExecutor(connections // 2, thread_name_prefix="reading")
     asyncio.get_running_loop().set_default_executor(threads)
-
-
-def make_engine(url: str, *, connections: int = CONNECTIONS) -> Engine:
-    """An engine whose transactions mean the same on both databases."""
-    if make_url(url).get_backend_name() == "sqlite":
-        engine = create_engine(
-            url,
-            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-            hide_parameters=True,  # an error is logged, and they may be personal data
-        )
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
-        return engine
-    return create_engine(
-        url,
-        pool_size=connections,
-        max_overflow=0,
-        pool_pre_ping=True,
-        connect_args=server_options(),
-        hide_parameters=True,  # as above
-    )
-
-
-def server_options() -> dict[str, Any]:
-    """How every connection to a server is made: bounds on what may take for ever, and our name."""
-    bounds = (
-        f"-c statement_timeout={STATEMENT_MILLISECONDS} -c lock_timeout={LOCK_MILLISECONDS} "
-        f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
-    )
-    return {
-        "connect_timeout": CONNECT_SECONDS,
-        "options": bounds,
-        "application_name": _process_name(),
-        **_KEEPALIVE,
-    }
-
-
-def _process_name() -> str:
-    """By which a server tells our processes from one another; it keeps 63 bytes."""
-    return f"{PROGRAM}{os.getpid()} {_THIS_START} {socket.gethostname()}"[:63]
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    """WAL for readers beside the writer, FULL so that a commit survives a power cut."""
-    connection.isolation_level = None  # BEGIN is ours: see _begin_immediate
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    # What a batch of entries writes lies in hundreds of pages, those of their indices: to keep
-    # them (KiB) and to bring them home less often (pages of the journal) spares a seventh of it.
-    for pragma in ("cache_size=-16000", "wal_autocheckpoint=4000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at once: a transaction that starts to read and then writes may fail."""
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def empty_journal(engine: Engine) -> None:
-    """Take what SQLite's journal holds into its file, and cut the journal to nothing.
-
-    Pages that were overwritten stand in it until then. PostgreSQL has none that is ours to cut.
-    """
-    if engine.dialect.name != "sqlite":
-        return
-    with engine.connect() as connection:
-        _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def take_time(connection: Connection) -> None:
-    """Let statements of this transaction take as long as they need: an index over millions of rows.
-
-    Locks are waited for no longer than by others: everybody who comes later waits behind it.
-    """
-    if connection.dialect.name != "sqlite":
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-
-
-def wait_turn(connection: Connection, task: int) -> None:
-    """Wait until nobody else is at this task; nobody is until this transaction ends.
-
-    As long as for any lock of a server. The file of an embedded database belongs to one process.
-    """
-    if connection.dialect.name != "sqlite":
-        connection.execute(select(func.pg_advisory_xact_lock(task)))
-
-
-def others_at_work(connection: Connection) -> bool:
-    """Whether another process of this program is connected. A file belongs to one anyway."""
-    if connection.dialect.name == "sqlite":
-        return False
-    found = connection.scalar(
-        text(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND starts_with(application_name, :program) "
-            "AND application_name <> current_setting('application_name')"
-        ),
-        {"program": PROGRAM},
-    )
-    return bool(found)
-
-
-def touch(connection: Connection) -> None:
-    """Ask the database for a commit that means nothing: it fails where no other one could be made.
-
-    SQLite commits a transaction that wrote nothing even where the disk is full, so one page is
-    written as it is. A server that cannot write its journal does not answer at all.
-    """
-    if connection.dialect.name == "sqlite":
-        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
-    else:
-        connection.execute(text("SELECT 1"))
-
-
-def insert_new(connection: Connection, table: type[SQLModel], **values: object) -> bool:
-    """Insert a row unless one of its key stands there; True when it was inserted.
-
-    ON CONFLICT DO NOTHING, judged by the row that comes back: a constraint error would roll
-    back what the same transaction has to keep, for example the entry of a refusal.
-    """
-    statement = _insert_new(table, tuple(values), connection.dialect.name)
-    return bool(statement.scalars(connection, **values))
-
-
-@cache
-def _insert_new(table: type[SQLModel], columns: tuple[str, ...], dialect: str) -> Prepared:
-    """To build it costs more than to run it, and some are run at every delivery."""
-    target = table_of(table)
-    dialect_insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
-    key = next(iter(target.primary_key.columns))
-    statement = dialect_insert(target).on_conflict_do_nothing().returning(key)
-    return Prepared(statement, columns=columns)
-
-
-def microseconds(at: datetime) -> int:
-    """A moment as an `Instant` stores it. ValueError where it has no time zone."""
-    if at.tzinfo is None:
-        raise ValueError("an instant needs a time zone")
-    return (at - EPOCH) // MICROSECOND
-
-
-def instant(stored: int) -> datetime:
-    """The moment, in UTC, that an `Instant` stores so.
-
-    One that no calendar has was altered. It is read as the nearest that there is: whoever could
-    stop all readers of the log with it would hide what else was altered.
-    """
-    return EPOCH + min(max(stored, EARLIEST), LATEST) * MICROSECOND
-
-
-def table_of(model: type[SQLModel]) -> Table:
-    """The Core table of a SQLModel class: rooms query with Core, which costs a seventh."""
-    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it

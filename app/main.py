@@ -37,8 +37,9 @@ from app.administration.policy_status import reviews_due
 from app.alerts.rules import Rules
 from app.crypto.claims import LEEWAY_SECONDS
 from app.crypto.key_ring import KeyRing
-from app.database import Database, make_engine, open_database
+from app.database import Database, open_database
 from app.durability import make_private, open_to_others, over_network, unfit, weaknesses
+from app.engines import make_engine
 from app.grants import Role
 from app.house import House
 from app.notifications.addresses import EndpointRules

@@ -51,7 +51,8 @@ from app.access_log.tile_verifier import verify_published
 from app.access_log.verifier import verify_export
 from app.access_log.vocabulary import Operation, Outcome
 from app.access_log.vouching import Evidence
-from app.database import Database, empty_journal, make_engine, open_database
+from app.database import Database, open_database
+from app.engines import empty_journal, make_engine
 from app.tables import METADATA
 from bench import large_log, log_on_postgresql, results
 from bench.delivery import shown

@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, literal, select
 
 from app.agencies.registry import ACTIVE, AGENCY, CLIENT, COMPETENCE
-from app.database import make_engine, table_of
+from app.engines import make_engine
 from app.files.tables import InmateFile
 from app.outbox.deliveries import DELIVERY, QUEUED
 from app.outbox.events import Audience, NewEvent, publish, store
 from app.outbox.subscriptions import ACTIVE as VERIFIED
 from app.outbox.subscriptions import SUBSCRIPTION
+from app.rows import table_of
 from app.tables import METADATA
 from bench.processor import seconds_with_server
 

@@ -25,7 +25,7 @@ from app.cases import assignments, references
 from app.cases.assignments import Offer
 from app.crypto.json_web_keys import public_jwks
 from app.crypto.signing_keys import SigningKey
-from app.database import empty_journal, make_engine
+from app.engines import empty_journal, make_engine
 from app.files import store
 from app.files.catalogue import FIELDS
 from app.files.store import StoredFile

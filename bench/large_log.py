@@ -26,8 +26,8 @@ from app.administration import data_keys
 from app.crypto.key_ring import KeyRing
 from app.crypto.log_signing import LogSigningKey
 from app.crypto.signing_keys import SigningKey
-from app.database import microseconds
 from app.files.catalogue import FIELDS
+from app.instants import microseconds
 
 AT = datetime(2027, 3, 3, 9, tzinfo=UTC)
 ORIGIN = "log.example/access-log"

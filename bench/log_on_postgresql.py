@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Engine, event, text
 
 from app.access_log import ledger, query
 from app.access_log.query import EntryFilter
-from app.database import Database, make_engine, open_database
+from app.database import Database, open_database
+from app.engines import make_engine
 from app.tables import METADATA
 from bench import large_log
 from bench.databases import databases

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, text
 
-from app.database import make_engine
+from app.engines import make_engine
 from app.outbox.claims import claim
 from app.outbox.deliveries import DELIVERY, SENT, finish
 from app.policy.loader import load_bundle

@@ -7,7 +7,8 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 from sqlmodel.sql.sqltypes import AutoString
 
-from app.database import Instant, make_engine
+from app.engines import make_engine
+from app.instants import Instant
 from app.settings import Settings
 from app.tables import METADATA
 

@@ -14,7 +14,8 @@ from typing import Any, cast
 from sqlalchemy import Connection, event, text
 
 from app.capacity import SHARES, Capacity
-from app.database import CONNECTIONS, Database, DatabaseUnavailable
+from app.database import Database, DatabaseUnavailable
+from app.engines import CONNECTIONS
 
 PATIENCE = 60
 How = Mapping[str, tuple[str, ...]]

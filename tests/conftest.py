@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 
 from app.access_log.ledger import integrate
 from app.administration import data_keys
-from app.database import Database, make_engine, open_database
+from app.database import Database, open_database
+from app.engines import make_engine
 from app.tables import METADATA
 from tests import effort as effort  # noqa: PLC0414 - it says how long properties are tried
 from tests.keys import RING

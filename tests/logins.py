@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app.database import make_engine
+from app.engines import make_engine
 from app.grants import Role, name_of
 
 # A server that was named may ask for one; the one that the tests start asks nobody.

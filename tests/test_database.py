@@ -3,49 +3,34 @@
 import asyncio
 import contextlib
 import resource
-import socket
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import (
     Connection,
     event,
     text,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import make_url
 
 import app.database
-from app.access_log.tables import AccessLogPending
-from app.agencies.tables import Agency, AgencyMunicipality
+import app.engines
 from app.database import (
     BATCH,
     Database,
     DatabaseUnavailable,
     GroupCommitDatabase,
-    Instant,
     PooledDatabase,
-    insert_new,
-    make_engine,
     open_database,
-    table_of,
-    take_time,
 )
-from tests.effort import EFFORT
+from tests.sheet import PATIENCE, SHEET, execute, numbers, opened, problem_of, write
 
-PATIENCE = 180
-AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
-SHEET = "CREATE TABLE sheet (number BIGINT PRIMARY KEY, filling TEXT)"
 # A foreign key that is looked at only by COMMIT.
 DEFERRED = (
     "CREATE TABLE child (number BIGINT REFERENCES sheet (number) DEFERRABLE INITIALLY DEFERRED)"
@@ -54,25 +39,6 @@ DEFERRED = (
 
 class Broken(Exception):
     """What a piece of work raises here."""
-
-
-def execute(statement: str, **values: object) -> Callable[[Connection], None]:
-    """Work that runs one statement."""
-
-    def work(connection: Connection) -> None:
-        connection.execute(text(statement), values)
-
-    return work
-
-
-def write(number: int) -> Callable[[Connection], int]:
-    """Work that writes a row and answers with its number."""
-
-    def work(connection: Connection) -> int:
-        connection.execute(text("INSERT INTO sheet (number) VALUES (:n)"), {"n": number})
-        return number
-
-    return work
 
 
 def write_then_raise(number: int, error: BaseException) -> Callable[[Connection], int]:
@@ -85,19 +51,9 @@ def write_then_raise(number: int, error: BaseException) -> Callable[[Connection]
     return work
 
 
-def numbers(connection: Connection) -> set[int]:
-    """What stands in the sheet."""
-    return set(connection.scalars(text("SELECT number FROM sheet")))
-
-
 def submitted(database: Database, *works: Callable[[Connection], Any]) -> list[Future[Any]]:
     """The futures of several pieces of work."""
     return [database.submit(work) for work in works]
-
-
-def problem_of(future: Future[Any]) -> BaseException | None:
-    """How a piece ended; it has to end."""
-    return future.exception(PATIENCE)
 
 
 @contextmanager
@@ -114,19 +70,6 @@ def one_batch(database: Database) -> Iterator[None]:
     yield
     leave.set()
     first.result(PATIENCE)
-
-
-@contextmanager
-def opened(url: str, **options: Any) -> Iterator[Database]:  # noqa: ANN401 - as open_database takes them
-    """A database with an empty sheet."""
-    database = open_database(url, **options)
-    try:
-        for table in ("child", "sheet"):
-            database.run_blocking(execute(f"DROP TABLE IF EXISTS {table}"))
-        database.run_blocking(execute(SHEET))
-        yield database
-    finally:
-        database.close()
 
 
 @pytest.fixture
@@ -415,7 +358,7 @@ def test_coroutines_of_one_batch_get_their_own_answers(writer: Database) -> None
 def test_a_database_that_another_process_holds_is_told_and_waited_out(
     monkeypatch: pytest.MonkeyPatch, file: Path
 ) -> None:
-    monkeypatch.setattr(app.database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(app.engines, "BUSY_SECONDS", 0.05)
     with opened(f"sqlite:///{file}") as database:
         holder = sqlite3.connect(file, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
@@ -554,120 +497,6 @@ def test_what_a_read_writes_does_not_stand(sheet: Database) -> None:
     assert sheet.read_blocking(numbers) == set()
 
 
-def test_sqlite_commits_survive_a_power_cut_and_keep_foreign_keys(writer: Database) -> None:
-    def pragmas(connection: Connection) -> list[object]:
-        names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
-        return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
-
-    full = 2
-    assert writer.run_blocking(pragmas) == ["wal", full, 1, 1]
-    assert writer.read_blocking(pragmas) == ["wal", full, 1, 1]
-
-
-def agency(agency_id: str) -> dict[str, object]:
-    """A row of the registry."""
-    return {
-        "agency_id": agency_id,
-        "name": "Somebody",
-        "role": "police_local",
-        "country": "XK",
-        "standing_acceptance": False,
-        "fallback": False,
-        "status": "active",
-        "created_at": AT,
-    }
-
-
-def test_a_new_row_is_inserted_once_and_the_second_does_no_harm(connection: Connection) -> None:
-    assert insert_new(connection, Agency, **agency("police-1"))
-    assert not insert_new(connection, Agency, **agency("police-1") | {"name": "Another"})
-    table = table_of(Agency)
-    assert connection.scalars(table.select().with_only_columns(table.c.name)).all() == ["Somebody"]
-
-
-def test_a_new_row_needs_the_row_it_belongs_to(database: Database) -> None:
-    def work(connection: Connection) -> bool:
-        return insert_new(connection, AgencyMunicipality, agency_id="nobody", municipality="XK-1")
-
-    assert isinstance(problem_of(database.submit(work)), DatabaseUnavailable)
-
-
-def test_of_many_who_insert_the_same_row_one_is_told_it_is_new(database: Database) -> None:
-    pieces = [
-        database.submit(lambda c: insert_new(c, Agency, **agency("police-1"))) for _ in range(20)
-    ]
-    assert sorted(piece.result(PATIENCE) for piece in pieces) == [False] * 19 + [True]
-
-
-MOMENTS = st.datetimes(timezones=st.timezones() | st.just(UTC)).filter(
-    lambda moment: (
-        datetime.min.replace(tzinfo=UTC) + timedelta(days=2)
-        < moment
-        < datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
-    )
-)
-DIALECT = sqlite.dialect()
-
-
-@given(MOMENTS)
-def test_a_moment_comes_back_as_the_same_moment_in_utc(moment: datetime) -> None:
-    kind = Instant()
-    stored = kind.process_bind_param(moment, DIALECT)
-    assert isinstance(stored, int)
-    back = kind.process_result_value(stored, DIALECT)
-    assert back is not None
-    assert back == moment.astimezone(UTC)
-    assert back.utcoffset() == timedelta(0)
-
-
-@given(MOMENTS, MOMENTS)
-def test_moments_are_stored_in_their_order(one: datetime, other: datetime) -> None:
-    kind = Instant()
-    first, second = kind.process_bind_param(one, DIALECT), kind.process_bind_param(other, DIALECT)
-    assert first is not None
-    assert second is not None
-    assert (first < second) == (one.astimezone(UTC) < other.astimezone(UTC))
-
-
-@settings(max_examples=5 * EFFORT, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(moments=st.lists(MOMENTS, min_size=1, max_size=8))
-def test_the_database_sorts_moments_as_they_passed(
-    connection: Connection, moments: list[datetime]
-) -> None:
-    table = table_of(AccessLogPending)
-    connection.execute(table.delete())
-    named = {"operation": "x", "channel": "x", "outcome": "x", "leaf_hash": b""}
-    for number, moment in enumerate(moments):
-        row = {**named, "entry_id": f"{number}", "recorded_at": moment}
-        connection.execute(table.insert(), row)
-    query = table.select().with_only_columns(table.c.recorded_at).order_by(table.c.recorded_at)
-    assert connection.scalars(query).all() == sorted(m.astimezone(UTC) for m in moments)
-
-
-def test_no_moment_is_no_value() -> None:
-    assert Instant().process_bind_param(None, DIALECT) is None
-    assert Instant().process_result_value(None, DIALECT) is None
-
-
-@pytest.mark.parametrize("altered", [-(2**63), 2**63 - 1])
-def test_a_time_that_no_calendar_has_stops_no_reader(altered: int) -> None:
-    moment = Instant().process_result_value(altered, DIALECT)
-    assert moment is not None
-    assert moment.astimezone(timezone(timedelta(hours=14 if altered > 0 else -12)))
-
-
-def test_a_moment_without_a_time_zone_is_refused() -> None:
-    with pytest.raises(ValueError, match="time zone"):
-        Instant().process_bind_param(datetime(2027, 3, 3), DIALECT)  # noqa: DTZ001 - the mistake that is meant
-
-
-def test_two_writings_of_one_moment_are_one_value() -> None:
-    sarajevo = AT.astimezone(timezone(timedelta(hours=1)))
-    assert Instant().process_bind_param(AT, DIALECT) == Instant().process_bind_param(
-        sarajevo, DIALECT
-    )
-
-
 def test_of_two_at_one_task_one_is_alone_and_the_other_is_told(postgresql_url: str) -> None:
     here, there = open_database(postgresql_url), open_database(postgresql_url)
     with here.alone(1) as first, there.alone(1) as second, there.alone(2) as other:
@@ -683,98 +512,6 @@ def test_of_two_at_one_task_one_is_alone_and_the_other_is_told(postgresql_url: s
 def test_a_file_is_worked_on_by_nobody_else(writer: Database) -> None:
     with writer.alone(1) as alone:
         assert alone
-
-
-def test_what_takes_too_long_or_was_left_open_is_stopped_on_postgresql(postgresql_url: str) -> None:
-    engine = make_engine(postgresql_url)
-    with engine.connect() as connection:
-        assert connection.scalar(text("SHOW statement_timeout")) == "30s"
-        left_open = text("SHOW idle_in_transaction_session_timeout")
-        assert connection.scalar(left_open) == "5min"
-    engine.dispose()
-
-
-@pytest.fixture
-def server(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[Database]:
-    """PostgreSQL, with the times of `request.param` in milliseconds in the place of ours."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in request.param.items():
-            patch.setattr(app.database, name, value)
-        database = open_database(postgresql_url)
-    database.run_blocking(execute("DROP TABLE IF EXISTS child, sheet"))
-    database.run_blocking(execute(SHEET))
-    database.run_blocking(write(1))
-    yield database
-    database.run_blocking(execute("DROP TABLE sheet"))
-    database.close()
-
-
-def stand_still(connection: Connection) -> None:
-    """Work that computes for longer than a transaction may stay open."""
-    connection.execute(text("SELECT 1"))
-    threading.Event().wait(0.3)
-    connection.execute(text("SELECT 1"))
-
-
-@pytest.mark.parametrize(
-    ("server", "work"),
-    [
-        ({"STATEMENT_MILLISECONDS": 50}, execute("SELECT pg_sleep(60)")),
-        ({"LOCK_MILLISECONDS": 50}, execute("UPDATE sheet SET filling = 'x' WHERE number = 1")),
-        ({"IDLE_MILLISECONDS": 50}, stand_still),
-    ],
-    indirect=["server"],
-    ids=["statement", "lock", "idle"],
-)
-def test_what_a_server_ends_for_its_time_is_told_and_the_next_work_runs(
-    postgresql_url: str, server: Database, work: Callable[[Connection], None]
-) -> None:
-    engine = make_engine(postgresql_url)
-    with engine.connect() as other:
-        other.execute(text("SELECT FROM sheet WHERE number = 1 FOR UPDATE"))
-        future = server.submit(work)
-        assert isinstance(problem_of(future), DatabaseUnavailable)
-    engine.dispose()
-    assert server.run_blocking(write(2)) == 2
-
-
-@pytest.mark.parametrize("server", [{"STATEMENT_MILLISECONDS": 50}], indirect=True)
-def test_a_migration_may_take_its_time_and_nobody_else(server: Database) -> None:
-    def slow(connection: Connection) -> None:
-        take_time(connection)
-        connection.execute(text("SELECT pg_sleep(0.1)"))
-
-    server.run_blocking(slow)
-    assert isinstance(
-        problem_of(server.submit(execute("SELECT pg_sleep(60)"))), DatabaseUnavailable
-    )
-
-
-def test_a_server_that_takes_no_connection_is_not_waited_for(
-    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app.database, "CONNECT_SECONDS", 2)  # the least that the driver takes
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        host, port = silent.getsockname()
-        url = make_url(postgresql_url).set(host=host, port=port, query={})
-        database = open_database(url.render_as_string(hide_password=False))
-        with pytest.raises(DatabaseUnavailable):
-            database.run_blocking(write(1))
-        database.close()
-
-
-def test_a_machine_that_is_gone_is_noticed(postgresql_url: str) -> None:
-    engine = make_engine(postgresql_url)
-    with engine.connect() as connection:
-        raw = connection.connection.driver_connection
-        assert raw is not None
-        told = raw.info.get_parameters()
-    engine.dispose()
-    idle, interval, count = (
-        int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count")
-    )
-    assert idle + interval * count <= 60
-    assert told["tcp_user_timeout"] == "60000"
 
 
 def test_a_database_that_says_nothing_is_not_waited_for_without_an_end(

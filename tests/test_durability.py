@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from app.database import make_engine
 from app.durability import (
     make_private,
     open_to_others,
@@ -19,6 +18,7 @@ from app.durability import (
     weaknesses_of_server,
     weaknesses_of_way,
 )
+from app.engines import make_engine
 
 SAFE_FILE: dict[str, object] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 SAFE_SERVER = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

@@ -19,19 +19,13 @@ from app.access_log.tables import AccessLogEntry
 from app.administration.erasure import tables_of_persons
 from app.backup import copies
 from app.backup.copies import CopyFailed
-from app.database import (
-    NOT_PERMITTED,
-    PROGRAM,
-    DatabaseUnavailable,
-    make_engine,
-    open_database,
-    others_at_work,
-    table_of,
-)
+from app.database import NOT_PERMITTED, DatabaseUnavailable, open_database
+from app.engines import PROGRAM, make_engine, others_at_work
 from app.grants import BOTH, GRANTS, VERSION_TABLE, Right, Role
 from app.main import NotReady, check_roles, opened
 from app.monitoring.readings import READINGS, Reader
 from app.problems import InvalidInput
+from app.rows import table_of
 from app.settings import Settings
 from app.tables import METADATA
 from tests.conftest import in_database

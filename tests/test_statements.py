@@ -26,8 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from app.access_log.tables import AccessLogPeriod
-from app.database import Database, DatabaseUnavailable, Instant
+from app.database import Database, DatabaseUnavailable
 from app.files.tables import KeyEncryptionKey
+from app.instants import Instant
 from app.statements import Prepared
 from app.tables import METADATA
 

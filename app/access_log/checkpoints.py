@@ -24,8 +24,8 @@ from app.access_log.ledger import lock_head, read_head
 from app.access_log.note import Verifier
 from app.access_log.tables import AccessLogCheckpoint
 from app.crypto.log_signing import LogSigningKey
-from app.database import table_of
 from app.problems import ThroughcareError
+from app.rows import table_of
 from app.whole_files import written
 
 CHECKPOINT = table_of(AccessLogCheckpoint)

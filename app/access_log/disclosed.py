@@ -23,7 +23,7 @@ from app.access_log.opened_entry import ENTRY, LOOKUP, EntryOpener, OpenedEntry
 from app.access_log.sealing import LogKeys
 from app.access_log.tables import AccessLogPending
 from app.access_log.vocabulary import Operation, Outcome
-from app.database import table_of
+from app.rows import table_of
 
 PENDING = table_of(AccessLogPending)
 NOWHERE_YET = -1

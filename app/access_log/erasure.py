@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select, union_all, update
 from app.access_log.person_keys import PERSON_KEY
 from app.access_log.tables import AccessLogEntry, AccessLogLookup, AccessLogPending
 from app.access_log.vocabulary import Operation
-from app.database import table_of
+from app.rows import table_of
 
 ENTRY = table_of(AccessLogEntry)
 LOOKUP = table_of(AccessLogLookup)

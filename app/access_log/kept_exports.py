@@ -22,8 +22,8 @@ from app.access_log.tables import AccessLogExport, AccessLogExportPart
 from app.crypto import at_rest
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
-from app.database import table_of
 from app.problems import Conflict, ThroughcareError
+from app.rows import table_of
 
 EXPORT = table_of(AccessLogExport)
 PART = table_of(AccessLogExportPart)

@@ -36,8 +36,8 @@ from app.access_log.tables import (
     AccessLogPending,
 )
 from app.crypto.key_ring import RandomBytes
-from app.database import insert_new, table_of
 from app.problems import Unavailable
+from app.rows import insert_new, table_of
 from app.statements import Prepared
 
 ENTRY = table_of(AccessLogEntry)

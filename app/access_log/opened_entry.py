@@ -12,7 +12,7 @@ from app.access_log.canonical_json import JsonObject
 from app.access_log.sealing import PERSONAL, RETAINED, LogKeys, Opening, open_group
 from app.access_log.tables import AccessLogEntry, AccessLogLookup
 from app.crypto.errors import DecryptionFailed
-from app.database import table_of
+from app.rows import table_of
 
 ENTRY = table_of(AccessLogEntry)
 LOOKUP = table_of(AccessLogLookup)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 
 from app.access_log.tables import AccessLogLookup, AccessLogPeriod
 from app.access_log.tile_paths import TILE_HEIGHT, TILE_WIDTH
-from app.database import table_of
+from app.rows import table_of
 from app.statements import Prepared
 
 LOOKUP = table_of(AccessLogLookup)

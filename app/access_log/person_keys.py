@@ -12,8 +12,8 @@ from app.access_log.tables import AccessLogPersonKey
 from app.crypto import at_rest
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import RandomBytes
-from app.database import insert_new, table_of
 from app.problems import Unavailable
+from app.rows import insert_new, table_of
 from app.statements import Prepared
 
 PERSON_KEY = table_of(AccessLogPersonKey)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, Integer
 from sqlmodel import Field, SQLModel
 
-from app.database import Instant
+from app.instants import Instant
 
 # On SQLite only INTEGER is the row's own number and counts by itself.
 Number = BigInteger().with_variant(Integer(), "sqlite")

@@ -14,8 +14,8 @@ from app.access_log import merkle
 from app.access_log.merkle import HASH_BYTES, Frontier, Range
 from app.access_log.tables import AccessLogLookup, AccessLogTile
 from app.access_log.tile_paths import TILE_HEIGHT, TILE_WIDTH
-from app.database import table_of
 from app.problems import ThroughcareError
+from app.rows import table_of
 
 LOOKUP = table_of(AccessLogLookup)
 TILE = table_of(AccessLogTile)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 from app.access_log.checkpoints import CHECKPOINT, latest
 from app.access_log.cosignature import QuorumMissing, Witness, cosignatures, require_quorum
 from app.access_log.tables import AccessLogQuorum, AccessLogWitness
-from app.database import table_of
+from app.rows import table_of
 
 WITNESS = table_of(AccessLogWitness)
 QUORUM = table_of(AccessLogQuorum)

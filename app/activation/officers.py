@@ -12,8 +12,8 @@ from app.activation.evidence import Evidence
 from app.activation.tables import PolicyOfficer
 from app.crypto.errors import CryptoError
 from app.crypto.signing_keys import VerifyingKey
-from app.database import insert_new, table_of
 from app.problems import Conflict, FieldError, InvalidInput, NotFound
+from app.rows import insert_new, table_of
 
 OFFICER = table_of(PolicyOfficer)
 ADDED = "policy-officer"

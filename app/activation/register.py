@@ -14,10 +14,10 @@ from app.activation.evidence import Evidence, NotBorneOut
 from app.activation.officers import Officer
 from app.activation.statement import SIGNATURES, ApprovalRefused, Kind, Statement
 from app.activation.tables import PolicyActivation, PolicyApproval, PolicyBundle
-from app.database import insert_new, table_of
 from app.policy.archive import Archive
 from app.policy.errors import PolicyError
 from app.problems import NotFound
+from app.rows import insert_new, table_of
 from app.statements import Prepared
 
 BUNDLE = table_of(PolicyBundle)

@@ -38,12 +38,13 @@ from app.crypto.at_rest import NONCE_BYTES
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_encryption import id_of
 from app.crypto.key_ring import KeyRing
-from app.database import Database, insert_new, table_of
+from app.database import Database
 from app.files import store
 from app.files.store import KEY, KEY_AND_CUSTODIAN
 from app.files.tables import KeyEncryptionKey
 from app.house import Act, House, record
 from app.problems import Conflict
+from app.rows import insert_new, table_of
 
 KEYS = table_of(KeyEncryptionKey)
 # Locks of a batch are held for some milliseconds: whoever wants one of its rows hardly waits.

@@ -21,7 +21,6 @@ from app.administration.standing import require_custodian, standing
 from app.agencies.tokens import Caller
 from app.cases import steps
 from app.crypto import signing
-from app.database import table_of
 from app.files.tables import InmateFile
 from app.house import Act, House, Refusal, record
 from app.outbox import take_backs
@@ -32,6 +31,7 @@ from app.problems import Conflict, ThroughcareError
 from app.retention import holds, requests
 from app.retention.requests import Ground
 from app.retention.schedule import Due, Term
+from app.rows import table_of
 from app.tables import METADATA
 
 CERTIFICATE = "erasure-certificate+jwt"

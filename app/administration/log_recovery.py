@@ -18,7 +18,7 @@ from app.access_log.note import Verifier
 from app.access_log.succession import Reason, Succession
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.administration.registry import OPERATOR
-from app.database import others_at_work
+from app.engines import others_at_work
 from app.house import Act, House, record
 from app.outbox import subscriptions
 from app.problems import Conflict

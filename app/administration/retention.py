@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Row, or_, select
 
 from app.administration import erasure
 from app.cases import references
-from app.database import Database, table_of
+from app.database import Database
 from app.files.tables import InmateFile
 from app.house import House
 from app.retention import requests
 from app.retention.requests import Ground
 from app.retention.schedule import Due
+from app.rows import table_of
 
 FILE = table_of(InmateFile)
 PAGE = 500

@@ -17,8 +17,8 @@ from app.agencies.tables import (
     IdentityProvider,
     Officer,
 )
-from app.database import insert_new, table_of
 from app.problems import Conflict, FieldError, InvalidInput, NotFound
+from app.rows import insert_new, table_of
 
 AGENCY = table_of(Agency)
 COMPETENCE = table_of(AgencyMunicipality)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete
 
 from app.agencies.tables import RevokedToken, UsedAssertion, UsedProof
 from app.crypto.possession import Proof
-from app.database import insert_new, table_of
+from app.rows import insert_new, table_of
 
 EXPIRING = tuple(table_of(model) for model in (UsedAssertion, UsedProof, RevokedToken))
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Column
 from sqlmodel import Field, SQLModel
 
-from app.database import Instant
+from app.instants import Instant
 
 
 class Agency(SQLModel, table=True):

@@ -18,8 +18,8 @@ from app.agencies.tables import RevokedToken
 from app.agencies.tokens import Grant
 from app.crypto.claims import LEEWAY_SECONDS
 from app.crypto.signing_keys import KeySet
-from app.database import insert_new
 from app.problems import Unauthenticated
+from app.rows import insert_new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,8 @@ from app.crypto.errors import CryptoError
 from app.crypto.possession import Proof
 from app.crypto.signing import sign, verify
 from app.crypto.signing_keys import KeySet, SigningKey
-from app.database import table_of
 from app.problems import Unauthenticated
+from app.rows import table_of
 from app.statements import Prepared
 
 # Short enough that a stolen token is soon worth nothing (security design: 300 s).

@@ -17,9 +17,9 @@ from app.alerts.fact import Fact
 from app.alerts.look import Last, Raised, day_bounds
 from app.alerts.rules import LONGEST_PAST, LONGEST_WINDOW
 from app.alerts.tables import AlertDay, AlertFact, AlertPosition, AlertRaised
-from app.database import insert_new, table_of
 from app.problems import Unavailable
 from app.releases.profile import Profile
+from app.rows import insert_new, table_of
 
 POSITION = table_of(AlertPosition)
 FACT = table_of(AlertFact)

@@ -10,7 +10,7 @@ from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from app.access_log.tables import Number
-from app.database import Instant
+from app.instants import Instant
 
 
 class AlertPosition(SQLModel, table=True):

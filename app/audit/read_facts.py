@@ -15,10 +15,10 @@ from app.cases import references, steps
 from app.cases.fact import Fact, Kind
 from app.cases.loading import of_person
 from app.cases.steps import Step
-from app.database import table_of
 from app.files.tables import InmateFile
 from app.house import Act, House, Refusal, record
 from app.problems import NotFound, ThroughcareError
+from app.rows import table_of
 
 FILE = table_of(InmateFile)
 UNKNOWN_PERSON = "no person is known to you by this reference"

@@ -13,8 +13,8 @@ from app.cases import steps
 from app.cases.fact import ACCEPTED, Fact, Kind, code_of, require_genuine
 from app.cases.tables import CaseAssignment
 from app.crypto.key_ring import KeyRing
-from app.database import insert_new, table_of
 from app.problems import Conflict, NotFound
+from app.rows import insert_new, table_of
 
 ASSIGNMENT = table_of(CaseAssignment)
 

@@ -10,8 +10,8 @@ from app.cases import steps
 from app.cases.fact import Fact, FactAltered, Kind, Status, code_of, require_genuine
 from app.cases.tables import Consent
 from app.crypto.key_ring import KeyRing
-from app.database import table_of
 from app.problems import Conflict, NotFound
+from app.rows import table_of
 
 CONSENT = table_of(Consent)
 

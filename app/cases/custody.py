@@ -15,7 +15,7 @@ from app.cases.fact import FactAltered
 from app.cases.tables import CustodyState
 from app.crypto.at_rest import authentication_code
 from app.crypto.key_ring import KeyRing
-from app.database import table_of
+from app.rows import table_of
 
 STATE = table_of(CustodyState)
 STARTED = "started"

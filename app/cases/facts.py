@@ -14,9 +14,9 @@ from app.cases.steps import STEP
 from app.cases.tables import DecidingFact
 from app.crypto.at_rest import NONCE_BYTES, blind_index
 from app.crypto.key_ring import KeyRing, RandomBytes
-from app.database import insert_new, table_of
 from app.files.tables import InmateFile
 from app.problems import Conflict, NotFound
+from app.rows import insert_new, table_of
 
 FACT = table_of(DecidingFact)
 FILE = table_of(InmateFile)

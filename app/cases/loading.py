@@ -28,7 +28,7 @@ from app.cases.consents import CONSENT
 from app.cases.fact import Fact, Kind, Status, require_genuine
 from app.cases.facts import FACT
 from app.crypto.key_ring import KeyRing
-from app.database import Instant
+from app.instants import Instant
 from app.statements import Prepared
 
 PERSON: BindParameter[str] = bindparam("person")

@@ -18,8 +18,8 @@ from app.cases.tables import Reference
 from app.crypto.at_rest import blind_index
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
-from app.database import insert_new, table_of
 from app.problems import Conflict
+from app.rows import insert_new, table_of
 from app.statements import Prepared
 
 REFERENCE = table_of(Reference)

@@ -13,7 +13,7 @@ from app.cases.fact import FactAltered
 from app.cases.tables import RedemptionFailure, ReferralCode
 from app.crypto.at_rest import authentication_code, blind_index
 from app.crypto.key_ring import KeyRing, RandomBytes
-from app.database import table_of
+from app.rows import table_of
 
 CODE = table_of(ReferralCode)
 FAILURE = table_of(RedemptionFailure)

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, delete, func, select, union_all
 
 from app.cases.fact import Fact
 from app.cases.tables import CaseAssignment, Consent, DecidingFact, FactStep
-from app.database import insert_new, table_of
 from app.problems import Conflict
+from app.rows import insert_new, table_of
 
 STEP = table_of(FactStep)
 FACT = table_of(DecidingFact)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import JSON, Column, Index, text
 from sqlmodel import Field, SQLModel
 
-from app.database import Instant
+from app.instants import Instant
 
 OPEN = text("status IN ('offered', 'accepted')")
 STANDING = text("status IN ('proposed', 'in-force')")

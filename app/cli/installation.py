@@ -22,7 +22,8 @@ from app.administration.policy_bundles import put_first_in_force
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import Database, take_time, wait_turn
+from app.database import Database
+from app.engines import take_time, wait_turn
 from app.files import store
 from app.grants import Role
 from app.main import (

@@ -16,7 +16,7 @@ from app.administration.data_keys import KeyStatus
 from app.cli.offline import at_work
 from app.cli.output import Json, errors, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import empty_journal
+from app.engines import empty_journal
 from app.main import reading
 from app.settings import Settings
 

@@ -26,7 +26,7 @@ from app.cli.log_evidence import read_keys
 from app.cli.output import Json, errors, show
 from app.crypto.errors import CryptoError
 from app.crypto.key_ring import KeyRing, staged
-from app.database import make_engine, others_at_work
+from app.engines import make_engine, others_at_work
 from app.main import (
     NotReady,
     alone,

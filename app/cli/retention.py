@@ -17,7 +17,7 @@ from app.administration.retention import Candidate, candidates, run_due
 from app.cli.log_evidence import read_keys
 from app.cli.offline import at_work
 from app.cli.output import Json, screen
-from app.database import empty_journal
+from app.engines import empty_journal
 from app.main import opened
 from app.problems import Conflict
 from app.retention.requests import certificate as certificate_of

@@ -17,11 +17,11 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from app.crypto.at_rest import opener, seal
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
-from app.database import table_of
 from app.files.catalogue import SECTIONS
 from app.files.padding import padded
 from app.files.tables import FileSection, InmateFile, PersonKey
 from app.problems import PreconditionFailed
+from app.rows import table_of
 from app.statements import Prepared
 
 FILE = table_of(InmateFile)

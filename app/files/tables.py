@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from sqlmodel import Field, SQLModel
 
-from app.database import Instant
+from app.instants import Instant
 
 
 class InmateFile(SQLModel, table=True):

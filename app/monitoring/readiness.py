@@ -20,7 +20,8 @@ from app.access_log.note import NoteRefused
 from app.access_log.witnesses import Witnesses, judge_quorum
 from app.administration import data_keys
 from app.administration.in_force import InForce
-from app.database import Database, touch
+from app.database import Database
+from app.engines import touch
 from app.house import House
 from app.problems import Unavailable
 

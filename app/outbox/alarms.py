@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from app.database import table_of
 from app.outbox.tables import Alarm
+from app.rows import table_of
 
 ALARM = table_of(Alarm)
 

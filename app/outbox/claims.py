@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.database import Instant
+from app.instants import Instant
 from app.outbox.deliveries import DEAD, DELIVERY, IMMEDIATE, QUEUED, UNDECIDED, UNPREPARED
 from app.outbox.endpoints import PATIENCE, can_be_sent_to, is_sent_to
 from app.outbox.subscriptions import ENDED, SUBSCRIPTION

@@ -18,8 +18,8 @@ from sqlalchemy import (
 from app.agencies.registry import ACTIVE, AGENCY, COMPETENCE
 from app.cases.assignments import ASSIGNMENT
 from app.cases.fact import ACCEPTED
-from app.database import table_of
 from app.files.tables import InmateFile
+from app.rows import table_of
 
 FILE = table_of(InmateFile)
 PLACES = (FILE.c.return_municipality, FILE.c.leave_municipality)

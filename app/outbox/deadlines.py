@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, delete, insert, select
 
-from app.database import Instant, table_of
 from app.files.tables import InmateFile
+from app.instants import Instant
 from app.outbox.tables import Deadline
+from app.rows import table_of
 
 DEADLINE = table_of(Deadline)
 FILE = table_of(InmateFile)

@@ -20,11 +20,11 @@ from sqlalchemy import (
 )
 
 from app.bell import ring_after_commit
-from app.database import table_of
 from app.outbox.subscriptions import LEAP
 from app.outbox.tables import Attempt, Delivery
 from app.policy.errors import DecisionFailed
 from app.problems import NotFound
+from app.rows import table_of
 
 DELIVERY = table_of(Delivery)
 ATTEMPT = table_of(Attempt)

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from app.agencies.registry import AGENCY
-from app.database import insert_new, table_of
 from app.files.tables import InmateFile
 from app.outbox.deliveries import DELIVERY
 from app.outbox.receipts import EVENT, is_over
 from app.outbox.tables import Escalation
 from app.releases.events import EVENTS
+from app.rows import insert_new, table_of
 
 ESCALATION = table_of(Escalation)
 FILE = table_of(InmateFile)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from app.agencies.registry import ACTIVE, AGENCY
 from app.bell import ring_after_commit
-from app.database import MICROSECOND
+from app.instants import MICROSECOND
 from app.outbox import feeds
 from app.outbox.competence import concerned, has_case, keeps
 from app.outbox.deliveries import DELIVERY, HELD, QUEUED, RANKS, SENT

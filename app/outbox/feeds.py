@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, or_, select, update
 
 from app.bell import ring_after_commit
-from app.database import insert_new, table_of
 from app.files.tables import InmateFile
 from app.outbox.deliveries import CANCELLED, DELIVERY, HELD, QUEUED
 from app.outbox.receipts import EVENT
@@ -22,6 +21,7 @@ from app.problems import NotFound
 from app.releases.event_types import Kind, Priority
 from app.releases.events import EVENTS
 from app.releases.plausibility import WINDOW, Limits
+from app.rows import insert_new, table_of
 
 FEED = table_of(Feed)
 CHANGE = table_of(FeedChange)

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, or_, select
 
 from app.agencies.registry import AGENCY
-from app.database import table_of
 from app.outbox.competence import FILE
 from app.outbox.deliveries import CANCELLED, DELIVERY
 from app.outbox.receipts import EVENT
@@ -18,6 +17,7 @@ from app.outbox.tables import Milestone
 from app.releases.events import EVENTS
 from app.releases.lead_time import Notice, Report, report
 from app.releases.profile import Profile
+from app.rows import table_of
 
 MILESTONE = table_of(Milestone)
 

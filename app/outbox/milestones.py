@@ -17,10 +17,11 @@ from sqlalchemy import (
     update,
 )
 
-from app.database import Instant, table_of
 from app.files.tables import InmateFile
+from app.instants import Instant
 from app.outbox.tables import Milestone
 from app.releases.milestones import FiredMilestone, PlannedMilestone
+from app.rows import table_of
 
 MILESTONE = table_of(Milestone)
 FILE = table_of(InmateFile)

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select, update
 
-from app.database import table_of
 from app.files.tables import InmateFile
 from app.outbox import alarms
 from app.outbox.alarms import Reason
@@ -20,6 +19,7 @@ from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import ACTIVE, SUBSCRIPTION
 from app.outbox.tables import Attempt
 from app.problems import Conflict, NotFound
+from app.rows import table_of
 
 ATTEMPT = table_of(Attempt)
 FILE = table_of(InmateFile)

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 
-from app.database import table_of
 from app.outbox.deliveries import DELIVERY, QUEUED, SENT
 from app.outbox.tables import Event
 from app.releases.events import EVENTS, Matter
+from app.rows import table_of
 
 EVENT = table_of(Event)
 

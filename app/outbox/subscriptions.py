@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 from app.agencies.registry import ACTIVE as CLIENT_ACTIVE
 from app.agencies.registry import CLIENT
 from app.bell import ring_after_commit
-from app.database import table_of
 from app.outbox.tables import Subscription
 from app.problems import NotFound
+from app.rows import table_of
 
 SUBSCRIPTION = table_of(Subscription)
 

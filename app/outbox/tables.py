@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Index
 from sqlmodel import Field, SQLModel
 
-from app.database import Instant
+from app.instants import Instant
 
 
 class Subscription(SQLModel, table=True):

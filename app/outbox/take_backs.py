@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from app.access_log.disclosed import Disclosed
 from app.agencies.registry import ACTIVE, AGENCY, CLIENT
-from app.database import table_of
 from app.outbox import alarms, escalations
 from app.outbox.alarms import Reason
 from app.outbox.deliveries import CANCELLED, DEAD, DELIVERY, HELD, QUARANTINED, QUEUED, TAKEN_BACK
@@ -24,6 +23,7 @@ from app.outbox.subscriptions import SUBSCRIPTION
 from app.outbox.tables import TakeBack
 from app.releases.event_types import Priority
 from app.releases.events import EVENTS
+from app.rows import table_of
 
 TAKE_BACK = table_of(TakeBack)
 ACCEPTED = "accepted"

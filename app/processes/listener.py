@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 
 from app.bell import CHANNEL
-from app.database import Database, server_options
+from app.database import Database
+from app.engines import server_options
 
 log = logging.getLogger("throughcare.listener")
 

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from app.database import table_of
 from app.problems import NotFound
 from app.retention.tables import RetentionHold
+from app.rows import table_of
 
 HOLD = table_of(RetentionHold)
 

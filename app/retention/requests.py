@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from app.database import insert_new, table_of
 from app.problems import Conflict, NotFound
 from app.retention.tables import Erasure, ErasureRequest
+from app.rows import insert_new, table_of
 
 REQUEST = table_of(ErasureRequest)
 ERASURE = table_of(Erasure)

@@ -9,7 +9,7 @@ from app.access_log.opened_entry import DAMAGED, ENTRY, ERASED
 from app.access_log.sealing import LogKeys
 from app.access_log.tables import AccessLogPersonKey
 from app.access_log.vocabulary import Operation
-from app.database import table_of
+from app.rows import table_of
 from tests.access_log.conftest import Record
 
 FIELDS = {

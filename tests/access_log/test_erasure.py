@@ -10,7 +10,7 @@ from app.access_log import ledger
 from app.access_log.erasure import ENTRY, LOOKUP, PENDING, Erased, erase_subject
 from app.access_log.person_keys import PERSON_KEY
 from app.access_log.sealing import LogKeys
-from app.database import make_engine
+from app.engines import make_engine
 from tests.access_log.conftest import Record
 from tests.notifications.mailroom import wait_until
 

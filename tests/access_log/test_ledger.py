@@ -14,7 +14,8 @@ from app.access_log.ledger import ENTRY, HEAD, LOOKUP, PENDING, AppendedEntry
 from app.access_log.merkle import EMPTY_ROOT, leaf_hash, root
 from app.access_log.person_keys import PERSON_KEY
 from app.access_log.sealing import LogKeys
-from app.database import Database, make_engine
+from app.database import Database
+from app.engines import make_engine
 
 Record = Callable[..., AppendedEntry]
 

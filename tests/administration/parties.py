@@ -20,7 +20,6 @@ from app.administration.registry import OPERATOR
 from app.agencies.registry import AgencyRecord
 from app.agencies.tokens import Caller
 from app.cases import references
-from app.database import table_of
 from app.disclosure.disclose import Decided, decide_file
 from app.files.models import parse_submission
 from app.house import House, Refusal
@@ -30,6 +29,7 @@ from app.outbox.alarms import ALARM
 from app.outbox.milestones import MILESTONE, PLANNED
 from app.policy.roles import ROLE_PURPOSES
 from app.releases.profile import Profile
+from app.rows import table_of
 from tests.api.exchange import MUNICIPALITY, Sections
 from tests.keys import RING
 from tests.notifications.mailroom import wait_until

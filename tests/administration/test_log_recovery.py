@@ -28,7 +28,8 @@ from app.access_log.vouching import Evidence
 from app.administration import log_recovery
 from app.administration.log_recovery import Diagnosis
 from app.administration.registry import OPERATOR
-from app.database import PROGRAM, Database
+from app.database import Database
+from app.engines import PROGRAM
 from app.house import Act, House, record
 from app.outbox import subscriptions
 from app.problems import Conflict

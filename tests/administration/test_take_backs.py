@@ -22,7 +22,6 @@ from app.agencies.tokens import Caller
 from app.cases import consents as stored_consents
 from app.cases import references
 from app.cases.consents import CONSENT, NewConsent
-from app.database import table_of
 from app.files import store
 from app.files.store import StoredFile
 from app.house import Act, House, Refusal, record
@@ -39,6 +38,7 @@ from app.outbox.take_backs import PATIENCE, TAKE_BACK
 from app.problems import NotFound
 from app.retention.requests import Ground
 from app.retention.schedule import Due
+from app.rows import table_of
 from tests.administration.parties import plain_house
 from tests.world import START, sealing_keys
 

@@ -12,7 +12,8 @@ from app.administration.purger import Purger
 from app.agencies import replay
 from app.agencies.tables import RevokedToken
 from app.crypto.possession import Proof
-from app.database import Database, insert_new
+from app.database import Database
+from app.rows import insert_new
 from tests.agencies.test_tokens import AT, fill
 
 MOMENT = timedelta(microseconds=1)

@@ -32,8 +32,9 @@ from app.crypto.json_web_keys import public_jwks
 from app.crypto.possession import Proof
 from app.crypto.signing import sign
 from app.crypto.signing_keys import KeySet, SigningKey
-from app.database import Database, table_of
+from app.database import Database
 from app.problems import Unauthenticated
+from app.rows import table_of
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
 NOW = int(AT.timestamp())

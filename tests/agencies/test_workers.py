@@ -16,7 +16,8 @@ from app.agencies import registry
 from app.agencies.registry import ProviderRecord
 from app.agencies.tables import RevokedToken
 from app.crypto.possession import Proof
-from app.database import Database, insert_new
+from app.database import Database
+from app.rows import insert_new
 from tests.agencies import workers
 from tests.agencies.test_tokens import AT, GRANT, ISSUER, assertion, fill, request
 

@@ -24,11 +24,11 @@ from app.access_log.query import EntryFilter
 from app.access_log.tables import AccessLogPending
 from app.administration import registry
 from app.agencies.registry import REGISTRY_PURPOSE, AgencyRecord, ClientRecord, on_basis
-from app.database import table_of
 from app.files.catalogue import FIELDS, SECTIONS
 from app.house import House
 from app.receiver.client import AgencyClient
 from app.receiver.new_agency import write_configuration
+from app.rows import table_of
 from app.tables import METADATA
 from tests.world import START, World, sealing_keys
 

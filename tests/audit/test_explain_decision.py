@@ -14,11 +14,11 @@ from app.access_log import decisions
 from app.access_log.tables import AccessLogEntry
 from app.access_log.vocabulary import Operation, Outcome
 from app.audit.explain_decision import SMALLEST_ANSWER, explain_decision
-from app.database import table_of
 from app.files.catalogue import FIELDS
 from app.policy.recorded_request import from_record
 from app.policy.request import Request
 from app.releases.milestones import notice_days
+from app.rows import table_of
 from tests.api.exchange import (
     RELEASE,
     Exchange,

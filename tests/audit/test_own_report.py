@@ -30,7 +30,6 @@ from app.audit.own_report import (
     told,
 )
 from app.cases import references
-from app.database import table_of
 from app.files import store
 from app.files.catalogue import FIELDS
 from app.files.forms import Form
@@ -41,6 +40,7 @@ from app.own_report.document import render
 from app.own_report.written import write
 from app.policy.roles import ROLE_PURPOSES
 from app.problems import NotFound
+from app.rows import table_of
 from tests.administration.parties import plain_house
 from tests.effort import examples
 from tests.world import START

@@ -22,12 +22,12 @@ from app.access_log.vocabulary import Operation, Outcome
 from app.access_log.vouching import Evidence
 from app.agencies import tokens
 from app.audit.read_log import may_read, whole_log
-from app.database import table_of
 from app.main import log_verifier
 from app.policy.roles import PURPOSES, ROLE_PURPOSES
 from app.problems import Conflict
 from app.processes.jobs import make_watcher
 from app.receiver.errors import ServiceRefused
+from app.rows import table_of
 from tests.api.exchange import (
     Exchange,
     Sections,

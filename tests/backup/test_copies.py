@@ -16,9 +16,11 @@ from app.administration import data_keys
 from app.administration.data_keys import KEYS
 from app.backup import copies
 from app.backup.copies import CopyFailed
-from app.database import Database, insert_new, make_engine
+from app.database import Database
+from app.engines import make_engine
 from app.files.tables import KeyEncryptionKey
 from app.problems import Conflict
+from app.rows import insert_new
 from tests.conftest import in_database, with_empty_tables, without_tables
 from tests.postgresql import PROGRAMS
 

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, insert
 from app.agencies import registry
 from app.agencies.registry import AgencyRecord
 from app.crypto.key_ring import KeyRing
-from app.database import Database, table_of
+from app.database import Database
 from app.files.tables import InmateFile
+from app.rows import table_of
 from tests.keys import RING
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)

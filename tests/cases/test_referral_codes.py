@@ -26,7 +26,8 @@ from app.cases.referral_codes import (
     canonical,
     new_text,
 )
-from app.database import Database, table_of
+from app.database import Database
+from app.rows import table_of
 from tests.keys import RING
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)

@@ -33,7 +33,7 @@ from app.cli.backup import backup
 from app.cli.restore import check_fits, put_database
 from app.crypto.key_ring import KeyRing
 from app.crypto.log_signing import LogSigningKey
-from app.database import make_engine
+from app.engines import make_engine
 from app.files import store
 from app.files.store import StoredFile
 from app.grants import Role

@@ -28,13 +28,14 @@ from app.cases.fact import FactAltered
 from app.cases.tables import CaseAssignment
 from app.cli.installation import prepare
 from app.crypto.key_ring import KeyRing
-from app.database import make_engine, table_of
+from app.engines import make_engine
 from app.files import store
 from app.files.store import KEY
 from app.files.tables import InmateFile
 from app.house import House
 from app.main import NotReady, ServerAway, opened
 from app.revisions import alembic_config
+from app.rows import table_of
 from tests.cli.command_line import PATIENCE, Done, Installation, register, sign
 from tests.cli.conftest import Invoke, InvokeIn
 from tests.conftest import empty_database

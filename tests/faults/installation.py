@@ -15,9 +15,10 @@ import httpx
 from sqlalchemy import Connection, text
 
 from app.cli.installation import prepare
-from app.database import EPOCH, MICROSECOND, make_engine
 from app.demo.stage import free_port
+from app.engines import make_engine
 from app.grants import Role
+from app.instants import EPOCH, MICROSECOND
 from app.settings import PREFIX, Settings
 from tests.faults import processes
 from tests.logins import login

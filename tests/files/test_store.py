@@ -16,11 +16,12 @@ from app.administration import data_keys
 from app.agencies.tables import Agency
 from app.crypto.errors import DecryptionFailed
 from app.crypto.key_ring import KeyRing
-from app.database import Database, open_database, table_of
+from app.database import Database, open_database
 from app.files import store
 from app.files.catalogue import SECTIONS as CATALOGUE
 from app.files.store import FILE, KEY, SECTION, StoredFile
 from app.problems import PreconditionFailed
+from app.rows import table_of
 from app.tables import METADATA
 from tests.keys import RING
 

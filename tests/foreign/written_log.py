@@ -28,7 +28,7 @@ from app.access_log.sealing import LogKeys
 from app.access_log.tile_paths import Place, format_place
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.crypto.log_signing import LogSigningKey
-from app.database import make_engine
+from app.engines import make_engine
 from app.tables import METADATA
 from tests.keys import RING
 

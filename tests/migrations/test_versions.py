@@ -29,7 +29,7 @@ from sqlalchemy.types import JSON, TypeEngine
 
 from app import grants
 from app.cli.installation import migrate
-from app.database import make_engine
+from app.engines import make_engine
 from app.grants import Role
 from app.revisions import alembic_config
 from app.tables import METADATA

@@ -17,7 +17,6 @@ from sqlalchemy import Row, delete, func, select, update
 
 from app.access_log.vocabulary import Outcome
 from app.capacity import Capacity
-from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.deliver import conclude, prepare
 from app.notifications.dispatcher import LEASE, Dispatcher
@@ -28,6 +27,7 @@ from app.outbox.deliveries import ATTEMPT, Try
 from app.outbox.planning import tell_due
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
+from app.rows import table_of
 from tests.broken_log import AT_COMMIT, FULL, How, broken
 from tests.notifications.agency import Agency
 from tests.notifications.mailroom import Letter, wait_until

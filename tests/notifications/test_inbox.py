@@ -14,13 +14,13 @@ from sqlalchemy import select, update
 
 from app.administration.registry import OPERATOR
 from app.capacity import SHARES, Capacity
-from app.database import table_of
 from app.files.tables import FileSection
 from app.notifications.inbox import LEASE
 from app.notifications.manage import replay_for
 from app.outbox.deliveries import DELIVERY
 from app.outbox.subscriptions import find
 from app.receiver.inbox import Inbox
+from app.rows import table_of
 from tests.api.exchange import is_problem
 from tests.broken_log import AT_COMMIT, broken
 from tests.notifications.agency import Agency

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select
 
-from app.database import make_engine
+from app.engines import make_engine
 from app.outbox import deliveries
 from app.outbox.deliveries import CANCELLED, DEAD, DELIVERY, QUEUED, SENT, Try
 from app.outbox.events import Audience, NewEvent, publish
