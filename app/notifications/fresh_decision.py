@@ -153,11 +153,16 @@ def _unheard(
         _require_true(house, EVENTS[ANNOUNCEMENT], file, state, at=at)
     except Withdrawn:
         return frozenset()
+    if not arrived:
+        return tried
+    # What an attempt carried stands in the log alone; of several the last one counts.
     keys = house.log_keys()
     received = disclosed(
-        connection, keys.subject_index(file.person_id), keys=keys, agency_id=caller.agency_id
+        connection,
+        keys.subject_index(file.person_id),
+        keys=keys,
+        agency_id=caller.agency_id,
     )
-    # What an attempt carried stands in the log alone; of several the last one counts.
     carried = {one.notification: one.fields or () for one in received}
     heard = {path.partition(".")[0] for jti in arrived for path in carried.get(jti, ())}
     return tried - heard
