@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.bell import Bell, is_to_ring
 from app.capacity import Capacity
-from app.engines import CONNECTIONS, driver_of, make_engine, prepare_writer
+from app.engines import CONNECTIONS, driver_of, make_engine
 from app.problems import Overloaded, Unavailable
 from app.telemetry import tracing
 from app.telemetry.measures import committing
@@ -252,7 +252,7 @@ class GroupCommitDatabase(Database):
             if not batch:
                 break
             try:
-                connection = connection or self._connected()
+                connection = connection or self.engine.connect()
                 outcomes = self._commit(connection, batch)
             except BaseException as error:  # noqa: BLE001 - whatever broke the commit, no caller may believe it held
                 outcomes = _all_failed(batch, error)
@@ -262,11 +262,6 @@ class GroupCommitDatabase(Database):
             # What was asked and answered is personal data: not kept until somebody asks again.
             del batch, outcomes
         _let_go(connection)
-
-    def _connected(self) -> Connection:
-        connection = self.engine.connect()
-        prepare_writer(connection)
-        return connection
 
     def _gather(self) -> tuple[list[Piece], bool]:
         """What waits now, up to BATCH, and whether the writer is asked to stop after it."""

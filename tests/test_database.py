@@ -30,6 +30,7 @@ from app.database import (
     PooledDatabase,
     open_database,
 )
+from app.engines import CONNECTIONS
 from tests.notifications.mailroom import wait_until
 from tests.sheet import PATIENCE, SHEET, execute, numbers, opened, problem_of, write
 
@@ -502,6 +503,24 @@ def test_a_long_read_sees_one_state_and_does_not_hold_up_the_writer(sheet: Datab
 
     assert sheet.read_blocking(read) == ({1}, {1})
     assert asyncio.run(sheet.read(numbers)) == {1, 2}
+
+
+def test_connections_that_were_needed_are_kept(sheet: Database) -> None:
+    made: list[object] = []
+    event.listen(sheet.engine, "connect", lambda connection, _: made.append(connection))
+    at_once = CONNECTIONS // 2
+    together = threading.Barrier(at_once)
+
+    def all_read() -> None:
+        with ThreadPoolExecutor(at_once) as readers:
+            for _ in range(at_once):
+                readers.submit(sheet.read_blocking, lambda _: together.wait(PATIENCE))
+
+    all_read()
+    needed = len(made)
+    assert needed >= at_once - 1  # one is there since the sheet was made
+    all_read()
+    assert len(made) == needed
 
 
 def test_what_a_read_writes_does_not_stand(sheet: Database) -> None:

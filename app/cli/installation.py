@@ -1,7 +1,6 @@
 """Commands that make and run an installation: init, serve, dispatch, sequence."""
 
 import asyncio
-import gc
 import logging
 import secrets
 from datetime import datetime
@@ -101,11 +100,12 @@ def serve(
     clock = make_clock(settings)
     # Before anything listens: what speaks against starting is one sentence for the operator.
     # The service takes half a second to load; what only prepares it does without.
+    from app.processes import memory  # noqa: PLC0415
     from app.processes.server import serve  # noqa: PLC0415
     from app.processes.serving import create_app  # noqa: PLC0415
 
     app = create_app(settings, clock=clock, house=check_installation(settings, clock))
-    _settle_memory()
+    memory.settle()
     serve(app, settings, workers=workers)
 
 
@@ -118,7 +118,6 @@ def dispatch() -> None:
 
     settings = Settings.from_environment()
     _log_to_stderr()
-    _settle_memory()
     asyncio.run(run_alone(settings, make_clock(settings), dispatching, role=Role.APPLICATION))
 
 
@@ -140,13 +139,6 @@ def _log_to_stderr() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # It would say at every look at the version of the tables how it looks.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def _settle_memory() -> None:
-    """Full collections over a large heap were the ten-fold p99 of the prototypes."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)
 
 
 def prepare(settings: Settings, *, at: datetime) -> KeyRing:

@@ -31,7 +31,7 @@ from app.monitoring.exposition import Exposition
 from app.monitoring.page import Page
 from app.monitoring.readings import Reader
 from app.notifications.dispatcher import Dispatcher
-from app.processes import stopping
+from app.processes import memory, stopping
 from app.processes.listener import listen
 from app.settings import Settings
 from app.telemetry.tracing import exported
@@ -183,6 +183,7 @@ async def run_alone(settings: Settings, clock: Clock, jobs: Jobs, *, role: Role)
     for one in stopping.ASKS:
         asyncio.get_running_loop().add_signal_handler(one, asked)
     house = make_house(settings, at=clock())
+    memory.settle()
     with (
         exported(wanted=settings.tracing),
         ready(settings, house, clock, roles=(role,)) as database,
