@@ -62,8 +62,8 @@ def test_an_agreement_is_read_whole() -> None:
         ('["L"]', "[1]", "legal_bases must list at least one text"),
         ('["L"]', '["M"]', "names an unknown legal basis: M"),
         ("probation_service", "probation", "names an unknown role as a party: probation"),
-        ('citation = "Law, Article 1"\n', "", "legal_bases.L citation must be a str"),
-        ("illustrative = false", "illustrative = 0", "legal_bases.L illustrative must be a bool"),
+        ('citation = "Law, Article 1"\n', "", "legal_bases.L citation must be a text"),
+        ("illustrative = false", "illustrative = 0", "legal_bases.L illustrative must be true or false"),
     ],
 )
 def test_what_does_not_fit_is_named(old: str, new: str, message: str) -> None:
@@ -82,7 +82,7 @@ def test_a_placeholder_loads_only_where_the_settings_allow_it(place: int) -> Non
     text = parts[0] + words[0] + parts[1] + words[1] + parts[2]
     assert read_register(text, allow_illustrative=True)
     with pytest.raises(
-        PolicyError, match="is illustrative, which the setting allow_illustrative refuses"
+        PolicyError, match="is illustrative, which only THROUGHCARE_ALLOW_ILLUSTRATIVE=true lets through"
     ):
         read_register(text, allow_illustrative=False)
 
