@@ -83,7 +83,8 @@ LOG_ADVICE: Mapping[type[Exception], str] = MappingProxyType(
 )
 WRONG_NOTE = (
     "Is THROUGHCARE_LOG_ORIGIN, which the first `throughcare init` fixed, the first line of the "
-    "file, and the key of that log in the key ring? If `throughcare access-log recover` was broken off, run it again"
+    "file, and the key of that log in the key ring? If `throughcare access-log recover` was broken "
+    "off, run it again"
 )
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -182,7 +183,7 @@ def read_profile(settings: Settings) -> Profile:
         ) from error
 
 
-def check_installation(settings: Settings, clock: Clock, *, roles: Collection[Role]) -> House:
+def check_installation(settings: Settings, clock: Clock, *, roles: Collection[Role] = ()) -> House:
     """The house of an installation that can start; raises what speaks against starting it.
 
     `roles` as of `ready`.

@@ -74,7 +74,7 @@ def init(*, as_json: Json = False) -> None:
     clock = make_clock(settings)
     ring = prepare(settings, at=clock())
     # As who may do what to the database is asked of the service: this runs as the tables' owner.
-    check_installation(settings, clock, roles=())
+    check_installation(settings, clock)
     result = {
         "database": make_url(settings.database_url).render_as_string(hide_password=True),
         "keys": str(settings.key_directory),
