@@ -82,9 +82,9 @@ LOG_ADVICE: Mapping[type[Exception], str] = MappingProxyType(
     }
 )
 WRONG_NOTE = (
-    "Is THROUGHCARE_LOG_ORIGIN, which the first `throughcare init` fixed, the first line of the "
-    "file, and the key of that log in the key ring? If `throughcare access-log recover` was broken "
-    "off, run it again"
+    "Is THROUGHCARE_LOG_ORIGIN ({origin}), which the first `throughcare init` fixed, the first "
+    "line of the file, and the key of that log in the key ring? If `throughcare access-log "
+    "recover` was broken off, run it again"
 )
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -331,7 +331,7 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing, *, at: 
         )
     except (LogContradicted, NoteRefused, CheckpointRefused, UnicodeDecodeError) as error:
         reason = "not text" if isinstance(error, UnicodeDecodeError) else error
-        advice = LOG_ADVICE.get(type(error), WRONG_NOTE)
+        advice = LOG_ADVICE.get(type(error), WRONG_NOTE.format(origin=settings.log_origin))
         raise NotReady(
             f"the access log and `{file}` disagree: {reason}. {advice} (docs/runbook.md)"
         ) from error

@@ -179,7 +179,9 @@ def _country_in_force(settings: Settings) -> str | None:
     try:
         with reading(settings, register.ACTIVATION) as connection:
             standing = register.latest(connection)
-            return standing and register.stored(connection, standing.digest).country
+            if standing is None:
+                return None
+            return register.stored(connection, standing.digest).country
     except NothingThere:
         return None
 

@@ -343,7 +343,7 @@ def test_init_for_another_country_than_the_one_in_force_says_how_to_go_on(
 
 def test_init_under_another_name_of_the_log_names_the_setting(invoke: Invoke) -> None:
     refused = invoke("init", LOG_ORIGIN="other.example/log")
-    assert_refused(refused, "Is THROUGHCARE_LOG_ORIGIN, which the first `throughcare init` fixed")
+    assert_refused(refused, "Is THROUGHCARE_LOG_ORIGIN (other.example/log), which the first")
 
 
 def test_init_says_what_serve_would_say(invoke: Invoke, serve: Invoke) -> None:
