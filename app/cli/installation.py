@@ -68,7 +68,7 @@ def add_to(cli: typer.Typer) -> None:
 def init(*, as_json: Json = False) -> None:
     """Make keys, tables and a signed access log; put the shipped policy bundle in force.
 
-    What is there is left as it is.
+    What is there is left as it is. Whatever speaks against starting the service is said.
     """
     settings = Settings.from_environment()
     clock = make_clock(settings)
