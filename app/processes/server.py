@@ -87,9 +87,14 @@ def listening(config: uvicorn.Config) -> socket.socket:
         NotReady: another process has the address, or it is none of this machine.
     """
     host, port = config.host, config.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sixth = ":" in host
+    family = socket.AF_INET6 if sixth else socket.AF_INET
+    # At `::` both versions of the protocol are heard, as at `0.0.0.0` one is.
+    both = sixth and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server((host, port), family=family, backlog=config.backlog)
+        return socket.create_server(
+            (host, port), family=family, backlog=config.backlog, dualstack_ipv6=both
+        )
     except OSError as error:
         raise NotReady(
             f"THROUGHCARE_HOST={host}, THROUGHCARE_PORT={port}: {error.strerror}. End what listens "
