@@ -259,6 +259,8 @@ class GroupCommitDatabase(Database):
                 _let_go(connection)
                 connection = None
             _answer(outcomes)
+            # What was asked and answered is personal data: not kept until somebody asks again.
+            del batch, outcomes
         _let_go(connection)
 
     def _gather(self) -> tuple[list[Piece], bool]:

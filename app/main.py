@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Engine, Table, inspect
 from sqlalchemy.engine import make_url
@@ -81,9 +82,11 @@ LOG_ADVICE: Mapping[type[Exception], str] = MappingProxyType(
     }
 )
 WRONG_NOTE = (
-    "Is THROUGHCARE_LOG_ORIGIN the first line of the file, and the key of that log in the key "
-    "ring? If `throughcare access-log recover` was broken off, run it again"
+    "Is THROUGHCARE_LOG_ORIGIN ({origin}), which the first `throughcare init` fixed, the first "
+    "line of the file, and the key of that log in the key ring? If `throughcare access-log "
+    "recover` was broken off, run it again"
 )
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Clock = Callable[[], datetime]
 
@@ -93,6 +96,10 @@ class NotReady(ThroughcareError):
 
     # With which status a command ends.
     ends_with: ClassVar[int] = 1
+
+
+class NothingThere(NotReady):
+    """No installation was made here, or one of another version."""
 
 
 class ServerAway(NotReady):
@@ -119,14 +126,20 @@ def make_house(settings: Settings, *, at: datetime) -> House:
     """
     ring = KeyRing.load(settings.key_directory)
     verified = _verified(settings, ring)
-    if verified.archive.country != settings.profile:
-        raise NotReady(
-            f"the policy in force is that of {verified.archive.country}, "
-            f"the profile of the settings is {settings.profile}"
-        )
+    require_profile(settings, verified.archive.country)
     house = house_of(settings, ring, verified.archive, activation=verified.sequence, at=at)
     _warn(house, at)
     return house
+
+
+def require_profile(settings: Settings, country: str) -> None:
+    """NotReady where the settings name another country than the one whose policy is in force."""
+    if country != settings.profile:
+        raise NotReady(
+            f"the policy in force is that of {country}, the profile of the settings is "
+            f"{settings.profile}: set THROUGHCARE_PROFILE={country}. The first `throughcare init` "
+            "fixed it; another country is an installation of its own (database, keys, checkpoint)"
+        )
 
 
 def _warn(house: House, at: datetime) -> None:
@@ -157,25 +170,32 @@ def house_of(
 
 def read_profile(settings: Settings) -> Profile:
     """The country profile of an installation; NotReady where there is none."""
-    file = settings.policies_directory / settings.profile / "profile.toml"
+    folder = settings.policies_directory
+    file = folder / settings.profile / "profile.toml"
     try:
         return Profile.from_toml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
+        there = sorted(path.parent.name for path in folder.glob("*/profile.toml"))
+        advice = f"set THROUGHCARE_PROFILE to one of {', '.join(there)}, or " if there else ""
         raise NotReady(
-            f"{file.absolute()}: this country profile cannot be read; start in the folder of the "
-            "policies, or set THROUGHCARE_POLICIES_DIRECTORY"
+            f"{file.absolute()}: this country profile cannot be read; {advice}start in the folder "
+            "of the policies, or set THROUGHCARE_POLICIES_DIRECTORY"
         ) from error
 
 
-def check_installation(settings: Settings, clock: Clock) -> House:
-    """The house of an installation that can start; raises what speaks against starting it."""
+def check_installation(settings: Settings, clock: Clock, *, roles: Collection[Role] = ()) -> House:
+    """The house of an installation that can start; raises what speaks against starting it.
+
+    `roles` as of `ready`.
+    """
     house = make_house(settings, at=clock())
     endpoint_rules(settings)
     agreed_witnesses(settings, house.ring)
     Rules.from_file(settings.alert_rules)
-    with ready(settings, house, clock, roles=roles_of_service(settings)):
+    with ready(settings, house, clock, roles=roles):
         pass
     _say_if_the_folder_differs(settings, house)
+    _say_if_the_issuer_is_another_port(settings)
     return house
 
 
@@ -311,7 +331,7 @@ def check_log(connection: Connection, settings: Settings, ring: KeyRing, *, at: 
         )
     except (LogContradicted, NoteRefused, CheckpointRefused, UnicodeDecodeError) as error:
         reason = "not text" if isinstance(error, UnicodeDecodeError) else error
-        advice = LOG_ADVICE.get(type(error), WRONG_NOTE)
+        advice = LOG_ADVICE.get(type(error), WRONG_NOTE.format(origin=settings.log_origin))
         raise NotReady(
             f"the access log and `{file}` disagree: {reason}. {advice} (docs/runbook.md)"
         ) from error
@@ -445,16 +465,16 @@ def _verified(settings: Settings, ring: KeyRing) -> Verified:
 
 @contextmanager
 def reading(settings: Settings, table: Table) -> Iterator[Connection]:
-    """A connection that reads, also beside a running service; NotReady without this table."""
+    """A connection that reads, also beside a running service; NothingThere without this table."""
     file = file_of(settings)
     # To look at it must not make it.
     if file is not None and not file.exists():
-        raise NotReady(f"{file}: {NO_FILE}")
+        raise NothingThere(f"{file}: {NO_FILE}")
     engine = make_engine(settings.database_url)
     try:
         with engine.connect().execution_options(read_only=True) as connection:
             if not inspect(connection).has_table(table.name):
-                raise NotReady(NO_TABLES)
+                raise NothingThere(NO_TABLES)
             yield connection
     except DBAPIError as error:
         raise _not_opened(error, engine) from error
@@ -471,3 +491,15 @@ def _say_if_the_folder_differs(settings: Settings, house: House) -> None:
         there = "cannot be read"
     if there != house.bundle.digest:
         log.warning("%s (%s) is not what is in force: %s", folder, there, house.bundle.digest)
+
+
+def _say_if_the_issuer_is_another_port(settings: Settings) -> None:
+    """On one machine nothing stands between the address that agencies have and this one."""
+    issuer = urlsplit(settings.issuer)
+    if issuer.hostname in LOOPBACK and (issuer.port or 80) != settings.port:
+        log.warning(
+            "THROUGHCARE_ISSUER is %s and THROUGHCARE_PORT is %s: tokens are for that address, "
+            "where agencies do not find this service",
+            settings.issuer,
+            settings.port,
+        )

@@ -6,6 +6,7 @@ import resource
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from app.database import (
     open_database,
 )
 from app.engines import CONNECTIONS
+from tests.notifications.mailroom import wait_until
 from tests.sheet import PATIENCE, SHEET, execute, numbers, opened, problem_of, write
 
 # A foreign key that is looked at only by COMMIT.
@@ -126,6 +128,17 @@ def test_an_error_never_shows_the_values_of_its_statement(sheet: Database) -> No
     problem = problem_of(future)
     assert isinstance(problem, DatabaseUnavailable)
     assert "Planted Name" not in f"{problem} {problem.__cause__}"
+
+
+class Answer(list[int]):
+    """Something that can be looked for once nobody holds it."""
+
+
+def test_who_was_answered_is_forgotten_before_somebody_else_asks(sheet: Database) -> None:
+    answer = sheet.run_blocking(lambda _: Answer())
+    known = weakref.ref(answer)
+    del answer
+    wait_until(lambda: known() is None)
 
 
 def test_a_commit_that_fails_answers_nobody_with_success(sheet: Database) -> None:

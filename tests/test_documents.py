@@ -65,6 +65,7 @@ def test_the_table_of_operations_is_that_of_the_export() -> None:
         "docs/imports.md",
         "docs/onboarding.md",
         "docs/operation.md",
+        "docs/policy-activation.md",
         "docs/processes.md",
         "docs/runbook.md",
         "docs/containers.md",

@@ -22,7 +22,7 @@ from app.access_log.entry import Actor, Entry, Grounds
 from app.access_log.vocabulary import Channel, Operation, Outcome
 from app.access_log.witnesses import Standing
 from app.activation.register import ACTIVATION
-from app.cli.installation import prepare
+from app.cli.installation import migrate, prepare
 from app.crypto.errors import UnsafeKey
 from app.crypto.key_ring import KeyRing
 from app.database import Database, DatabaseUnavailable
@@ -373,8 +373,20 @@ def test_a_bad_policy_is_not_put_in_force_first(policies: Settings, tmp_path: Pa
     (tmp_path / "fresh").mkdir()
     with pytest.raises(PolicyError, match=r"extra\.cedar:1"):
         prepare(fresh, at=AT)
+    assert list((tmp_path / "fresh").iterdir()) == []
+
+
+def test_what_was_broken_off_before_its_policy_does_not_start_and_is_finished_by_another_run(
+    tmp_path: Path,
+) -> None:
+    settings = settings_in(tmp_path)
+    ring = KeyRing.create(settings.key_directory, random=secrets.token_bytes)
+    with opened(settings) as database:
+        database.run_blocking(lambda c: migrate(c, ring))
     with pytest.raises(NotFound, match="no policy bundle is in force"):
-        check_installation(fresh, clock)
+        check_installation(settings, clock)
+    prepare(settings, at=AT)
+    assert check_installation(settings, clock).activation == 1
 
 
 def test_a_folder_that_differs_is_named_and_changes_nothing(

@@ -142,7 +142,7 @@ def notice_model(name: str) -> type[BaseModel]:
         return create_model(title_of(name), __base__=ControlNotice, __doc__=f"{event.meaning}.")
     if event.kind is Kind.OVERSIGHT:
         return create_model(title_of(name), __base__=OversightNotice, __doc__=f"{event.meaning}.")
-    released = _released_model(event.sections)
+    released = _released_model(event.carries)
     return create_model(
         title_of(name), __base__=_Notice, __doc__=f"{event.meaning}.", released=(released, ...)
     )
@@ -189,6 +189,7 @@ def facts_of(event: EventType) -> dict[str, Any]:
         "triggers": sorted(event.triggers),
         "recipients": sorted(event.recipients),
         "sections": list(event.sections),
+        "if_unheard": list(event.if_unheard),
         "priority": event.priority.value,
         "acknowledgement_hours": event.acknowledgement_hours,
         "hastened": None

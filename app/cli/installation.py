@@ -21,11 +21,11 @@ from app.administration.policy_bundles import put_first_in_force
 from app.cases.upgrade import authenticate_rows
 from app.cli.output import Json, screen, show
 from app.crypto.key_ring import KeyRing
-from app.database import Database
 from app.engines import take_time, wait_turn
 from app.files import store
 from app.grants import Role
 from app.main import (
+    NothingThere,
     NotReady,
     check_installation,
     check_log,
@@ -34,10 +34,14 @@ from app.main import (
     make_clock,
     opened,
     read_profile,
+    reading,
+    require_profile,
     require_server,
+    roles_of_service,
     terms,
 )
 from app.policy.archive import Archive
+from app.policy.errors import PolicyError
 from app.revisions import alembic_config
 from app.settings import Settings
 
@@ -64,10 +68,13 @@ def add_to(cli: typer.Typer) -> None:
 def init(*, as_json: Json = False) -> None:
     """Make keys, tables and a signed access log; put the shipped policy bundle in force.
 
-    What is there is left as it is.
+    What is there is left as it is. Whatever speaks against starting the service is said.
     """
     settings = Settings.from_environment()
-    ring = prepare(settings, at=make_clock(settings)())
+    clock = make_clock(settings)
+    ring = prepare(settings, at=clock())
+    # As who may do what to the database is asked of the service: this runs as the tables' owner.
+    check_installation(settings, clock)
     result = {
         "database": make_url(settings.database_url).render_as_string(hide_password=True),
         "keys": str(settings.key_directory),
@@ -104,7 +111,8 @@ def serve(
     from app.processes.server import serve  # noqa: PLC0415
     from app.processes.serving import create_app  # noqa: PLC0415
 
-    app = create_app(settings, clock=clock, house=check_installation(settings, clock))
+    house = check_installation(settings, clock, roles=roles_of_service(settings))
+    app = create_app(settings, clock=clock, house=house)
     memory.settle()
     serve(app, settings, workers=workers)
 
@@ -142,19 +150,55 @@ def _log_to_stderr() -> None:
 
 
 def prepare(settings: Settings, *, at: datetime) -> KeyRing:
-    """Make what is missing: keys, tables, a bundle in force, the signature of the log, its file."""
+    """Make what is missing: keys, tables, a bundle in force, the signature of the log, its file.
+
+    Nothing is made before it is certain that the policies can take effect.
+    """
+    country = _country_in_force(settings)
+    if country is not None:
+        require_profile(settings, country)
+    shipped = _shipped(settings, at) if country is None else None
     with opened(settings) as database:
         if not settings.key_directory.exists() or not any(settings.key_directory.iterdir()):
             database.read_blocking(_refuse_foreign_database)
             KeyRing.create(settings.key_directory, random=secrets.token_bytes)
         ring = KeyRing.load(settings.key_directory)
         database.run_blocking(lambda c: _migrate(c, settings, ring, at=at))
-        if database.read_blocking(register.latest) is None:
-            _put_shipped_bundle_in_force(database, settings, ring, at)
+        if shipped is not None and database.read_blocking(register.latest) is None:
+            # The first activation: nobody is there yet to sign. From then on it takes two.
+            house = house_of(settings, ring, shipped, activation=1, at=at)
+            database.run_blocking(lambda c: put_first_in_force(c, house, shipped, at=at))
         note = database.run_blocking(lambda c: _sign(c, settings, ring, at))
         if checkpoints.read_checkpoint_file(settings.checkpoint_file) is None:
             checkpoints.write_checkpoint_file(settings.checkpoint_file, note)
     return ring
+
+
+def _country_in_force(settings: Settings) -> str | None:
+    """Whose policy is in force; None before the first activation."""
+    try:
+        with reading(settings, register.ACTIVATION) as connection:
+            standing = register.latest(connection)
+            if standing is None:
+                return None
+            return register.stored(connection, standing.digest).country
+    except NothingThere:
+        return None
+
+
+def _shipped(settings: Settings, at: datetime) -> Archive:
+    """The bundle of the folder, loaded with every check and proved."""
+    profile = read_profile(settings)
+    folder = settings.policies_directory
+    try:
+        archive = Archive.read(folder, settings.profile)
+    except PolicyError as error:
+        raise NotReady(
+            f"{folder.absolute()} is no folder of policies: {error}; start where `policies` lies, "
+            "or set THROUGHCARE_POLICIES_DIRECTORY"
+        ) from error
+    prove(archive, terms(settings, profile, at))
+    return archive
 
 
 def _refuse_foreign_database(connection: Connection) -> None:
@@ -191,16 +235,6 @@ def grant(connection: Connection) -> None:
     """Give the roles of a server what they need; say what an administrator has to run for it."""
     for statement in grants.apply(connection):
         log.warning("an administrator of the server runs, then `init` again: %s", statement)
-
-
-def _put_shipped_bundle_in_force(
-    database: Database, settings: Settings, ring: KeyRing, at: datetime
-) -> None:
-    """The first activation: nobody is there yet to sign. From then on it takes two."""
-    archive = Archive.read(settings.policies_directory, settings.profile)
-    prove(archive, terms(settings, read_profile(settings), at))
-    house = house_of(settings, ring, archive, activation=1, at=at)
-    database.run_blocking(lambda c: put_first_in_force(c, house, archive, at=at))
 
 
 def _sign(connection: Connection, settings: Settings, ring: KeyRing, at: datetime) -> str:

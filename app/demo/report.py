@@ -46,6 +46,10 @@ class Report:
         """Say what happens now."""
         self.screen.print(f"[dim]•[/dim] {title}")
 
+    def say(self, text: str) -> None:
+        """Say something of the step that happens now."""
+        self.screen.print(f"  {text}", markup=False)
+
     def note(self, text: str) -> None:
         """Keep a finding for the end."""
         self.notes.append(text)
@@ -58,9 +62,9 @@ class Report:
         """Say what became of the rows."""
         self.import_outcome, self.refused_rows = outcome, refused
         counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.items()))
-        self.screen.print(f"  {self.source}: {counts}", markup=False)
+        self.say(f"{self.source}: {counts}")
         for row in refused[:SHOWN_ROWS]:
-            self.screen.print(f"    line {row['line']}: {row['detail']}", markup=False)
+            self.say(f"  line {row['line']}: {row['detail']}")
 
     def audited(self, entries: list[dict[str, Any]]) -> None:
         """Note what the auditor saw of the police."""

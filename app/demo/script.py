@@ -29,7 +29,7 @@ class Part:
 
 
 IN_TIME = Part("A", 90, "three months ahead: probation prepares, nobody else is told yet")
-NEAR = Part("B", 30, "thirty days ahead: each of the four in its own form")
+NEAR = Part("B", 30, "thirty days ahead: each of the four in its own form, employment by a consent")
 TOMORROW = Part("C", 1, "a court releases tomorrow: one notice for all that was missed")
 PARTS = (IN_TIME, NEAR, TOMORROW)
 

@@ -237,6 +237,7 @@ def _set_dates(story: Story) -> None:
     """The release dates become known: milestones fall due."""
     with story.stage.client(PRISON) as prison:
         for part in PARTS:
+            story.report.say(f"person {part.name}, {part.shows}")
             path = f"/v1/inmate-files/{story.person_of(PRISON, part)}"
             etag = prison.request("GET", path).headers["etag"]
             release = {"planned_release_date": {"value": story.release_date(part).isoformat()}}

@@ -91,6 +91,9 @@ def keep(
         raise Conflict("this notification has been acknowledged otherwise")
     if delivery.sequence is None:
         raise Conflict("this notification has not been sent")
+    if kind in FOR_THE_CUSTODIAN:
+        # The file before the delivery, as an attempt takes them: else the two could block.
+        hold(connection, delivery.person_id)
     deliveries.acknowledge(connection, delivery.jti, kind=kind, at=answer.given_at or at)
     escalations.settle(connection, delivery.jti, at=at)
     act = Act(

@@ -30,6 +30,7 @@ from app.notifications.retries import GIVE_UP, wait
 from app.notifications.transport import GONE, UNREADABLE, Sent
 from app.outbox import deliveries, escalations, subscriptions
 from app.outbox.deliveries import CANCELLED, DEAD, QUARANTINED, SENT, Try
+from app.outbox.planning import keep_still
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
 from app.releases.events import EVENTS, Matter
@@ -79,6 +80,7 @@ def prepare(
     `until` is when the lease of this attempt ends. What fails otherwise raises, and leaves
     the delivery as it was.
     """
+    keep_still(connection, delivery.person_id)
     if not deliveries.hold(connection, delivery.jti, lease=delivery.lease, until=until):
         return None
     composed = compose(connection, house, delivery, channel=channel, at=at)

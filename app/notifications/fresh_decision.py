@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from app.access_log.disclosed import disclosed
 from app.agencies.tokens import Caller, Grant, identify
 from app.cases import custody
 from app.cases.custody import Custody
@@ -23,11 +24,12 @@ from app.house import House
 from app.outbox import receipts, subscriptions
 from app.outbox.competence import is_concerned
 from app.problems import Unauthenticated
-from app.releases.event_types import Holds
+from app.releases.event_types import EventType, Holds
 from app.releases.events import EVENTS
 from app.releases.leaves import overdue_at
 
 DEATH = "died_in_custody"
+ANNOUNCEMENT = "release_planned"
 
 
 class Withdrawn(Exception):
@@ -67,14 +69,15 @@ def decide_anew(
     decided = decide_file(connection, house, caller, delivery.person_id, at=at)
     concerned = _concerned(connection, delivery, event)
     projection = _of_event(decided.projection, event, event.notice["sections"])
-    if concerned and not projection.empty:
+    beside = {*EVENTS[event.event_type].if_unheard}
+    if beside and concerned and not projection.empty:
         # Whoever may never have heard what is changed hears it with the change.
-        unheard = receipts.unheard(connection, concerned)
-        projection = _of_event(decided.projection, event, unheard | {*event.notice["sections"]})
+        beside &= _unheard(connection, house, caller, decided.file, concerned, at=at)
+        projection = _of_event(decided.projection, event, beside | {*event.notice["sections"]})
     if not (concerned and EVENTS[event.event_type].bare):
         state = custody.of(connection, delivery.person_id, ring=house.ring)
-        _require_place(connection, caller, delivery)
-        _require_true(house, event, decided.file, state, at=at)
+        _require_place(connection, caller, delivery.person_id)
+        _require_true(house, EVENTS[event.event_type], decided.file, state, at=at)
         _require_something(event, projection)
     return Fresh(
         caller=caller,
@@ -126,21 +129,60 @@ def _concerned(connection: Connection, delivery: Row[Any], event: Row[Any]) -> l
     return receipts.of_event(connection, event, subscription_id=delivery.subscription_id)
 
 
+def _unheard(
+    connection: Connection,
+    house: House,
+    caller: Caller,
+    file: StoredFile,
+    concerned: Collection[str],
+    *,
+    at: datetime,
+) -> frozenset[str]:
+    """The sections of these notices that the recipient has in none which is known to have arrived.
+
+    One that was tried is cancelled when nothing of it may be told any more, and its milestone is
+    over then: if the date comes near again, nobody announces it anew. None where it could not be
+    announced now: the change goes to them all the same, and what it changes does not.
+    """
+    arrived, tried = receipts.arrival(connection, concerned)
+    if not tried:
+        return tried
+    state = custody.of(connection, file.person_id, ring=house.ring)
+    try:
+        _require_place(connection, caller, file.person_id)
+        _require_true(house, EVENTS[ANNOUNCEMENT], file, state, at=at)
+    except Withdrawn:
+        return frozenset()
+    if not arrived:
+        return tried
+    # What an attempt carried stands in the log alone; of several the last one counts.
+    keys = house.log_keys()
+    received = disclosed(
+        connection,
+        keys.subject_index(file.person_id),
+        keys=keys,
+        agency_id=caller.agency_id,
+    )
+    carried = {one.notification: one.fields or () for one in received}
+    heard = {path.partition(".")[0] for jti in arrived for path in carried.get(jti, ())}
+    return tried - heard
+
+
 # What an event without a past receipt needs, at each attempt anew.
 
 
-def _require_place(connection: Connection, caller: Caller, delivery: Row[Any]) -> None:
+def _require_place(connection: Connection, caller: Caller, person_id: str) -> None:
     """The recipient is competent where the person will be, or has the case, still."""
-    if not is_concerned(connection, agency_id=caller.agency_id, person_id=delivery.person_id):
+    if not is_concerned(connection, agency_id=caller.agency_id, person_id=person_id):
         raise Withdrawn("no-longer-concerned")
 
 
 def _require_true(
-    house: House, event: Row[Any], file: StoredFile, state: Custody, *, at: datetime
+    house: House, event: EventType, file: StoredFile, state: Custody, *, at: datetime
 ) -> None:
     """What it says still holds: what took it back goes to those who were told."""
-    dead = state.died and event.event_type != DEATH
-    if dead or not _holds(house, EVENTS[event.event_type].holds, file, state, at=at):
+    dead = state.died and event.name != DEATH
+    if dead or not _holds(house, event.holds, file, state, at=at):
         raise Withdrawn("no-longer-true")
 
 

@@ -30,7 +30,7 @@ from app.notifications.pack_document import Written, render
 from app.notifications.subscribe import record_change
 from app.outbox import deliveries, packs, subscriptions
 from app.outbox.deliveries import SENT, Try
-from app.outbox.planning import catch_up_agency
+from app.outbox.planning import catch_up_agency, keep_still
 from app.outbox.subscriptions import ENDED, NewSubscription
 from app.policy.errors import DecisionFailed
 from app.policy.roles import ROLE_PURPOSES
@@ -180,6 +180,7 @@ def make(connection: Connection, house: House, jti: str, *, at: datetime) -> Pac
 
 
 def _make(connection: Connection, house: House, jti: str, *, at: datetime) -> Pack | NotMade:
+    keep_still(connection, packs.person_of(connection, jti))
     delivery = packs.take(connection, jti, lease=house.new_id(), until=at + LEASE)
     try:
         composed = compose(connection, house, delivery, channel=Channel.PAPER, at=at)

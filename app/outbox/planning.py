@@ -6,6 +6,7 @@ rolled back takes its events with it.
 INVARIANT: whoever publishes about a person holds the person's file until the transaction ends
 (on PostgreSQL; SQLite has one writer). So events of one person stand in one order, and nobody
 is missed between a fact that makes a newcomer and a milestone that is told at the same time.
+Whoever tells somebody of an event keeps the file still from before the decision on.
 """
 
 from collections.abc import Callable, Mapping
@@ -65,6 +66,16 @@ def hold(connection: Connection, person_id: str) -> Row[Any]:
     """What stands readable of a file, kept from other planners until the transaction ends."""
     query = select(FILE).where(FILE.c.person_id == person_id)
     return connection.execute(query.with_for_update()).one()
+
+
+def keep_still(connection: Connection, person_id: str) -> None:
+    """Have nobody publish about a person until the transaction ends; others may keep it so, too.
+
+    Whoever tells somebody decides behind it: else a date that moves meanwhile would be told to all
+    who had been told of it, and not to the one who is being told.
+    """
+    query = select(FILE.c.person_id).where(FILE.c.person_id == person_id)
+    connection.execute(query.with_for_update(read=True))
 
 
 def follow(

@@ -68,21 +68,24 @@ def of_event(connection: Connection, event: Row[Any], *, subscription_id: str) -
     return list(connection.scalars(query))
 
 
-def unheard(connection: Connection, jtis: Collection[str]) -> frozenset[str]:
-    """The sections of these notices that are in none of them which is known to have arrived.
+def arrival(connection: Connection, jtis: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Of these notices those that are known to have arrived, and the sections of the others.
 
-    One that was tried is cancelled when nothing of it may be told any more, and its milestone is
-    over then: if the date comes near again, nobody announces it anew.
+    Known by an answer of the endpoint, by the word of whoever polled or brought it, or by an
+    acknowledgement, which comes also where the answer was lost.
     """
     query = (
-        select(DELIVERY.c.sent_at, EVENT.c.notice)
+        select(DELIVERY.c.jti, DELIVERY.c.sent_at, DELIVERY.c.acknowledged_at, EVENT.c.notice)
         .join(EVENT, EVENT.c.event_id == DELIVERY.c.event_id)
         .where(DELIVERY.c.jti.in_(jtis))
     )
-    heard, tried = set[str](), set[str]()
+    arrived, tried = set[str](), set[str]()
     for row in connection.execute(query):
-        (tried if row.sent_at is None else heard).update(row.notice["sections"])
-    return frozenset(tried - heard)
+        if row.sent_at is None and row.acknowledged_at is None:
+            tried.update(row.notice["sections"])
+        else:
+            arrived.add(row.jti)
+    return frozenset(arrived), frozenset(tried)
 
 
 def is_superseded(connection: Connection, delivery: Row[Any], *, by: Collection[str]) -> bool:

@@ -8,12 +8,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from app.policy.errors import Finding, PolicyError
 from app.policy.roles import ROLE_PURPOSES
 
 FILE = "agreements.toml"
+REFUSED = "is illustrative, which only THROUGHCARE_ALLOW_ILLUSTRATIVE=true lets through"
+# What a value has to be, in the words of TOML.
+_KINDS: Mapping[type, str] = MappingProxyType(
+    {str: "a text", bool: "true or false", date: "a date", list: "a list", dict: "tables"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +102,11 @@ def _agreement(id_: str, table: Mapping[str, Any]) -> Agreement:
 def _check(register: Register, *, allow_illustrative: bool) -> None:
     for basis in register.legal_bases.values():
         if basis.illustrative and not allow_illustrative:
-            raise _wrong(
-                f"legal_bases.{basis.id}",
-                "is illustrative, which the setting allow_illustrative refuses",
-            )
+            raise _wrong(f"legal_bases.{basis.id}", REFUSED)
     for agreement in register.agreements.values():
         where = f"agreements.{agreement.id}"
         if agreement.illustrative and not allow_illustrative:
-            raise _wrong(where, "is illustrative, which the setting allow_illustrative refuses")
+            raise _wrong(where, REFUSED)
         if agreement.valid_until < agreement.valid_from:
             raise _wrong(where, "ends before it begins")
         if unknown := agreement.parties - ROLE_PURPOSES.keys():
@@ -130,7 +133,7 @@ def _get(table: Mapping[str, Any], where: str, key: str, kind: type) -> Any:  # 
     value = table.get(key)
     # A TOML date-time is a date to isinstance, and True is an int: the exact type is meant.
     if type(value) is not kind:
-        raise _wrong(where, f"{key} must be a {kind.__name__}")
+        raise _wrong(where, f"{key} must be {_KINDS[kind]}")
     return value
 
 

@@ -23,6 +23,7 @@ from datetime import date
 from typing import Any
 
 from app.policy.actions import Vocabulary
+from app.policy.agreements import REFUSED
 from app.policy.errors import Finding, PolicyError, refuse
 from app.policy.request import parts_of
 from app.policy.roles import PURPOSES, ROLE_PURPOSES
@@ -150,7 +151,7 @@ def _problems(
     misshapen = list(_misshapen(table))
     yield from misshapen or _contradictions(table, parts)
     if table.get("illustrative") is True and not allow_illustrative:
-        yield "illustrative", "is illustrative, which the setting allow_illustrative refuses"
+        yield "illustrative", REFUSED
 
 
 def _misshapen(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

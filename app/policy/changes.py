@@ -1,7 +1,8 @@
 """Everything that one bundle changes of another: the report that two people sign.
 
-What is released differently (`diff`), which named legal authorities come, go or change their
-terms, and which statements of invariants were touched.
+What is released differently (`diff`), which named legal authorities open more or less, what is
+changed of the law that policies rest on (`grounds`), and which statements of invariants were
+touched.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +13,7 @@ from app.policy import diff
 from app.policy.authorities import Authorities, LegalAuthority
 from app.policy.bundle import Bundle
 from app.policy.diff import Difference
+from app.policy.grounds import GroundChange, ground_changes
 
 Change = Literal["gains", "loses"]
 
@@ -37,6 +39,7 @@ class Changes:
     differences: tuple[Difference, ...]
     authorities: tuple[AuthorityChange, ...]
     invariants: tuple[str, ...]
+    grounds: tuple[GroundChange, ...]
 
     @property
     def gains(self) -> int:
@@ -50,10 +53,13 @@ class Changes:
 
     def to_json(self) -> dict[str, Any]:
         """The report as a JSON object."""
+        # Only where there are any: an approval that waits since reports had none goes on to count.
+        grounds = {"grounds": [one.to_json() for one in self.grounds]} if self.grounds else {}
         return {
             **diff.report(self.old, self.new, self.differences),
             "authorities": [one.to_json() for one in self.authorities],
             "invariants": list(self.invariants),
+            **grounds,
         }
 
     def _count(self, change: Change) -> int:
@@ -84,6 +90,7 @@ def changes(
             *_missing(old.authorities, new.authorities, "loses"),
         ),
         tuple(touched),
+        ground_changes(old, new),
     )
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.api.connections import BoundedConnection
+from app.main import NotReady
 from app.processes import stopping
 from app.processes.supervisor import Supervisor
 from app.settings import Settings
@@ -63,24 +64,39 @@ def serve(app: FastAPI, settings: Settings, *, workers: int) -> None:
         timeout_graceful_shutdown=stopping.ANSWERS_SECONDS,
     )
     server = Server(config, app, turn_away=settings.turn_away_seconds)
-    if workers == 1:
-        # An interrupt that was heard is handed on at the end.
-        with suppress(KeyboardInterrupt):
-            server.run()
-        if not server.started:
-            sys.exit(NOT_STARTED)
-        return
-    # Each takes connections from one queue. Of one that is killed the others take the next ones.
     with listening(config) as listener:
         work = partial(server.run, [listener])
-        Supervisor(work, workers, let_go=listener.close).run()
+        if workers > 1:
+            # Each takes connections from one queue. Of one that is killed the others take the
+            # next ones.
+            Supervisor(work, workers, let_go=listener.close).run()
+            return
+        # An interrupt that was heard is handed on at the end.
+        with suppress(KeyboardInterrupt):
+            work()
+        if not server.started:
+            sys.exit(NOT_STARTED)
 
 
 def listening(config: uvicorn.Config) -> socket.socket:
-    """The socket that several processes share; it ends this one where another service has it.
+    """The socket of the service, listening; several processes share it.
 
     Two that are only bound could share an address, and the processes of one would die in vain.
+
+    Raises:
+        NotReady: another process has the address, or it is none of this machine.
     """
-    listener = config.bind_socket()
-    listener.listen(config.backlog)
-    return listener
+    host, port = config.host, config.port
+    sixth = ":" in host
+    family = socket.AF_INET6 if sixth else socket.AF_INET
+    # At `::` both versions of the protocol are heard, as at `0.0.0.0` one is.
+    both = sixth and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server(
+            (host, port), family=family, backlog=config.backlog, dualstack_ipv6=both
+        )
+    except OSError as error:
+        raise NotReady(
+            f"THROUGHCARE_HOST={host}, THROUGHCARE_PORT={port}: {error.strerror}. End what listens "
+            "there, or set another port (and the same one in THROUGHCARE_ISSUER)"
+        ) from error

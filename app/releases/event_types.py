@@ -119,6 +119,8 @@ class EventType:
             competent, have the case or stand in; which fields: the policy, at each attempt.
         named: the agencies are named by whoever makes the event; the roles only bound them.
         sections: what a notice may carry.
+        if_unheard: what it may carry to whoever perhaps never got the earlier notices that it is
+            about. Empty: the same.
         tells: sections, or fields, that the type speaks of by its name: a recipient who may
             have none of them is not told. Empty: any of the sections will do.
         acknowledgement_hours: None where no acknowledgement is expected.
@@ -146,6 +148,7 @@ class EventType:
     recipients: frozenset[str] = frozenset()
     named: bool = False
     sections: tuple[str, ...] = ()
+    if_unheard: tuple[str, ...] = ()
     tells: tuple[str, ...] = ()
     acknowledgement_hours: int | None = None
     hastened: Hastened | None = None
@@ -162,6 +165,11 @@ class EventType:
     holds: Holds = Holds.ALWAYS
     control: str | None = None
     closed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def carries(self) -> tuple[str, ...]:
+        """All that a notice may carry."""
+        return self.if_unheard or self.sections
 
     @property
     def receipts(self) -> Matter:

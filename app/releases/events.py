@@ -64,6 +64,18 @@ AGGREGATES_ONLY = MappingProxyType({NCO: "it has aggregates, and never an event 
 # Whoever asked to see the person before the release, of whichever role that works with the plan.
 VISITORS = frozenset({PRB, CRT, RIU, CSW, MUN, CHP, HLT, EMP, NGO, REL})
 
+# What the news of a release may carry.
+_ANNOUNCED = (
+    "identity",
+    "residence_contact",
+    "sentence",
+    "release",
+    "supervision",
+    "plan",
+    "needs",
+    "risk_assessment",
+)
+
 _RELEASE = (
     EventType(  # first: when support is over, nothing else needs saying
         name="support_window_ended",
@@ -107,6 +119,7 @@ _RELEASE = (
         triggers=FILE,
         recipients=INFORMED,
         sections=("release",),
+        if_unheard=_ANNOUNCED,
         tells=("release",),
         acknowledgement_hours=DAY,
         hastened=Hastened(4, FLOOR_DAYS, if_earlier=True),
@@ -151,16 +164,7 @@ _RELEASE = (
         meaning="A release is planned: prepare for it",
         triggers=CLOCK,
         recipients=INFORMED,
-        sections=(
-            "identity",
-            "residence_contact",
-            "sentence",
-            "release",
-            "supervision",
-            "plan",
-            "needs",
-            "risk_assessment",
-        ),
+        sections=_ANNOUNCED,
         tells=("release",),
         acknowledgement_hours=3 * DAY,
         escalation=(Step(0, Contact.SUPERVISOR), Step(5 * DAY, Contact.AGENCY_HEAD)),

@@ -67,7 +67,7 @@ def empty_bundle(digest: str) -> Bundle:
 def candidate(after: Standing, new: Archive, *found: AuthorityChange) -> Candidate:
     """What a comparison would hand over, with these findings."""
     old, bundle = empty_bundle(after.digest), empty_bundle(new.digest)
-    return Candidate(after, new, Changes(old, bundle, (), found, ()))
+    return Candidate(after, new, Changes(old, bundle, (), found, (), ()))
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def test_a_notice_carries_the_sections_of_its_event_and_no_other(contract: dict[
             continue
         [reference] = references(schemas[title_of(name)]["properties"]["released"])
         released = schemas[reference.rpartition("/")[2]]
-        assert released.get("properties", {}).keys() == set(event.sections)
+        assert released.get("properties", {}).keys() == set(event.carries)
         assert released["additionalProperties"] is False
 
 

@@ -1,5 +1,6 @@
 """The commands by which a bundle takes effect, as officers and operators use them."""
 
+import hashlib
 import shutil
 import stat
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.access_log import canonical_json
 from app.cli.installation import prepare
 from app.main import make_clock, make_house, opened
 from tests.cli.command_line import Done, Installation
@@ -124,6 +126,31 @@ def test_an_officer_sees_what_changes_before_it_is_signed(
     status = invoke("policy", "status")
     assert "activation 1" in status.out
     assert "signed by first" in status.out
+
+
+def test_two_officers_see_and_sign_a_change_of_law_by_which_nobody_receives_anything_else(
+    installation: Installation, invoke: Invoke, officers: dict[str, Path], tmp_path: Path
+) -> None:
+    law = "national law on police (compare Directive (EU) 2016/680, Articles 8 and 10)"
+    directory = proposal(tmp_path, ("agreements.toml", law, "Law on police, Article 77"))
+    made = approve(invoke, directory, officers, "first")
+    report = made["report"]
+    assert (report["findings"], made["gains"], made["losses"]) == ([], 0, 0)
+    assert [(one["kind"], one["id"], one["change"]) for one in report["grounds"]] == [
+        ("legal_basis", "COUNTER-TERRORISM-DUTY", "changed"),
+        ("legal_basis", "LOCAL-POLICE-DUTY", "changed"),
+    ]
+    signed = hashlib.sha256(canonical_json.encode(report)).hexdigest()
+    assert signed == made["report_sha256"]
+    shown = invoke(
+        *("policy", "approve", str(directory)),
+        *("--key", str(officers["second"]), "--officer", "second"),
+    )
+    assert "legal basis LOCAL-POLICE-DUTY is changed" in shown.out
+    assert f'  citation: "Placeholder: {law}" -> "Placeholder: Law on police' in shown.out
+    assert "2 changes of the law that policies rest on" in shown.out
+    assert invoke("policy", "activate", made["digest"]).code == 0
+    assert in_force(installation) == made["digest"]
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,7 @@ def _check_knowledge(exchange: Exchange, recipient: Recipient) -> None:
         types = [one.event_type for one in story]
         if file.life == SOON and file.known is not None:
             _check_release(file, story, is_police=is_police)
+            assert "release_planned" in types or _is_made_up(recipient, story), (file, types)
         elif file.life == FAR and is_police:
             _check_flight(file, types)
         else:
@@ -236,6 +237,14 @@ def _about(story: Sequence[Notice]) -> str:
     numbers = {int(one.removeprefix(NAME)) for one in names} | {int(one[5:]) for one in phones}
     assert len(numbers) == 1, story
     return f"{NAME}{numbers.pop()}"
+
+
+def _is_made_up(recipient: Recipient, story: Sequence[Notice]) -> bool:
+    """Whether a change came for an announcement that was tried and given up."""
+    given_up = {
+        one["jti"] for status in ("cancelled", "dead") for one in recipient.agency.listed(status)
+    }
+    return not given_up.isdisjoint(jti for one in story for jti in one.event["concerns"])
 
 
 def _check_release(file: File, story: Sequence[Notice], *, is_police: bool) -> None:

@@ -57,7 +57,7 @@ def test_nothing_is_lost_in_a_long_day(
                 exchange=exchange,
                 seed=seed,
                 operations=OPERATIONS,
-                kills=max(1, OPERATIONS // OPERATIONS_A_KILL),
+                kills=max(len(PROCESSES[kind]), OPERATIONS // OPERATIONS_A_KILL),
             )
             weather.pass_over()
             _tell(weather)

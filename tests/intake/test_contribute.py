@@ -201,13 +201,13 @@ def test_what_cannot_be_decided_is_not_stored_and_is_on_record(exchange: Exchang
     """The policy knows no such role, of a writer who has a file and would open another."""
     prison = exchange.agency("correctional_service")
     reference = exchange.person(prison, {"needs": NEED})
-    before, told = exchange.stored(), len(exchange.entries())
+    before, told = exchange.stored(), len(exchange.entries(agency_id=prison.id))
     with role_of(exchange, prison, "no_such_role"):
         is_problem(prison.put(reference, {"needs": OTHER_NEED}, if_match="*"), 503, "no-decision")
         is_problem(prison.put("UNDECIDED", {"needs": NEED}), 503, "no-decision")
         is_problem(prison.patch(reference, "needs", OTHER_NEED, if_match="*"), 503, "no-decision")
     assert exchange.stored() == before
-    entries = exchange.entries()[told:]
+    entries = exchange.entries(agency_id=prison.id)[told:]
     assert [one.sections["fields"] for one in entries] == [{"reason": "no-decision"}] * 3
     assert {one.sections["circumstances"]["outcome"] for one in entries} == {Outcome.REFUSED}
     assert ["subject" in one.sections for one in entries] == [True, False, True]
@@ -218,7 +218,7 @@ def test_a_view_that_cannot_be_decided_takes_the_change_back(
 ) -> None:
     """The change is decided, but not what the writer would see of it."""
     reference = exchange.person(prison, {"needs": NEED})
-    before, told = exchange.stored(), len(exchange.entries())
+    before, told = exchange.stored(), len(exchange.entries(agency_id=prison.id))
 
     def undecided(*_: object, **__: object) -> str:
         raise DecisionFailed(UNDECIDED)
@@ -226,7 +226,7 @@ def test_a_view_that_cannot_be_decided_takes_the_change_back(
     monkeypatch.setattr("app.intake.contribute._etag", undecided)
     is_problem(prison.put(reference, {"needs": OTHER_NEED}, if_match="*"), 503, "no-decision")
     assert exchange.stored() == before
-    [entry] = exchange.entries()[told:]
+    [entry] = exchange.entries(agency_id=prison.id)[told:]
     assert entry.sections["fields"] == {"reason": "no-decision"}
 
 

@@ -1,6 +1,7 @@
 """An agency with a system of its own: nothing here is ours, joserfc and jwcrypto do the work.
 
-It asks for tokens, opens what comes (jwcrypto), and signs what it says (joserfc).
+It asks for tokens, opens what comes (jwcrypto), and signs what it says (joserfc). What comes is
+held to our contract.
 """
 
 import base64
@@ -20,6 +21,7 @@ from jwcrypto.jwe import JWE  # type: ignore[import-untyped] # it ships no types
 from jwcrypto.jwk import JWK  # type: ignore[import-untyped] # it ships no types
 from jwcrypto.jws import JWS  # type: ignore[import-untyped] # it ships no types
 
+from app.api.webhooks import POSTED, notice_model
 from tests.notifications.mailroom import Box, Letter
 
 EVENT = "urn:throughcare:event:"
@@ -326,6 +328,7 @@ class Agency:
         signed.verify(self._sender_key(header["kid"]))
         claims = json.loads(signed.payload)
         assert (claims["iss"], claims["aud"]) == (self.issuer, self.client_id)
+        _hold_to_contract(claims["events"])
         return Notice(claims=claims, headers=header, sealed=letter.body)
 
     def _sender_key(self, kid: str) -> JWK:
@@ -333,3 +336,11 @@ class Agency:
             keys = self.http.get(f"{self.issuer}/.well-known/jwks.json").json()["keys"]
             self._sender_keys = {one["kid"]: JWK(**one) for one in keys}
         return self._sender_keys[kid]
+
+
+def _hold_to_contract(events: Mapping[str, Any]) -> None:
+    """A recipient that reads strictly what the contract says can read them."""
+    for name, event in events.items():
+        posted = name.removeprefix(EVENT)
+        if posted in POSTED:
+            notice_model(posted).model_validate_json(json.dumps(event))

@@ -6,14 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, insert, select, text, update
 
 from app.access_log.vocabulary import Outcome
 from app.capacity import Capacity
@@ -24,6 +24,7 @@ from app.notifications.retries import wait
 from app.notifications.transport import Sent, send
 from app.outbox import claims, deliveries
 from app.outbox.deliveries import ATTEMPT, Try
+from app.outbox.escalations import ESCALATION
 from app.outbox.planning import tell_due
 from app.outbox.receipts import EVENT
 from app.outbox.subscriptions import SUBSCRIPTION
@@ -545,6 +546,46 @@ def test_what_was_sent_and_not_marked_is_sent_again_under_the_same_name(
     assert [payload["notification"] for payload in delivered] == [claimed.jti]
     [row] = town.deliveries(probation)
     assert (row.status, row.attempts) == ("sent", 1)
+
+
+@contextmanager
+def held_up_after_its_decision(town: Town, claimed: Row[Any]) -> Iterator[None]:
+    """On PostgreSQL the attempt waits for a row that somebody else may yet insert; none does."""
+    engine = town.world.owner.engine
+    with engine.connect() as other:
+        # Without its triggers nothing is held that the row refers to.
+        other.execute(text("SET LOCAL session_replication_role = replica"))
+        row = {"jti": claimed.jti, "person_id": claimed.person_id, "contact": "", "due_at": START}
+        other.execute(insert(ESCALATION).values(step=0, **row))
+        yield
+        other.rollback()
+
+
+def test_whoever_is_told_a_date_while_it_moves_is_told_that_it_moved(
+    town: Town, prison: Prison
+) -> None:
+    """Decided by the date of before, and on record after somebody else looked who had been told."""
+    probation = town.subscribed("probation_service")
+    reference = prison.admit(town.today + days(40))
+    town.tell()
+    house, at = town.world.service.house, town.world.clock()
+    claimed = claim(town, probation, lease="slow")
+    database = town.world.service.database
+    many = database.engine.dialect.name == "postgresql"
+    with held_up_after_its_decision(town, claimed) if many else nullcontext():
+        attempt = database.submit(lambda c: prepare(c, house, claimed, at=at, until=at + LEASE))
+        with suppress(TimeoutError):
+            attempt.result(0.3)  # it comes as far as it can
+        mover = threading.Thread(target=prison.move, args=(reference, town.today + days(45)))
+        mover.start()
+        mover.join(1)  # and so does this
+    assert attempt.result(ASLEEP)
+    mover.join()
+    town.work(lambda c: conclude(c, house, claimed, OK, retry_base=days(1), at=at))
+    town.settle()
+    [changed] = probation.notices()
+    assert changed.event_type == "release_date_changed"
+    assert changed.event["concerns"] == [claimed.jti]
 
 
 def test_who_comes_late_with_an_old_lease_changes_nothing(town: Town, prison: Prison) -> None:

@@ -191,6 +191,69 @@ def test_who_never_got_the_announcement_gets_it_with_the_change(town: Town, pris
     assert released["identity"] == tried.event["released"]["identity"]
 
 
+def test_what_came_with_one_change_does_not_come_with_the_next(town: Town, prison: Prison) -> None:
+    police = town.subscribed("police_local")
+    near = town.today + days(20)
+    reference = prison.admit(near)
+    police.box.answer_next(400)
+    town.settle()
+    for number in (1, 2):
+        prison.move(reference, near - days(number))
+        town.advance(hours=3)
+    announced, first, second = police.notices()
+    assert first.event["released"].keys() == announced.event["released"].keys()
+    assert second.event["released"].keys() == {"release"}
+
+
+def test_who_has_acknowledged_the_announcement_has_got_it(town: Town, prison: Prison) -> None:
+    police = town.subscribed("police_local")
+    near = town.today + days(20)
+    reference = prison.admit(near)
+    police.box.answer_next(400)  # it could be read after all
+    town.settle()
+    [announced] = police.notices()
+    assert police.acknowledge(announced.jti).status_code == 204
+    prison.move(reference, near - days(1))
+    town.advance(hours=3)
+    assert police.notices()[-1].event["released"].keys() == {"release"}
+
+
+def test_who_is_not_concerned_any_more_gets_the_change_alone(town: Town, prison: Prison) -> None:
+    """What the announcement tells is for whoever is: it was cancelled for that very reason."""
+    probation = town.subscribed("probation_service")
+    near = town.today + days(20)
+    reference = prison.admit(near)
+    probation.box.answer_next(500)
+    town.settle()
+    prison.change(reference, "residence_contact", return_municipality_code="XK-ZZZZ")
+    prison.move(reference, near - days(1))
+    town.advance(hours=3)
+    [cancelled] = probation.listed("cancelled")
+    assert cancelled["problem"] == "no-longer-concerned"
+    announced, changed = probation.notices()
+    assert "identity" in announced.event["released"]
+    assert changed.event["released"].keys() == {"release"}
+
+
+def test_of_who_has_died_comes_the_change_alone(town: Town, prison: Prison) -> None:
+    probation = town.subscribed("probation_service")
+    near = town.today + days(20)
+    reference = prison.admit(near)
+    probation.box.answer_next(400)
+    town.settle()
+    probation.box.answer_next(500)
+    prison.move(reference, near - days(1))
+    town.settle()
+    died = {"event": "died_in_custody", "next_of_kin_informed": True}
+    answer = prison.agency.call("POST", f"/v1/inmate-files/{reference}/events", died)
+    assert answer.status_code == 201, answer.text
+    town.advance(hours=3)
+    [before, after] = [one for one in probation.notices() if one.event_type.endswith("changed")]
+    assert before.jti == after.jti
+    assert "identity" in before.event["released"]
+    assert after.event["released"].keys() == {"release"}
+
+
 def test_who_got_the_announcement_gets_the_change_alone(town: Town, prison: Prison) -> None:
     police = town.subscribed("police_local")
     near = town.today + days(20)

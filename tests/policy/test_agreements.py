@@ -1,9 +1,12 @@
+import re
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from app.policy.agreements import read_register
+from app.policy.agreements import Agreement, LegalBasis, read_register
 from app.policy.bundle import Bundle
 from app.policy.decision import Reason
 from app.policy.errors import PolicyError
@@ -40,6 +43,19 @@ when { principal.agency == "blocked" };
 """
 
 
+PAGE = (Path(__file__).parents[2] / "docs" / "policy-activation.md").read_text("utf-8")
+
+
+def test_the_page_shows_records_as_they_are_read_and_explains_every_key() -> None:
+    section = PAGE.split("## Agreements and legal bases\n")[1].split("\n## ")[0]
+    example = section.split("```toml\n")[1].split("```")[0]
+    register = read_register(example, allow_illustrative=False)
+    assert register.legal_bases.keys() == {"PROBATION-DUTY"}
+    told = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
+    keys = {field.name for kind in (Agreement, LegalBasis) for field in fields(kind)} - {"id"}
+    assert set(re.findall(r"`(\w+)`", " ".join(told))) == keys
+
+
 def test_an_agreement_is_read_whole() -> None:
     agreement = read_register(SOUND, allow_illustrative=False).agreements["A"]
     assert agreement.title == "Planted"
@@ -62,8 +78,8 @@ def test_an_agreement_is_read_whole() -> None:
         ('["L"]', "[1]", "legal_bases must list at least one text"),
         ('["L"]', '["M"]', "names an unknown legal basis: M"),
         ("probation_service", "probation", "names an unknown role as a party: probation"),
-        ('citation = "Law, Article 1"\n', "", "legal_bases.L citation must be a str"),
-        ("illustrative = false", "illustrative = 0", "legal_bases.L illustrative must be a bool"),
+        ('citation = "Law, Article 1"\n', "", "legal_bases.L citation must be a text"),
+        ("illustrative = false", "illustrative = 0", "L illustrative must be true or false"),
     ],
 )
 def test_what_does_not_fit_is_named(old: str, new: str, message: str) -> None:
@@ -81,9 +97,7 @@ def test_a_placeholder_loads_only_where_the_settings_allow_it(place: int) -> Non
     words[place] = "illustrative = true"
     text = parts[0] + words[0] + parts[1] + words[1] + parts[2]
     assert read_register(text, allow_illustrative=True)
-    with pytest.raises(
-        PolicyError, match="is illustrative, which the setting allow_illustrative refuses"
-    ):
+    with pytest.raises(PolicyError, match="only THROUGHCARE_ALLOW_ILLUSTRATIVE=true lets through"):
         read_register(text, allow_illustrative=False)
 
 

@@ -129,7 +129,7 @@ def test_authorities_belong_to_the_digest(country: Path) -> None:
         (
             {"illustrative": "true"},
             11,
-            "is illustrative, which the setting allow_illustrative refuses",
+            "is illustrative, which only THROUGHCARE_ALLOW_ILLUSTRATIVE=true lets through",
         ),
         ({"illustrative": "1"}, 11, "illustrative must be true or false"),
         ({"note": '"x"'}, 12, "the key note is unknown"),

@@ -29,9 +29,7 @@ permit (
 
 
 def test_the_shipped_bundle_is_illustrative_and_says_so() -> None:
-    with pytest.raises(
-        PolicyError, match="is illustrative, which the setting allow_illustrative refuses"
-    ):
+    with pytest.raises(PolicyError, match="only THROUGHCARE_ALLOW_ILLUSTRATIVE=true lets through"):
         load_bundle(POLICIES, at=DAY, allow_illustrative=False)
 
 

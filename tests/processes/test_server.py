@@ -6,6 +6,7 @@ import pytest
 import uvicorn
 
 from app.demo.stage import free_port
+from app.main import NotReady
 from app.processes.server import listening
 
 
@@ -17,3 +18,11 @@ def test_an_address_is_taken_before_its_processes_begin() -> None:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_an_address_that_is_taken_is_said_with_the_setting_that_names_it(host: str) -> None:
+    config = uvicorn.Config("nothing", host=host, port=free_port(), log_config=None)
+    said = f"THROUGHCARE_PORT={config.port}: Address already in use"
+    with listening(config), pytest.raises(NotReady, match=said):
+        listening(config)
