@@ -69,6 +69,14 @@ def test_every_link_of_a_document_leads_somewhere(document: str) -> None:
     assert [link for link in links if not (folder / link).exists()] == []
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/onboarding.md"])
+def test_every_client_that_a_document_makes_knows_the_key_of_the_log(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", "")
+    made = re.findall(r"^ *throughcare client new .*$", text, re.MULTILINE)
+    assert made
+    assert [line for line in made if '--log-key "$LOG_KEY"' not in line] == []
+
+
 def test_the_document_of_the_access_log_lists_every_exit_status() -> None:
     text = (ROOT / "docs" / "access-log.md").read_text(encoding="utf-8")
     listed = [line for line in text.splitlines() if re.match(r"\| \d", line)]
