@@ -18,6 +18,7 @@ from app.cli.output import Json, screen, show
 from app.cli.pack import write_whole
 from app.main import make_clock, opened, read_profile
 from app.outbox import lead_times
+from app.own_report.catalogues import LANGUAGES
 from app.problems import InvalidInput
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
@@ -83,13 +84,15 @@ def person(
     configuration: Annotated[Path, typer.Option("--as", help="Configuration of the custodian.")],
     to: Annotated[Path, typer.Option(help="File to write, as its ending says: pdf, txt or json.")],
     language: Annotated[
-        str, typer.Option(help="The person's language, as sq or sr; English where it is unknown.")
+        str, typer.Option(help=f"The person's language, of {', '.join(LANGUAGES)}.")
     ] = "en",
     as_json: Json = False,
 ) -> None:
     """As the custodian: the person's own report, who received what of them, when and why."""
     if to.suffix not in MEDIA_TYPES:
         raise InvalidInput(f"expected a file that ends in one of: {' '.join(MEDIA_TYPES)}")
+    if language not in LANGUAGES:
+        raise InvalidInput(f"expected a language of: {' '.join(LANGUAGES)}")
     headers = {"Accept": MEDIA_TYPES[to.suffix], "Accept-Language": language}
     path = f"/v1/inmate-files/{quote(reference, safe='')}/own-report"
     with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:
