@@ -88,7 +88,8 @@ class Sender:
 class ServiceStandIn:
     """What the service was told, and how it is to answer next.
 
-    `refusals` holds, by the beginning of a path, the statuses that are answered first.
+    `refusals` holds, by the beginning of a path, the statuses that are answered first; `held`,
+    by a path, what stands there.
     """
 
     sender: Sender
@@ -106,6 +107,7 @@ class ServiceStandIn:
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     subscription_status: str = "pending"
+    held: dict[str, bytes] = field(default_factory=dict)
     key_fetches: int = 0
     refusals: dict[str, list[int]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
@@ -119,6 +121,8 @@ class ServiceStandIn:
                 Route("/.well-known/jwks.json", self._keys),
                 Route("/v1/cases", self._cases),
                 Route("/v1/inmate-files/{reference}", self._file),
+                Route("/v1/disclosures/{entry}", self._what_is_held),
+                Route("/log/proof/{entry}", self._what_is_held),
                 Route("/v1/subscriptions", self._subscribe, methods=["POST"]),
                 Route("/v1/subscriptions/{name}", self._subscription, methods=["GET", "PATCH"]),
                 Route("/v1/subscriptions/{name}/verification", self._verify, methods=["POST"]),
@@ -228,8 +232,16 @@ class ServiceStandIn:
     async def _file(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
+        if request.url.path in self.held:
+            return Response(self.held[request.url.path], headers=self.headers)
         content = {"reference": request.path_params["reference"], "sections": {}}
         return JSONResponse(content, headers=self.headers)
+
+    async def _what_is_held(self, request: Request) -> Response:
+        if refusal := self._refusal(request):
+            return refusal
+        found = self.held.get(request.url.path)
+        return Response(status_code=404) if found is None else Response(found)
 
     async def _subscribe(self, request: Request) -> Response:
         if refusal := self._refusal(request):
