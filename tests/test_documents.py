@@ -1,5 +1,6 @@
 """What the documents name exists: a claim without its test is none."""
 
+import json
 import re
 from pathlib import Path
 
@@ -107,6 +108,17 @@ def test_the_document_of_operation_explains_every_measure_and_no_other() -> None
     own["throughcare_request_seconds"] = {"route", "method", "status"}
     build = {f"{BUILD}_info": {"version", "policy", "process"}}
     assert listed == own | read | {name: set[str]() for name in PRESENT} | build
+
+
+def test_what_the_document_of_operation_has_one_ask_instead_is_in_the_contract() -> None:
+    text = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    section = text[text.index("## Asking while it runs") : text.index("## Traces")]
+    asked = {
+        path.replace("ID", "{subscription_id}") for path in re.findall(r"GET (/\S+?)[ `]", section)
+    }
+    contract = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+    assert len(asked) == 6
+    assert [path for path in asked if "get" not in contract["paths"].get(path, {})] == []
 
 
 def test_every_rule_of_the_document_of_operation_is_about_a_measure_that_there_is() -> None:
