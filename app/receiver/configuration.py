@@ -16,7 +16,7 @@ Paths count from the folder of the file. The key files must be readable by their
 """
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -67,7 +67,7 @@ class AgencyConfiguration:
     case: str | None = None
     endpoint: str | None = None
     log_key: tuple[str, ...] = ()
-    file: Path | None = None
+    file: Path | None = field(default=None, compare=False)
 
     @classmethod
     def from_file(cls, path: Path) -> Self:

@@ -4,6 +4,7 @@ The shape is that of RFC 8936. What came is confirmed only once it is in the sto
 nothing is lost between the two; what cannot be read is refused with its error code.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,6 +19,8 @@ from throughcare_receiver.receiver import Clock, Receiver
 from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.statements import Acknowledgement
 from throughcare_receiver.store import GIVEN_UP, TAKEN
+
+LOGGER: Final = logging.getLogger("throughcare.receiver")
 
 MOST: Final = 50
 """Notifications in one poll."""
@@ -109,6 +112,7 @@ class Inbox:
         try:
             arrival = self.receiver.take(sealed, receipt=receipt)
         except NotificationRefused as refused:
+            LOGGER.warning("a notification was refused: %s", refused)
             self._refused[jti] = refused.code
             return None
         notification = arrival.notification

@@ -160,3 +160,7 @@ def test_the_page_leads_from_nothing_to_a_verified_notification(
         assert json.loads(reached)["second_contact"]["unit"] == "head of service"
         with SqliteStore.open(tmp_path / "welfare" / "store") as store:
             assert len(store.receipts()) == 1
+        mine = "--as welfare/agency.toml"
+        assert desk.type(f"throughcare inbox {mine}") == ""
+        listed = json.loads(desk.type(f"throughcare call GET /v1/subscriptions {mine}"))
+        assert [one["delivery"] for one in listed["subscriptions"]] == ["push"]

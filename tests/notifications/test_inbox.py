@@ -322,7 +322,10 @@ def reader(town: Town, tmp_path: Path) -> Iterator[Callable[[DecryptionKey], Inb
 
 
 def test_the_program_keeps_and_confirms_what_it_reads_and_refuses_what_it_cannot(
-    town: Town, prison: Prison, reader: Callable[[DecryptionKey], Inbox]
+    town: Town,
+    prison: Prison,
+    reader: Callable[[DecryptionKey], Inbox],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     key, other = (DecryptionKey.generate(bits=2048) for _ in range(2))
     inbox = reader(key)
@@ -332,6 +335,7 @@ def test_the_program_keeps_and_confirms_what_it_reads_and_refuses_what_it_cannot
     prison.admit(town.today + days(40))
     town.tell()
     assert list(reader(other).collect(subscription)) == []
+    assert "a notification was refused: invalid_key" in caplog.text
     of_reader = select(DELIVERY).where(DELIVERY.c.subscription_id == subscription)
     row = town.look(lambda c: c.execute(of_reader).one())
     assert (row.status, row.reason) == ("quarantined", "refused: invalid_key")
