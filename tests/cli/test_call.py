@@ -91,6 +91,13 @@ def test_a_wrong_key_of_the_log_is_named_with_its_file(invoke: Invoke, prison: s
     assert "no key that we know" in done.err
 
 
+@pytest.mark.parametrize(("command", "setting"), [("receive", "endpoint"), ("call", "log_key")])
+def test_the_help_names_the_setting_of_the_configuration_that_decides(
+    invoke: Invoke, command: str, setting: str
+) -> None:
+    assert setting in invoke(command, "--help").out
+
+
 def test_a_language_that_no_report_is_in_is_refused_with_those_that_are(
     invoke: Invoke, prison: str, tmp_path: Path
 ) -> None:
