@@ -1,5 +1,6 @@
 """What the documents name exists: a claim without its test is none."""
 
+import json
 import re
 from pathlib import Path
 
@@ -79,6 +80,14 @@ def test_every_link_of_a_document_leads_somewhere(document: str) -> None:
     assert [link for link in links if not (folder / link).exists()] == []
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/onboarding.md"])
+def test_every_client_that_a_document_makes_knows_the_key_of_the_log(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", "")
+    made = re.findall(r"^ *throughcare client new .*$", text, re.MULTILINE)
+    assert made
+    assert [line for line in made if '--log-key "$LOG_KEY"' not in line] == []
+
+
 def test_the_document_of_the_access_log_lists_every_exit_status() -> None:
     text = (ROOT / "docs" / "access-log.md").read_text(encoding="utf-8")
     listed = [line for line in text.splitlines() if re.match(r"\| \d", line)]
@@ -152,6 +161,17 @@ def test_the_document_of_operation_explains_every_measure_and_no_other() -> None
     own["throughcare_request_seconds"] = {"route", "method", "status"}
     build = {f"{BUILD}_info": {"version", "policy", "process"}}
     assert listed == own | read | {name: set[str]() for name in PRESENT} | build
+
+
+def test_what_the_document_of_operation_has_one_ask_instead_is_in_the_contract() -> None:
+    text = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    section = text[text.index("## Asking while it runs") : text.index("## Traces")]
+    asked = {
+        path.replace("ID", "{subscription_id}") for path in re.findall(r"GET (/\S+?)[ `]", section)
+    }
+    contract = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+    assert len(asked) == 6
+    assert [path for path in asked if "get" not in contract["paths"].get(path, {})] == []
 
 
 def test_every_rule_of_the_document_of_operation_is_about_a_measure_that_there_is() -> None:

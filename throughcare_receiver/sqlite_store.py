@@ -8,6 +8,7 @@ is personal data in clear: folder and file are for their owner alone.
 import json
 import sqlite3
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,15 @@ CREATE TABLE IF NOT EXISTS subscription (
 
 # What takes the tables of an older version to those of this one.
 _UPGRADES: Final = {2: "ALTER TABLE receipt ADD COLUMN note TEXT NOT NULL DEFAULT ''"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSubscription:
+    """A subscription that a store was told of: where its notices come, sealed to which key."""
+
+    subscription_id: str
+    endpoint: str
+    encryption_kid: str
 
 
 class SqliteStore:
@@ -229,22 +239,25 @@ class SqliteStore:
         """Record that an entry is proved to be in the log."""
         self._change("UPDATE receipt SET is_included = 1 WHERE leaf_hash = ?", leaf_hash)
 
-    def subscription(self, *, endpoint: str, encryption_kid: str) -> str | None:
-        """The id of our subscription for this endpoint and this key, where there is one."""
-        rows = self._read(
-            "SELECT subscription_id FROM subscription WHERE endpoint = ? AND encryption_kid = ?",
-            endpoint,
-            encryption_kid,
-        )
-        return rows[0]["subscription_id"] if rows else None
+    def subscriptions(self) -> tuple[KnownSubscription, ...]:
+        """Those that were remembered, the last one at the end; a store should have one."""
+        rows = self._read("SELECT * FROM subscription ORDER BY rowid")
+        return tuple(KnownSubscription(**dict(row)) for row in rows)
 
     def remember_subscription(
         self, subscription_id: str, *, endpoint: str, encryption_kid: str
     ) -> None:
-        """Keep the id of a subscription, in place of an older one."""
+        """Keep the id of a subscription, in place of an older one and of its earlier endpoint."""
         self._change(
             "INSERT OR REPLACE INTO subscription (subscription_id, endpoint, encryption_kid)"
             " VALUES (?, ?, ?)",
+            subscription_id,
+            endpoint,
+            encryption_kid,
+        )
+        self._change(
+            "DELETE FROM subscription"
+            " WHERE subscription_id = ? AND (endpoint, encryption_kid) <> (?, ?)",
             subscription_id,
             endpoint,
             encryption_kid,

@@ -9,13 +9,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, Row, select, union
 
 from app.agencies.registry import ACTIVE, AGENCY, COMPETENCE
 from app.cases import references
 from app.house import House
 from app.outbox import alarms
 from app.outbox.competence import CUSTODIAN_ROLE, FILE, PLACES
+from app.outbox.planning import ON_DUTY
 from app.outbox.subscriptions import ACTIVE as VERIFIED
 from app.outbox.subscriptions import SUBSCRIPTION
 from app.releases.event_types import EventType, Kind
@@ -57,11 +58,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAlarm:
-    """Something to put right, by the custodian's own reference for the person."""
+    """Something to put right, by the custodian's own reference for the person.
+
+    `nobody_is` has, where nobody was competent, the roles on duty of the event that no agency has
+    there now: a notice was due to some of these alone. Other roles are told at a step of theirs.
+    """
 
     reason: str
     event: str
     municipality: str | None
+    nobody_is: tuple[str, ...]
     custodian: str
     reference: str
     raised_at: datetime
@@ -72,6 +78,7 @@ class OpenAlarm:
             "reason": self.reason,
             "event": self.event,
             "municipality": self.municipality,
+            "nobody_is": list(self.nobody_is),
             "custodian": self.custodian,
             "reference": self.reference,
             "raised_at": self.raised_at.isoformat(),
@@ -110,11 +117,13 @@ def coverage(connection: Connection) -> Iterator[Cell]:
 
 def open_alarms(connection: Connection, house: House) -> list[OpenAlarm]:
     """What is open, the oldest first."""
+    known = _registry(connection)
     return [
         OpenAlarm(
             reason=row.reason,
             event=row.event_type,
             municipality=row.municipality,
+            nobody_is=_nobody_is(known, row),
             custodian=custodian,
             reference=references.of(
                 connection, ring=house.ring, agency_id=custodian, person_id=row.person_id
@@ -127,6 +136,17 @@ def open_alarms(connection: Connection, house: House) -> list[OpenAlarm]:
             select(FILE.c.custodian).where(FILE.c.person_id == row.person_id)
         )
     ]
+
+
+def _nobody_is(known: _Registry, alarm: Row[Any]) -> tuple[str, ...]:
+    if alarm.reason != alarms.Reason.NOBODY_COMPETENT:
+        return ()
+    event = EVENTS[alarm.event_type]
+    cells = (
+        _cell(known, event.name, alarm.municipality or "", role)
+        for role in sorted(event.recipients & ON_DUTY)
+    )
+    return tuple(cell.role for cell in cells if cell.how is How.NOBODY)
 
 
 def _cell(known: _Registry, event: str, place: str, role: str) -> Cell:

@@ -312,6 +312,12 @@ class Subscription(Model):
     last_sequence: int
 
 
+class Subscriptions(Model):
+    """Those of a client that have not ended, the newest first."""
+
+    subscriptions: list[Subscription]
+
+
 class Replay(Model):
     """Send again what was numbered after `since`; of one status only, if it is given."""
 

@@ -19,6 +19,7 @@ from app.api.models import (
     Replayed,
     Subscription,
     SubscriptionChange,
+    Subscriptions,
     VerificationResponse,
 )
 from app.api.service import grant_of, perform, service_of
@@ -59,9 +60,25 @@ async def create_subscription(request: Request) -> Response:
             rules=service.endpoint_rules,
             at=at,
         )
-        return _shown(connection, made, at)
+        return _shown(subscriptions.find(connection, made), at)
 
     return json_answer(await perform(request, door), 201)
+
+
+@router.get(
+    "/subscriptions",
+    summary="The subscriptions of the calling client that have not ended, the newest first",
+    responses=problems(400, 401, 422, 503),
+    response_model=Subscriptions,
+)
+async def list_subscriptions(request: Request) -> Response:
+    """What is not wanted any more is ended with DELETE."""
+
+    def door(connection: Connection, _house: House, caller: Caller, at: datetime) -> list[Shown]:
+        own = subscriptions.of_client(connection, client_id=caller.client_id, limit=NEWEST)
+        return [_shown(row, at) for row in own]
+
+    return json_answer({"subscriptions": await perform(request, door)})
 
 
 @router.get(
@@ -75,7 +92,7 @@ async def get_subscription(request: Request, subscription_id: Id) -> Response:
 
     def door(connection: Connection, _house: House, caller: Caller, at: datetime) -> Shown:
         row = subscriptions.get(connection, subscription_id, agency_id=caller.agency_id)
-        return _shown(connection, row.subscription_id, at)
+        return _shown(row, at)
 
     return json_answer(await perform(request, door))
 
@@ -100,7 +117,7 @@ async def change_subscription(request: Request, subscription_id: Id) -> Response
     def door(connection: Connection, house: House, caller: Caller, at: datetime) -> Shown:
         rules = service.endpoint_rules
         change(connection, house, caller, subscription_id, wish, rules=rules, at=at)
-        return _shown(connection, subscription_id, at)
+        return _shown(subscriptions.find(connection, subscription_id), at)
 
     return json_answer(await perform(request, door))
 
@@ -224,9 +241,8 @@ async def acknowledge_notification(request: Request, jti: Id) -> Response:
     return Response(status_code=204)
 
 
-def _shown(connection: Connection, subscription_id: str, at: datetime) -> Shown:
+def _shown(row: Row[Any], at: datetime) -> Shown:
     """A subscription as its agency sees it."""
-    row = subscriptions.find(connection, subscription_id)
     state = endpoints.state(row, at=at)
     return {
         "subscription_id": row.subscription_id,

@@ -37,8 +37,9 @@ def call(
 ) -> None:
     """Call the interface as an agency, and print the answer.
 
-    The receipts of answers are kept. The exit status is 3 when the log does not hold what an
-    earlier one promised.
+    Where the configuration has the log's key (log_key) the receipts of answers are checked and
+    kept; without it they are not looked at, which a warning says. The exit status is 3 when the
+    log does not hold what an earlier one promised.
     """
     if method.upper() not in METHODS:
         raise InvalidInput(f"expected a method of: {', '.join(METHODS)}")

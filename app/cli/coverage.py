@@ -34,7 +34,12 @@ def show_coverage(
         bool, typer.Option("--csv", help="Print a row for each role as CSV.")
     ] = False,
 ) -> None:
-    """Show who would be told of each event in each municipality, and what is open."""
+    """Show who would be told of each event in each municipality, and what is open.
+
+    A notice that went to nobody is named with the roles that nobody has there, although another
+    role, which is told at a step of its own, may have somebody. On SQLite the service is to be
+    stopped first.
+    """
     with at_work(Settings.from_environment()) as (database, house, at):
         cells, alarms, silent = database.read_blocking(
             lambda connection: (
@@ -103,4 +108,9 @@ def _unanswered(one: OpenEscalation) -> str:
 
 def _line(alarm: OpenAlarm) -> str:
     place = alarm.municipality or "no municipality"
-    return f"{alarm.reason}: {alarm.event}, {place}, {alarm.custodian} {alarm.reference}"
+    line = f"{alarm.reason}: {alarm.event}, {place}, {alarm.custodian} {alarm.reference}"
+    return (
+        f"{line}, without an agency there: {', '.join(alarm.nobody_is)}"
+        if alarm.nobody_is
+        else line
+    )

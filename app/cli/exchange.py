@@ -100,7 +100,9 @@ def receive(
     configuration: Configuration,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at.")] = 8443,
-    subscribe: Annotated[bool, typer.Option(help="Subscribe this endpoint if needed.")] = True,
+    subscribe: Annotated[
+        bool, typer.Option(help="Subscribe; or have what the store knows come here.")
+    ] = True,
     answer: Annotated[
         Acknowledgement, typer.Option(help="How notifications are acknowledged.")
     ] = Acknowledgement.ACCEPTED,
@@ -111,6 +113,10 @@ def receive(
     as_json: Json = False,
 ) -> None:
     """Receive notifications for an agency: verify, open, store, acknowledge, check receipts.
+
+    The service is told the address that is listened at; where it reaches this program by another
+    one, which is https but on one machine, that is `endpoint` in the configuration. A store keeps
+    to one subscription: with another address its endpoint changes.
 
     With --list the exit status is 2 when nothing was received, and 3 when the log does not hold
     what a receipt promised.

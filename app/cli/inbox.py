@@ -30,7 +30,7 @@ def inbox(
     ],
     subscription: Annotated[
         str | None,
-        typer.Option(help="One that is pushed to, whose endpoint was down; else our polled one."),
+        typer.Option(help="Another one of this client than the store's."),
     ] = None,
     answer: Annotated[
         Acknowledgement, typer.Option(help="How notifications are acknowledged.")
@@ -38,6 +38,8 @@ def inbox(
     as_json: Json = False,
 ) -> None:
     """Poll: verify, open, store, print and acknowledge what waits. The first time, subscribe.
+
+    A store keeps to one subscription: of one that `receive` made, what could not be pushed.
 
     The exit status is 3 when the log does not hold what a receipt promised.
     """

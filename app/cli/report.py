@@ -18,6 +18,7 @@ from app.cli.new_files import require_place, write_whole
 from app.cli.output import Json, screen, show
 from app.main import make_clock, opened, read_profile
 from app.outbox import lead_times
+from app.own_report.catalogues import LANGUAGES
 from app.problems import InvalidInput
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
@@ -83,7 +84,7 @@ def person(
     configuration: Annotated[Path, typer.Option("--as", help="Configuration of the custodian.")],
     to: Annotated[Path, typer.Option(help="New file, as its ending says: pdf, txt or json.")],
     language: Annotated[
-        str, typer.Option(help="The person's language, as sq or sr; English where it is unknown.")
+        str, typer.Option(help=f"The person's language, of {', '.join(LANGUAGES)}.")
     ] = "en",
     as_json: Json = False,
 ) -> None:
@@ -91,6 +92,8 @@ def person(
     if to.suffix not in MEDIA_TYPES:
         raise InvalidInput(f"expected a file that ends in one of: {' '.join(MEDIA_TYPES)}")
     require_place(to)
+    if language not in LANGUAGES:
+        raise InvalidInput(f"expected a language of: {' '.join(LANGUAGES)}")
     headers = {"Accept": MEDIA_TYPES[to.suffix], "Accept-Language": language}
     path = f"/v1/inmate-files/{quote(reference, safe='')}/own-report"
     with AgencyClient(AgencyConfiguration.from_file(configuration)) as client:

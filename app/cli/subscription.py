@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import typer
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from app.administration.registry import OPERATOR
 from app.cli.offline import run
@@ -13,6 +14,7 @@ from app.house import House
 from app.notifications import manage
 from app.outbox import deliveries, endpoints, subscriptions
 
+PAPER, INBOX = "paper", "inbox"
 T = TypeVar("T")
 
 subscription = typer.Typer(help="Subscriptions and their endpoints.", no_args_is_help=True)
@@ -28,13 +30,20 @@ def add_to(cli: typer.Typer) -> None:
 
 @subscription.command("list")
 def list_subscriptions(*, as_json: Json = False) -> None:
-    """List every subscription and what its endpoint is at."""
+    """List every subscription: whose, where it is told, and what its endpoint is at.
+
+    `told_at` is the host of its endpoint, or inbox where it is polled, or paper. On SQLite the
+    service is to be stopped first; a client lists its own while it runs (`throughcare call GET
+    /v1/subscriptions`).
+    """
 
     def work(connection: Connection, _: House, at: datetime) -> list[dict[str, Any]]:
         return [
             {
                 "subscription": one.subscription_id,
                 "agency": one.agency_id,
+                "client": one.client_id,
+                "told_at": _told_at(one),
                 "status": one.status,
                 "endpoint_state": endpoints.state(one, at=at),
                 "problem": one.problem,
@@ -97,3 +106,11 @@ def reopen(subscription_id: Id, *, as_json: Json = False) -> None:
     """Take an endpoint that was disabled or rests for healthy again."""
     run(lambda c, house, at: manage.reopen(c, house, OPERATOR, subscription_id, at=at))
     show({"subscription": subscription_id, "endpoint_state": "open"}, as_json=as_json)
+
+
+def _told_at(one: Row[Any]) -> str:
+    """The host alone: the rest of an endpoint may be what keeps others from finding it."""
+    if one.hand_over_by is not None:
+        return PAPER
+    endpoint = one.endpoint or one.next_endpoint
+    return INBOX if endpoint is None else urlsplit(endpoint).netloc.rpartition("@")[2]

@@ -86,6 +86,16 @@ def own(connection: Connection, subscription_id: str, *, client_id: str) -> Row[
     return _one(connection, subscription_id, own, SUBSCRIPTION.c.hand_over_by.is_(None))
 
 
+def of_client(connection: Connection, *, client_id: str, limit: int) -> list[Row[Any]]:
+    """Those of this client that have not ended, the newest first."""
+    query = select(SUBSCRIPTION).where(
+        SUBSCRIPTION.c.client_id == client_id,
+        SUBSCRIPTION.c.status != ENDED,
+        SUBSCRIPTION.c.hand_over_by.is_(None),
+    )
+    return list(connection.execute(query.order_by(SUBSCRIPTION.c.created_at.desc()).limit(limit)))
+
+
 def find(connection: Connection, subscription_id: str) -> Row[Any]:
     """A subscription, whoever's it is: for this installation itself. NotFound."""
     return _one(connection, subscription_id)

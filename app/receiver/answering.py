@@ -11,13 +11,13 @@ import secrets
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
 from app.receiver.client import AgencyClient
-from app.receiver.errors import ServiceError, ServiceRefused
+from app.receiver.errors import ConfigurationError, ServiceError, ServiceRefused
+from app.receiver.subscribing import Wanted, keep_subscription
 from throughcare_receiver.notification import VERIFICATION, Notification
 from throughcare_receiver.receiver import Clock
 from throughcare_receiver.sqlite_store import SqliteStore
@@ -54,16 +54,12 @@ class Backoff:
         return max(0.0, self._until - time.monotonic())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """An address that notifications should come to, and our public key to seal them to."""
-
-    address: str
-    encryption_jwk: Mapping[str, str]
-
-
 class AnsweringWorker:
-    """Subscribes once, answers every notification in the store, checks receipts that are due."""
+    """Subscribes once, answers every notification in the store, checks receipts that are due.
+
+    Attributes:
+        hopeless: why there is no subscription and will be none; None as long as all is well.
+    """
 
     def __init__(
         self,
@@ -72,7 +68,8 @@ class AnsweringWorker:
         *,
         kind: Acknowledgement,
         clock: Clock,
-        endpoint: Endpoint | None = None,
+        wanted: Wanted | None = None,
+        give_up: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing happens before `start`.
 
@@ -81,13 +78,16 @@ class AnsweringWorker:
             client: to the service.
             kind: what is said to every notification.
             clock: the present time.
-            endpoint: to be subscribed when the store knows no subscription for it.
+            wanted: the subscription that the store is to have.
+            give_up: called once `hopeless` is set: nothing will ever come.
         """
         self._store = store
         self._client = client
         self._kind = kind
         self._clock = clock
-        self._endpoint = endpoint
+        self._wanted_subscription = wanted
+        self._give_up = give_up
+        self.hopeless: ConfigurationError | None = None
         self._outage = Backoff()
         self._refused: defaultdict[str, Backoff] = defaultdict(Backoff)
         self._wanted = threading.Event()
@@ -147,8 +147,8 @@ class AnsweringWorker:
 
     def _actions(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """What there is to do, each with a name for the log; ends early when we are to stop."""
-        if self._endpoint is not None:
-            yield "subscription", partial(self._subscribe, self._endpoint)
+        if self._wanted_subscription is not None:
+            yield "subscription", partial(self._subscribe, self._wanted_subscription)
         for jti in self._store.waiting():
             if self._stopping.is_set():
                 return
@@ -171,15 +171,16 @@ class AnsweringWorker:
         del self._refused[name]
         return None
 
-    def _subscribe(self, endpoint: Endpoint) -> None:
-        kid = endpoint.encryption_jwk["kid"]
-        if self._store.subscription(endpoint=endpoint.address, encryption_kid=kid) is not None:
-            return
-        subscription = self._client.subscribe(endpoint.address, endpoint.encryption_jwk)
-        self._store.remember_subscription(
-            subscription.subscription_id, endpoint=endpoint.address, encryption_kid=kid
-        )
-        LOGGER.info("subscribed: %s", subscription.status)
+    def _subscribe(self, wanted: Wanted) -> None:
+        try:
+            subscription = keep_subscription(self._store, self._client, wanted)
+        except ConfigurationError as error:
+            self.hopeless = error
+            self._stopping.set()
+            self._give_up()
+        else:
+            LOGGER.info("subscription %s: %s", subscription.subscription_id, subscription.status)
+        self._wanted_subscription = None
 
     def _answer(self, jti: str) -> None:
         state = TAKEN

@@ -4,6 +4,7 @@ Every call carries an access token; one that the service no longer takes is rene
 methods raise `ServiceError`: unreachable, refused, or not the agreed answer.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ServiceRefused, UnexpectedAnswer
 from app.receiver.exchange import ANSWER_BYTES, Answer, exchange, open_connections, save
 from app.receiver.tokens import TokenSource
-from throughcare_receiver.errors import UnsafeKey
+from throughcare_receiver.errors import NoteRefused, UnsafeKey
 from throughcare_receiver.keys import KeySet
 from throughcare_receiver.note import LogKey
 from throughcare_receiver.promises import BrokenPromise, check_promises
@@ -25,6 +26,13 @@ from throughcare_receiver.receipt import check_receipt
 from throughcare_receiver.receiver import Clock, utc_now
 from throughcare_receiver.statements import Acknowledgement, acknowledgement, verification_response
 from throughcare_receiver.store import NotificationStore
+
+LOGGER: Final = logging.getLogger("throughcare.receiver")
+
+NOT_CHECKED: Final = (
+    "receipts are neither checked nor kept: the configuration has no log_key, which is the key "
+    "of the log as the agreement has it"
+)
 
 RECEIPT: Final = "disclosure-receipt"
 """The header with the log's word that the disclosure in the body is on record."""
@@ -40,10 +48,14 @@ _KEY_SET_BYTES: Final = 64 * 1024  # 32 keys of some 200 bytes, with room
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A subscription as the service knows it; `status` in the words of the service."""
+    """A subscription as the service knows it; `status` in the words of the service.
+
+    One that is not pushed to an endpoint is polled.
+    """
 
     subscription_id: str
     status: str
+    is_pushed: bool = True
 
 
 class AgencyClient:
@@ -70,6 +82,8 @@ class AgencyClient:
         self._client_id = configuration.client_id
         self._clock = clock
         self._log = configuration.log
+        self._log_key = f"{configuration.file or 'configuration'}: log_key"
+        self._has_warned = False
         self._receipts = receipts
         self._key = configuration.load_signing_key()
         self._connections = open_connections()
@@ -150,6 +164,9 @@ class AgencyClient:
         answer = exchange(self._connections, request, max_bytes=max_bytes)
         if self._log:
             self._check_receipt(self._log, request, answer)
+        elif RECEIPT in answer.headers and not self._has_warned:
+            self._has_warned = True
+            LOGGER.warning(NOT_CHECKED)
         return answer
 
     def _check_receipt(self, log: Sequence[LogKey], request: httpx.Request, answer: Answer) -> None:
@@ -159,7 +176,13 @@ class AgencyClient:
             if request.method == "GET" and _ABOUT_A_PERSON.search(request.url.path):
                 raise UnexpectedAnswer("the file came without a receipt of the log")
             return
-        receipt = check_receipt(held, body=answer.content, log=log, at=self._clock())
+        try:
+            receipt = check_receipt(held, body=answer.content, log=log, at=self._clock())
+        except NoteRefused as error:
+            known = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in log)
+            raise NoteRefused(
+                f"{self._log_key} ({known}) is not what signed the receipt: {error}"
+            ) from None
         if self._receipts is not None:
             self._receipts.keep_receipt(receipt)
 
@@ -184,14 +207,24 @@ class AgencyClient:
                 raise UnexpectedAnswer("the list of cases does not come to an end")
             after = following
 
-    def subscribe(self, endpoint: str, encryption_jwk: Mapping[str, str]) -> Subscription:
-        """Ask for notifications at an endpoint, sealed to a key; the service verifies both."""
-        body = {"endpoint": endpoint, "encryption_jwk": dict(encryption_jwk)}
-        members = self.request("POST", "/v1/subscriptions", json=body).json()
-        subscription_id, status = members.get("subscription_id"), members.get("status")
-        if not isinstance(subscription_id, str) or not isinstance(status, str):
-            raise UnexpectedAnswer("the service gave no subscription")
-        return Subscription(subscription_id=subscription_id, status=status)
+    def subscribe(self, endpoint: str | None, encryption_jwk: Mapping[str, str]) -> Subscription:
+        """Ask for notifications at an endpoint, or to be polled, sealed to a key.
+
+        The service verifies both.
+        """
+        where = {"delivery": "poll"} if endpoint is None else {"endpoint": endpoint}
+        body = {**where, "encryption_jwk": dict(encryption_jwk)}
+        return _subscription_of(self.request("POST", "/v1/subscriptions", json=body))
+
+    def subscription(self, subscription_id: str) -> Subscription:
+        """A subscription as it is now."""
+        path = f"/v1/subscriptions/{_escaped(subscription_id)}"
+        return _subscription_of(self.request("GET", path))
+
+    def change_subscription(self, subscription_id: str, changes: Mapping[str, Any]) -> Subscription:
+        """Give a subscription another endpoint or key; the service verifies it anew."""
+        path = f"/v1/subscriptions/{_escaped(subscription_id)}"
+        return _subscription_of(self.request("PATCH", path, json=changes))
 
     def acknowledge(self, jti: str, kind: Acknowledgement) -> None:
         """Tell the service, signed, that a notification is here and what we make of it."""
@@ -248,6 +281,18 @@ class AgencyClient:
             return KeySet.from_jwks(answer.json())
         except UnsafeKey as error:
             raise UnexpectedAnswer(f"the service's keys: {error}") from None
+
+
+def _subscription_of(answer: Answer) -> Subscription:
+    members = answer.json()
+    subscription_id, status = members.get("subscription_id"), members.get("status")
+    if not isinstance(subscription_id, str) or not isinstance(status, str):
+        raise UnexpectedAnswer("the service gave no subscription")
+    return Subscription(
+        subscription_id=subscription_id,
+        status=status,
+        is_pushed=members.get("delivery") != "poll",
+    )
 
 
 def _cases_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:

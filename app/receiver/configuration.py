@@ -16,7 +16,7 @@ Paths count from the folder of the file. The key files must be readable by their
 """
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -53,6 +53,7 @@ class AgencyConfiguration:
         log_key: names and public keys of the access log; more than one while it changes its
             key. With one nothing about a person is used that comes without the log's receipt;
             without any receipts are not looked at.
+        file: that this was read from; no setting.
     """
 
     issuer: str
@@ -66,6 +67,7 @@ class AgencyConfiguration:
     case: str | None = None
     endpoint: str | None = None
     log_key: tuple[str, ...] = ()
+    file: Path | None = field(default=None, compare=False)
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -81,7 +83,7 @@ class AgencyConfiguration:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path}: not TOML ({error})") from None
         try:
-            return cls.from_values(values, folder=path.parent)
+            return replace(cls.from_values(values, folder=path.parent), file=path)
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}: {error}") from None
 
@@ -92,7 +94,7 @@ class AgencyConfiguration:
         Raises:
             ConfigurationError: naming the setting, and what was expected.
         """
-        known = {field.name for field in fields(cls)}
+        known = {field.name for field in fields(cls)} - {"file"}
         for name in sorted(values.keys() - known):
             raise ConfigurationError(f"{name}: no such setting")
         for name in sorted(known - _OPTIONAL - values.keys()):

@@ -4,12 +4,14 @@ The shape is that of RFC 8936. What came is confirmed only once it is in the sto
 nothing is lost between the two; what cannot be read is refused with its error code.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.receiver.client import AgencyClient
-from app.receiver.errors import ServiceRefused, UnexpectedAnswer
+from app.receiver.errors import ConfigurationError, ServiceRefused, UnexpectedAnswer
+from app.receiver.subscribing import Wanted, keep_subscription
 from throughcare_receiver.errors import NotificationRefused
 from throughcare_receiver.keys import DecryptionKey
 from throughcare_receiver.notification import HEARTBEAT, VERIFICATION, Notification
@@ -18,11 +20,13 @@ from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.statements import Acknowledgement
 from throughcare_receiver.store import GIVEN_UP, TAKEN
 
-ADDRESS: Final = "inbox"
-"""What stands for the endpoint of a subscription that is polled, in the store."""
+LOGGER: Final = logging.getLogger("throughcare.receiver")
 
 MOST: Final = 50
 """Notifications in one poll."""
+
+PENDING: Final = "pending"
+"""Status of a subscription whose first handshake is open."""
 
 _GONE: Final = 410
 
@@ -48,17 +52,23 @@ class Inbox:
     _refused: dict[str, str] = field(default_factory=dict)
 
     def subscription(self, key: DecryptionKey) -> str:
-        """The id of our subscription that is polled; the service is asked for one if needed."""
-        known = self.store.subscription(endpoint=ADDRESS, encryption_kid=key.kid)
-        if known is not None:
-            return known
-        body = {"delivery": "poll", "encryption_jwk": key.public_jwk()}
-        made = self.client.request("POST", "/v1/subscriptions", json=body).json()
-        subscription_id = made.get("subscription_id")
-        if not isinstance(subscription_id, str):
-            raise UnexpectedAnswer("the service gave no subscription")
-        self.store.remember_subscription(subscription_id, endpoint=ADDRESS, encryption_kid=key.kid)
-        return subscription_id
+        """The id of the store's subscription; the service is asked for a polled one if needed.
+
+        Of one that is pushed to an endpoint only what could not be pushed is polled.
+
+        Raises:
+            ConfigurationError: nothing will come of it; the message says what to do.
+        """
+        wanted = Wanted(address=None, encryption_jwk=key.public_jwk())
+        subscription = keep_subscription(self.store, self.client, wanted)
+        if subscription.is_pushed and subscription.status == PENDING:
+            raise ConfigurationError(
+                f"subscription {subscription.subscription_id} of this store waits for its "
+                "endpoint, and nothing can be polled before: let `receive` answer the handshake, "
+                f"or end it (DELETE /v1/subscriptions/{subscription.subscription_id}) and poll "
+                "with an empty store"
+            )
+        return subscription.subscription_id
 
     def collect(self, subscription_id: str) -> Iterator[Notification]:
         """Everything that waits, each once it is in the store; a poll confirms the one before.
@@ -102,6 +112,7 @@ class Inbox:
         try:
             arrival = self.receiver.take(sealed, receipt=receipt)
         except NotificationRefused as refused:
+            LOGGER.warning("a notification was refused: %s", refused)
             self._refused[jti] = refused.code
             return None
         notification = arrival.notification

@@ -32,9 +32,9 @@ def address_of(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def serve(app: Starlette, listener: socket.socket) -> None:
-    """Run until a signal, then come back: uvicorn raises the signal again once it is done."""
-    server = uvicorn.Server(
+def make_server(app: Starlette) -> uvicorn.Server:
+    """What answers; once its `should_exit` is set it comes to an end."""
+    return uvicorn.Server(
         uvicorn.Config(
             app,
             access_log=False,  # it would name the callers and nothing of use
@@ -43,6 +43,10 @@ def serve(app: Starlette, listener: socket.socket) -> None:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
+
+
+def serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Run until a signal, then come back: uvicorn raises the signal again once it is done."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         server.should_exit = True

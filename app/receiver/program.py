@@ -3,13 +3,14 @@
 import logging
 from typing import Final
 
-from app.receiver.answering import AnsweringWorker, Endpoint
+from app.receiver.answering import AnsweringWorker
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from app.receiver.errors import ConfigurationError
-from app.receiver.listening import address_of, listen, serve
+from app.receiver.listening import address_of, listen, make_server, serve
 from app.receiver.receiving import make_receiver
 from app.receiver.server import PATH, make_app
+from app.receiver.subscribing import Wanted
 from throughcare_receiver.receiver import Clock, utc_now
 from throughcare_receiver.sqlite_store import SqliteStore
 from throughcare_receiver.statements import Acknowledgement
@@ -35,13 +36,14 @@ def run(
         configuration: of the agency.
         host: address to listen at.
         port: to listen at; 0 takes a free one.
-        subscribe: ask the service for notifications, unless the store knows a subscription
-            for this endpoint and key.
+        subscribe: ask the service for notifications; the subscription that the store knows
+            comes to this endpoint and key.
         answer: acknowledgement of every notification (see `Acknowledgement`).
         clock: the present time; another one than the machine's is for rehearsals.
 
     Raises:
-        ConfigurationError: keys, answer or address cannot be used.
+        ConfigurationError: keys, answer or address cannot be used, or the service will not
+            have the endpoint.
         StoreError: the store cannot be used.
     """
     kind = _acknowledgement(answer)
@@ -53,15 +55,27 @@ def run(
     ):
         here = f"{address_of(listener)}{PATH}"
         address = configuration.endpoint or here
-        endpoint = Endpoint(address=address, encryption_jwk=decryption_key.public_jwk())
+        wanted = Wanted(address=address, encryption_jwk=decryption_key.public_jwk())
+
+        def give_up() -> None:
+            server.should_exit = True
+
         worker = AnsweringWorker(
-            store, client, kind=kind, clock=clock, endpoint=endpoint if subscribe else None
+            store,
+            client,
+            kind=kind,
+            clock=clock,
+            wanted=wanted if subscribe else None,
+            give_up=give_up,
         )
         receiver = make_receiver(
             configuration, decryption_key=decryption_key, client=client, store=store, clock=clock
         )
         LOGGER.info("listening at %s", here)
-        serve(make_app(receiver, worker), listener)
+        server = make_server(make_app(receiver, worker))
+        serve(server, listener)
+        if worker.hopeless is not None:
+            raise worker.hopeless
 
 
 def _acknowledgement(answer: str) -> Acknowledgement:

@@ -1,11 +1,16 @@
 """The receiver of an agency, made from its configuration: for pushed notices and polled ones."""
 
-from app.receiver.client import AgencyClient
+import logging
+from typing import Final
+
+from app.receiver.client import NOT_CHECKED, AgencyClient
 from app.receiver.configuration import AgencyConfiguration
 from throughcare_receiver.keys import DecryptionKey
 from throughcare_receiver.receiver import Clock, Receiver, utc_now
 from throughcare_receiver.sender_keys import SenderKeys
 from throughcare_receiver.sqlite_store import SqliteStore
+
+LOGGER: Final = logging.getLogger("throughcare.receiver")
 
 
 def make_receiver(
@@ -21,6 +26,8 @@ def make_receiver(
     Raises:
         ConfigurationError: the signing key cannot be used.
     """
+    if not configuration.log:
+        LOGGER.warning(NOT_CHECKED)
     return Receiver(
         issuer=configuration.issuer,
         client_id=configuration.client_id,

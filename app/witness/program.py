@@ -16,7 +16,7 @@ from app.access_log.cosignature import Witness
 from app.access_log.note import Verifier
 from app.crypto.log_signing import LogSigningKey
 from app.receiver.errors import ConfigurationError
-from app.receiver.listening import address_of, listen, serve
+from app.receiver.listening import address_of, listen, make_server, serve
 from app.receiver.private_files import (
     make_private_folder,
     read_private_file,
@@ -100,7 +100,7 @@ def run(
     """
     with opened(folder, logs, clock=clock) as cosigner, listen(host, port) as listener:
         LOGGER.info("%s listening at %s", cosigner.witness.to_vkey(), address_of(listener))
-        serve(make_app(cosigner), listener)
+        serve(make_server(make_app(cosigner)), listener)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.command_line import Installation
 from tests.cli.conftest import Invoke
+from tests.throughcare_receiver.test_evidence import VKEY
 
 
 @pytest.fixture
@@ -67,6 +68,44 @@ def test_a_mistake_is_told(
 def test_an_answer_that_is_no_json_comes_as_it_is(invoke: Invoke, prison: str) -> None:
     done = invoke("call", "GET", "/log/checkpoint", "--as", prison)
     assert done.out.startswith("throughcare.example/access-log\n")
+
+
+def test_without_the_key_of_the_log_a_warning_says_that_receipts_are_not_checked(
+    invoke: Invoke, prison: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, body = "/v1/inmate-files/CALL-3", json.dumps({"sections": {}})
+    assert invoke("call", "PUT", path, "--as", prison, "--body", body).code == 0
+    caplog.clear()
+    assert invoke("call", "GET", path, "--as", prison).code == 0
+    assert [one.levelname for one in caplog.records if "log_key" in one.message] == ["WARNING"]
+
+
+def test_a_wrong_key_of_the_log_is_named_with_its_file(invoke: Invoke, prison: str) -> None:
+    path, body = "/v1/inmate-files/CALL-4", json.dumps({"sections": {}})
+    assert invoke("call", "PUT", path, "--as", prison, "--body", body).code == 0
+    strict = Path(prison).with_name("strict.toml")
+    strict.write_text(f'{Path(prison).read_text()}log_key = "{VKEY}"\n')
+    done = invoke("call", "GET", path, "--as", str(strict))
+    assert (done.code, done.out) == (1, "")
+    assert f"{strict}: log_key ({'+'.join(VKEY.split('+')[:2])})" in done.err
+    assert "no key that we know" in done.err
+
+
+@pytest.mark.parametrize(("command", "setting"), [("receive", "endpoint"), ("call", "log_key")])
+def test_the_help_names_the_setting_of_the_configuration_that_decides(
+    invoke: Invoke, command: str, setting: str
+) -> None:
+    assert setting in invoke(command, "--help").out
+
+
+def test_a_language_that_no_report_is_in_is_refused_with_those_that_are(
+    invoke: Invoke, prison: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.txt"
+    asked = ("report", "person", "OWN-1", "--as", prison, "--to", str(file))
+    done = invoke(*asked, "--language", "xx")
+    assert (done.code, file.exists()) == (1, False)
+    assert "expected a language of: en " in done.err
 
 
 def test_a_persons_own_report_is_written_as_the_ending_says(

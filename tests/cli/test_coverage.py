@@ -88,6 +88,10 @@ def test_a_person_of_whom_nobody_could_be_told_is_an_open_alarm(
     assert covered
     [alarm] = invoke("coverage", "--json").json["alarms"]
     assert alarm.pop("raised_at")
+    nobody_is = alarm.pop("nobody_is")
+    assert "police_local" in nobody_is
+    # Elsewhere somebody has the role, and so has somebody who stands in: neither is missed here.
+    assert not {"probation_service", "ngo_mentor"} & {*nobody_is}
     assert alarm == {
         "reason": "nobody-competent",
         "event": "escaped",
@@ -96,9 +100,19 @@ def test_a_person_of_whom_nobody_could_be_told_is_an_open_alarm(
         "reference": "P-1",
     }
     shown = invoke("coverage", "--event", "escaped", "--municipality", PEJA).out
-    assert "nobody-competent: escaped, XK-PEJA, prison P-1" in shown
+    named = ", ".join(nobody_is)
+    assert (
+        f"nobody-competent: escaped, XK-PEJA, prison P-1, without an agency there: {named}\n"
+        in shown
+    )
     [nobody] = [line for line in shown.splitlines() if line.startswith("  nobody: ")]
     assert "police_local" in nobody
+    # A role that is told at a step of its own does not make up for those that were not.
+    added = ("--name", "Welfare", "--role", "social_welfare_centre", "--country", "XK")
+    assert invoke("agency", "add", "welfare", *added, "--municipality", PEJA).code == 0
+    shown = invoke("coverage", "--event", "escaped", "--municipality", PEJA).out
+    assert "nobody-competent: escaped, XK-PEJA, prison P-1" in shown
+    assert "social_welfare_centre" not in shown.splitlines()[-2]
 
 
 def test_a_notice_that_nobody_answered_stands_there_with_the_second_contact(

@@ -75,6 +75,8 @@ def test_what_waits_is_printed_once_kept_and_answered(
     with opened(exchange.settings) as database:
         [row] = database.read_blocking(lambda c: c.execute(DELIVERY.select()).all())
     assert (row.status, row.acknowledgement) == ("sent", "accepted")
+    [listed] = invoke_in(exchange, "subscription", "list", "--json").json["subscriptions"]
+    assert (listed["client"], listed["told_at"]) == ("probation-1-1", "inbox")
 
 
 def test_an_operator_sees_subscriptions_and_reopens_and_replays(
@@ -93,7 +95,7 @@ def test_an_operator_sees_subscriptions_and_reopens_and_replays(
         officer_id="probation-1-officer",
         purpose="supervision",
         legal_basis="illustrative:probation_service",
-        endpoint="https://receiver.example/",
+        endpoint="https://receiver.example/path",
         encryption_jwk={},
     )
     at = make_clock(exchange.settings)()
@@ -107,6 +109,7 @@ def test_an_operator_sees_subscriptions_and_reopens_and_replays(
     with opened(exchange.settings) as database:
         database.run_blocking(disabled)
     shown = {"subscription": "0" * 32, "agency": "probation-1", "status": "active"}
+    shown |= {"client": "probation-1-1", "told_at": "receiver.example"}
     errors = {"endpoint_state": "disabled", "problem": "answered 410", "last_sequence": 0}
     assert invoke("list") == {"subscriptions": [{**shown, **errors}]}
     assert invoke("deliveries", "0" * 32, "--status", "dead") == {"deliveries": []}

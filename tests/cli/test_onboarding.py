@@ -20,6 +20,7 @@ from app.main import check_installation, make_clock
 from app.settings import Settings
 from tests.cli.command_line import Done
 from tests.world import POLICIES, served
+from throughcare_receiver.sqlite_store import SqliteStore
 
 ROOT = Path(__file__).parent.parent.parent
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -31,6 +32,8 @@ WORDS = 'throughcare() { printf "%s\\0" "$@"; }\n'
 
 # Where a command has the page's reader keep what it says beside its result.
 ASIDE = re.compile(r" 2> (\w+)$")
+# Where it is shown and kept.
+BESIDE = re.compile(r" \| tee (\w+)$")
 
 Program = Callable[[list[str], dict[str, str]], Done]
 
@@ -64,6 +67,8 @@ class Desk:
         done = self.run(words, self._variables())
         for name in ASIDE.findall(command):
             (self.folder / name).write_text(done.err)
+        for name in BESIDE.findall(command):
+            (self.folder / name).write_text(done.out)
         return done.out
 
     @contextmanager
@@ -153,3 +158,9 @@ def test_the_page_leads_from_nothing_to_a_verified_notification(
         assert json.loads(said[-1])["municipalities"] == ["XK-FERIZAJ", "XK-GJILAN"]
         reached = desk.type("throughcare call GET /v1/agencies/welfare --as office/agency.toml")
         assert json.loads(reached)["second_contact"]["unit"] == "head of service"
+        with SqliteStore.open(tmp_path / "welfare" / "store") as store:
+            assert len(store.receipts()) == 1
+        mine = "--as welfare/agency.toml"
+        assert desk.type(f"throughcare inbox {mine}") == ""
+        listed = json.loads(desk.type(f"throughcare call GET /v1/subscriptions {mine}"))
+        assert [one["delivery"] for one in listed["subscriptions"]] == ["push"]

@@ -580,6 +580,7 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/designations/{fact_id}/end": Door(may=DESIGNATED, target=_own_designation),
     # Notifications: the caller's own.
     "POST /v1/subscriptions": Door(may=ALL, strangers_may=ROLES, content=_endpoint),
+    "GET /v1/subscriptions": Door(may=ALL, strangers_may=ROLES),
     "GET /v1/subscriptions/{subscription_id}": Door(may=ROLES, target=_subscription),
     "GET /v1/subscriptions/{subscription_id}/deliveries": Door(may=ROLES, target=_subscription),
     # A change and an end are the client's that subscribed.
@@ -647,7 +648,8 @@ OFF_RECORD: Mapping[str, str] = {
     "GET /v1/case-assignments": "offers by their ids: they say nothing about the person",
     "GET /v1/access-log/exports/{export_id}": "how far it is; asking and fetching are on record",
     "GET /v1/feeds": "how prisons report, and nothing about anybody",
-    "GET /v1/subscriptions/{subscription_id}": "the caller's own endpoint",
+    "GET /v1/subscriptions": "the caller's own endpoints",
+    "GET /v1/subscriptions/{subscription_id}": "the same",
     "GET /v1/subscriptions/{subscription_id}/deliveries": "results by the names of notices",
     "POST /v1/inbox/poll": "here nothing waits; what does is on record: tests/notifications",
     "GET /v1/escalations": "here everybody answered; a list is on record: api/test_escalations.py",

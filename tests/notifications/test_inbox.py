@@ -19,12 +19,15 @@ from app.notifications.inbox import LEASE
 from app.notifications.manage import replay_for
 from app.outbox.deliveries import DELIVERY
 from app.outbox.subscriptions import find
+from app.receiver.errors import ConfigurationError
 from app.receiver.inbox import Inbox
+from app.receiver.subscribing import Wanted, keep_subscription
 from app.rows import table_of
 from tests.api.exchange import is_problem
 from tests.broken_log import AT_COMMIT, broken
 from tests.notifications.agency import Agency
 from tests.notifications.play import Prison, Town
+from tests.world import sealing_keys
 from throughcare_receiver.keys import DecryptionKey
 from throughcare_receiver.receiver import Receiver
 from throughcare_receiver.sender_keys import SenderKeys
@@ -319,7 +322,10 @@ def reader(town: Town, tmp_path: Path) -> Iterator[Callable[[DecryptionKey], Inb
 
 
 def test_the_program_keeps_and_confirms_what_it_reads_and_refuses_what_it_cannot(
-    town: Town, prison: Prison, reader: Callable[[DecryptionKey], Inbox]
+    town: Town,
+    prison: Prison,
+    reader: Callable[[DecryptionKey], Inbox],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     key, other = (DecryptionKey.generate(bits=2048) for _ in range(2))
     inbox = reader(key)
@@ -329,6 +335,7 @@ def test_the_program_keeps_and_confirms_what_it_reads_and_refuses_what_it_cannot
     prison.admit(town.today + days(40))
     town.tell()
     assert list(reader(other).collect(subscription)) == []
+    assert "a notification was refused: invalid_key" in caplog.text
     of_reader = select(DELIVERY).where(DELIVERY.c.subscription_id == subscription)
     row = town.look(lambda c: c.execute(of_reader).one())
     assert (row.status, row.reason) == ("quarantined", "refused: invalid_key")
@@ -340,6 +347,20 @@ def test_the_program_keeps_and_confirms_what_it_reads_and_refuses_what_it_cannot
     assert list(inbox.collect(subscription)) == []
     row = town.look(lambda c: c.execute(of_reader).one())
     assert (row.status, row.acknowledgement) == ("sent", "accepted")
+
+
+def test_the_program_says_so_where_nothing_can_be_polled_before_the_endpoint_is_proven(
+    reader: Callable[[DecryptionKey], Inbox],
+) -> None:
+    key = next(sealing_keys())
+    inbox = reader(key)
+    wanted = Wanted(address="https://agency.example/notices", encryption_jwk=key.public_jwk())
+    subscription = keep_subscription(inbox.store, inbox.client, wanted)
+    with pytest.raises(ConfigurationError, match="waits for its endpoint"):
+        inbox.subscription(key)
+    inbox.client.request("DELETE", f"/v1/subscriptions/{subscription.subscription_id}")
+    with pytest.raises(ConfigurationError, match="needs an empty store"):
+        inbox.subscription(key)
 
 
 # Waiting.

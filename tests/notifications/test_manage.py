@@ -196,3 +196,16 @@ def test_after_the_largest_number_there_is_nothing_to_replay(town: Town, probati
     path = f"/v1/subscriptions/{probation.subscription_id}/replay"
     answer = probation.call("POST", path, {"since": 2**31 - 1})
     assert (answer.status_code, answer.json()) == (202, {"replayed": 0})
+
+
+def test_a_client_lists_its_own_until_they_are_ended(town: Town, probation: Agency) -> None:
+    first, second = probation.subscription_id, probation.subscribe()
+    town.subscribed("social_welfare_centre")
+
+    def listed() -> list[str]:
+        found = probation.call("GET", "/v1/subscriptions").json()["subscriptions"]
+        return [one["subscription_id"] for one in found]
+
+    assert sorted(listed()) == sorted([first, second])
+    assert probation.call("DELETE", f"/v1/subscriptions/{first}").status_code == 204
+    assert listed() == [second]

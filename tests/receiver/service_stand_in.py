@@ -88,7 +88,8 @@ class Sender:
 class ServiceStandIn:
     """What the service was told, and how it is to answer next.
 
-    `refusals` holds, by the beginning of a path, the statuses that are answered first.
+    `refusals` holds, by the beginning of a path, the statuses that are answered first; `held`,
+    by a path, what stands there.
     """
 
     sender: Sender
@@ -104,6 +105,9 @@ class ServiceStandIn:
     acknowledgements: dict[str, dict[str, Any]] = field(default_factory=dict)
     verifications: dict[str, dict[str, Any]] = field(default_factory=dict)
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    subscription_status: str = "pending"
+    held: dict[str, bytes] = field(default_factory=dict)
     key_fetches: int = 0
     refusals: dict[str, list[int]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
@@ -117,7 +121,10 @@ class ServiceStandIn:
                 Route("/.well-known/jwks.json", self._keys),
                 Route("/v1/cases", self._cases),
                 Route("/v1/inmate-files/{reference}", self._file),
+                Route("/v1/disclosures/{entry}", self._what_is_held),
+                Route("/log/proof/{entry}", self._what_is_held),
                 Route("/v1/subscriptions", self._subscribe, methods=["POST"]),
+                Route("/v1/subscriptions/{name}", self._subscription, methods=["GET", "PATCH"]),
                 Route("/v1/subscriptions/{name}/verification", self._verify, methods=["POST"]),
                 Route("/v1/notifications/{name}/acknowledgement", self._take, methods=["POST"]),
             ]
@@ -154,7 +161,9 @@ class ServiceStandIn:
     def _refusal(self, request: Request) -> Response | None:
         for prefix, statuses in self.refusals.items():
             if request.url.path.startswith(prefix) and statuses:
-                problem = {"title": "Not now", "detail": "The service says no."}
+                problem: dict[str, Any] = {"title": "Not now", "detail": "The service says no."}
+                errors = [{"pointer": "/endpoint", "message": "expected https"}]
+                problem |= {"errors": errors} if statuses[0] == 422 else {}
                 return JSONResponse(
                     problem, status_code=statuses.pop(0), media_type="application/problem+json"
                 )
@@ -223,14 +232,35 @@ class ServiceStandIn:
     async def _file(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
+        if request.url.path in self.held:
+            return Response(self.held[request.url.path], headers=self.headers)
         content = {"reference": request.path_params["reference"], "sections": {}}
         return JSONResponse(content, headers=self.headers)
+
+    async def _what_is_held(self, request: Request) -> Response:
+        if refusal := self._refusal(request):
+            return refusal
+        found = self.held.get(request.url.path)
+        return Response(status_code=404) if found is None else Response(found)
 
     async def _subscribe(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
         self.subscriptions.append(await request.json())
-        return JSONResponse({"subscription_id": "sub-1", "status": "pending"}, status_code=201)
+        return JSONResponse(self._shown("sub-1"), status_code=201)
+
+    async def _subscription(self, request: Request) -> Response:
+        if refusal := self._refusal(request):
+            return refusal
+        if request.method == "PATCH":
+            self.changes.append(await request.json())
+        return JSONResponse(self._shown(request.path_params["name"]))
+
+    def _shown(self, subscription_id: str) -> dict[str, str]:
+        is_polled = [one.get("delivery") for one in self.subscriptions] == ["poll"]
+        delivery = "poll" if is_polled and not self.changes else "push"
+        status = self.subscription_status
+        return {"subscription_id": subscription_id, "status": status, "delivery": delivery}
 
     async def _verify(self, request: Request) -> Response:
         if refusal := self._refusal(request):

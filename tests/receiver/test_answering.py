@@ -1,5 +1,6 @@
 """What is stored is told to the service, whatever comes between."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -11,9 +12,10 @@ import pytest
 from app.access_log.note import Verifier
 from app.crypto.log_signing import LogSigningKey
 from app.receiver import answering
-from app.receiver.answering import AnsweringWorker, Backoff, Endpoint
+from app.receiver.answering import AnsweringWorker, Backoff
 from app.receiver.client import AgencyClient
 from app.receiver.configuration import AgencyConfiguration
+from app.receiver.subscribing import Wanted
 from tests.receiver.service_stand_in import ServiceStandIn, served, wait_until
 from throughcare_receiver.keys import DecryptionKey
 from throughcare_receiver.notification import Notification, Sequence
@@ -55,9 +57,16 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def working(store: SqliteStore, client: AgencyClient) -> Working:
     @contextmanager
-    def run(endpoint: Endpoint | None = None) -> Iterator[AnsweringWorker]:
+    def run(
+        wanted: Wanted | None = None, give_up: Callable[[], None] = lambda: None
+    ) -> Iterator[AnsweringWorker]:
         worker = AnsweringWorker(
-            store, client, kind=Acknowledgement.ACCEPTED, clock=utc_now, endpoint=endpoint
+            store,
+            client,
+            kind=Acknowledgement.ACCEPTED,
+            clock=utc_now,
+            wanted=wanted,
+            give_up=give_up,
         )
         worker.start()
         try:
@@ -177,20 +186,15 @@ def test_an_endpoint_is_subscribed_once(
     service: ServiceStandIn,
     decryption_key: DecryptionKey,
 ) -> None:
-    endpoint = Endpoint(
+    wanted = Wanted(
         address="https://agency.example/notifications",
         encryption_jwk=decryption_key.public_jwk(),
     )
-    kid = decryption_key.kid
     for _ in range(2):
-        with working(endpoint) as worker:
-            wait_until(
-                lambda: (
-                    store.subscription(endpoint=endpoint.address, encryption_kid=kid) is not None
-                )
-            )
+        with working(wanted) as worker:
+            wait_until(lambda: bool(store.subscriptions()))
             worker.wake()
-    assert [body["endpoint"] for body in service.subscriptions] == [endpoint.address]
+    assert [body["endpoint"] for body in service.subscriptions] == [wanted.address]
 
 
 def test_a_refused_subscription_is_tried_again_and_holds_up_no_answer(
@@ -201,12 +205,24 @@ def test_a_refused_subscription_is_tried_again_and_holds_up_no_answer(
 ) -> None:
     service.refusals["/v1/subscriptions"] = [403, 503]
     store.add(NOTICE, at=AT)
-    endpoint = Endpoint(
+    wanted = Wanted(
         address="https://agency.example/notifications",
         encryption_jwk=decryption_key.public_jwk(),
     )
-    with working(endpoint):
+    with working(wanted):
         wait_until(lambda: bool(service.subscriptions and service.acknowledgements))
+
+
+def test_an_endpoint_that_is_never_taken_ends_the_work(
+    working: Working, service: ServiceStandIn, decryption_key: DecryptionKey
+) -> None:
+    service.refusals["/v1/subscriptions"] = [422]
+    given_up = threading.Event()
+    wanted = Wanted(address="http://127.0.0.1:1/", encryption_jwk=decryption_key.public_jwk())
+    with working(wanted, given_up.set) as worker:
+        assert given_up.wait(15)
+        assert "endpoint = " in str(worker.hopeless)
+    assert service.subscriptions == []
 
 
 def test_waits_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,3 +149,12 @@ def test_a_missing_key_is_named_at_the_start(configuration: AgencyConfiguration)
     lost = replace(configuration, decryption_key_file=Path("/nowhere/decryption.pem"))
     with pytest.raises(ConfigurationError, match=r"decryption\.pem: No such file"):
         run(lost, host="127.0.0.1", port=0, subscribe=False)
+
+
+def test_an_endpoint_that_the_service_refuses_ends_the_program(
+    configuration: AgencyConfiguration, service: ServiceStandIn
+) -> None:
+    service.refusals["/v1/subscriptions"] = [422]
+    with pytest.raises(ConfigurationError, match='endpoint = "https://'):
+        run(configuration, host="127.0.0.1", port=0, subscribe=True)
+    assert service.subscriptions == []

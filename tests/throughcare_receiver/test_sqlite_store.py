@@ -13,7 +13,7 @@ import pytest
 
 from tests.throughcare_receiver.notices import AT, NOTICE
 from throughcare_receiver.errors import StoreError
-from throughcare_receiver.sqlite_store import FILE_NAME, SqliteStore
+from throughcare_receiver.sqlite_store import FILE_NAME, KnownSubscription, SqliteStore
 
 
 @pytest.fixture
@@ -22,13 +22,19 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         yield store
 
 
-def test_a_subscription_is_kept_for_its_endpoint_and_key(store: SqliteStore) -> None:
+def test_a_subscription_is_kept_with_its_present_endpoint_and_key(store: SqliteStore) -> None:
     store.remember_subscription("sub-1", endpoint="https://a.example", encryption_kid="k-1")
     store.remember_subscription("sub-2", endpoint="https://a.example", encryption_kid="k-2")
     store.remember_subscription("sub-3", endpoint="https://a.example", encryption_kid="k-1")
-    assert store.subscription(endpoint="https://a.example", encryption_kid="k-1") == "sub-3"
-    assert store.subscription(endpoint="https://a.example", encryption_kid="k-2") == "sub-2"
-    assert store.subscription(endpoint="https://b.example", encryption_kid="k-1") is None
+    store.remember_subscription("sub-2", endpoint="https://b.example", encryption_kid="k-2")
+    assert store.subscriptions() == (
+        KnownSubscription(
+            subscription_id="sub-3", endpoint="https://a.example", encryption_kid="k-1"
+        ),
+        KnownSubscription(
+            subscription_id="sub-2", endpoint="https://b.example", encryption_kid="k-2"
+        ),
+    )
 
 
 def test_closing_and_opening_loses_nothing(tmp_path: Path) -> None:
@@ -37,7 +43,7 @@ def test_closing_and_opening_loses_nothing(tmp_path: Path) -> None:
         store.remember_subscription("sub-1", endpoint="https://a.example", encryption_kid="k")
     with SqliteStore.open(tmp_path) as store:
         assert store.get("n-1").notification == NOTICE
-        assert store.subscription(endpoint="https://a.example", encryption_kid="k") == "sub-1"
+        assert [one.subscription_id for one in store.subscriptions()] == ["sub-1"]
 
 
 def test_another_process_may_read_along(store: SqliteStore, tmp_path: Path) -> None:
