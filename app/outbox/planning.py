@@ -37,6 +37,7 @@ from app.releases.profile import Profile
 ON_DUTY = frozenset(
     {"probation_service", "reintegration_unit", "social_welfare_centre", "police_local"}
 )
+MOVED = "release_date_changed"
 PUBLIC_MATTERS = frozenset({Matter.RELEASE, Matter.LEAVE, Matter.FLIGHT})
 
 
@@ -93,6 +94,10 @@ def follow(
     for notice in outcome.notices:
         _publish(connection, planner, person_id, notice, release_date, at=at)
     milestones.replace(connection, person_id, outcome.plan, forget_fired=outcome.forget_fired)
+    if any(notice.event == MOVED for notice in outcome.notices):
+        # A step that is over tells nobody again. Whoever had got nothing by it, since nothing was
+        # permitted when its turn came, may be near enough now.
+        catch_up(connection, planner, person_id, at=at)
 
 
 def announce(

@@ -254,6 +254,25 @@ def test_of_who_has_died_comes_the_change_alone(town: Town, prison: Prison) -> N
     assert after.event["released"].keys() == {"release"}
 
 
+def test_whom_nothing_was_sent_is_told_when_the_date_comes_near_again(
+    town: Town, prison: Prison
+) -> None:
+    """Nothing of it might be told when its turn came, and its milestone is over."""
+    police = town.subscribed("police_local")
+    near = town.today + days(20)
+    reference = prison.admit(near)
+    town.tell()
+    prison.move(reference, town.today + days(60))
+    town.settle()
+    assert police.told() == []
+    prison.move(reference, near)
+    town.settle()
+    [notice] = police.notices()
+    assert notice.event_type == "release_planned"
+    released = notice.event["released"]["release"]
+    assert released["planned_release_date"]["value"] == near.isoformat()
+
+
 def test_who_got_the_announcement_gets_the_change_alone(town: Town, prison: Prison) -> None:
     police = town.subscribed("police_local")
     near = town.today + days(20)
