@@ -26,7 +26,7 @@ OPERATIONS_A_KILL = 160
 # From so many on what is measured means something: before, processes are still warming up.
 MEASURED = 10_000
 # Bytes that an operation may leave behind: less than an answer, so that none is kept for ever.
-MOST_GROWTH = 4_096
+MOST_GROWTH = 8_192
 # Threads and files that come and go.
 SOME = 5
 PROCESSES = {
