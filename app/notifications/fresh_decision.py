@@ -77,6 +77,7 @@ def decide_anew(
     if not (concerned and EVENTS[event.event_type].bare):
         state = custody.of(connection, delivery.person_id, ring=house.ring)
         _require_place(connection, caller, delivery.person_id)
+        _require_open(connection, event)
         _require_true(house, EVENTS[event.event_type], decided.file, state, at=at)
         _require_something(event, projection)
     return Fresh(
@@ -175,6 +176,15 @@ def _require_place(connection: Connection, caller: Caller, person_id: str) -> No
     """The recipient is competent where the person will be, or has the case, still."""
     if not is_concerned(connection, agency_id=caller.agency_id, person_id=person_id):
         raise Withdrawn("no-longer-concerned")
+
+
+def _require_open(connection: Connection, event: Row[Any]) -> None:
+    """What it tells of did not end since: somebody who flees anew has been found before.
+
+    The end of the next flight, or of the next release, goes to those who were told of that one.
+    """
+    if receipts.is_over(connection, event):
+        raise Withdrawn("no-longer-true")
 
 
 def _require_true(

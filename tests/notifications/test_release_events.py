@@ -191,6 +191,37 @@ def test_an_escape_500_days_before_the_release_reaches_the_police_of_the_place(
     assert last(police).event.get("concerns") is None
 
 
+def test_of_a_flight_that_is_over_nobody_hears_though_another_one_began(
+    town: Town, prison: Prison
+) -> None:
+    """Its end was told to nobody; the end of the next one goes to whoever was told of that one."""
+    police = town.subscribed("police_local")
+    reference = prison.admit(town.today + timedelta(days=500))
+    town.settle()
+    for event in ("escaped", "recaptured", "escaped"):
+        assert report(prison, reference, event).status_code == 201
+        town.world.clock.advance(minutes=1)
+    town.settle()
+    assert police.told() == ["escaped"]
+    reported(town, prison, reference, "recaptured")
+    assert police.told() == ["escaped", "recaptured"]
+    escaped, recaptured = police.notices()
+    assert recaptured.event["concerns"] == [escaped.jti]
+
+
+def test_a_release_that_was_cancelled_is_not_announced_though_another_one_is_planned(
+    town: Town, prison: Prison
+) -> None:
+    probation = town.subscribed("probation_service")
+    reference = prison.admit(town.today + timedelta(days=40))
+    town.tell()
+    prison.move(reference, None)
+    town.world.clock.advance(minutes=1)
+    prison.move(reference, town.today + timedelta(days=50))
+    town.settle()
+    assert probation.told() == ["release_planned"]
+
+
 def test_a_recapture_before_the_notice_left_tells_nobody(town: Town, prison: Prison) -> None:
     police = town.subscribed("police_local")
     reference = prison.admit(town.today + timedelta(days=500))
