@@ -33,7 +33,7 @@ from app.notifications.health import judge_endpoint
 from app.notifications.kept import KeptConnections
 from app.notifications.retries import wait
 from app.notifications.transport import DEADLINE_SECONDS, Sent, send
-from app.outbox import claims, endpoints, packs, subscriptions
+from app.outbox import claims, endpoints, feeds, packs, subscriptions
 from app.outbox.planning import tell_due
 from app.policy.errors import DecisionFailed
 from app.problems import Overloaded
@@ -150,7 +150,8 @@ class Dispatcher:
         packs.see_to_alarms(connection, new_id=house.new_id, at=at)
         alarmed = record_alarms(connection, house, at=at) + record_feeds(connection, house, at=at)
         given_up = claims.expire(connection, before=at - BACKLOG, at=at, limit=PERSONS)
-        return told + alarmed + escalate(connection, house, at=at) + given_up
+        moved = given_up + feeds.free(connection, at=at)
+        return told + alarmed + escalate(connection, house, at=at) + moved
 
     def _take(
         self, connection: Connection, mine: str, room: int

@@ -204,7 +204,7 @@ def _by_receipt(person_id: str, audience: Audience) -> list[ColumnElement[bool]]
             return [in_view]
         case Recipients.NEW:
             of_this = of_matter(person_id, audience.matter)
-            has_or_gets = of_this.where(DELIVERY.c.status.in_((SENT, QUEUED)))
+            has_or_gets = of_this.where(DELIVERY.c.status.in_((SENT, QUEUED, HELD)))
             return [in_view, subscription.not_in(has_or_gets)]
         case Recipients.TOLD:
             return [was_told]

@@ -8,9 +8,22 @@ or they are discarded and the custodian corrects its data.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from app.bell import ring_after_commit
 from app.files.tables import InmateFile
@@ -162,6 +175,26 @@ def release(connection: Connection, feed: Row[Any], *, at: datetime) -> int:
     ring_after_commit(connection)
     _end_hold(connection, feed, approved=feed.held_snapshot)
     return changed.rowcount
+
+
+def free(connection: Connection, *, at: datetime) -> int:
+    """Let out what no feed holds any more. How many notices.
+
+    Whoever published at the moment of a decision did not see it, and the decision not that.
+    """
+    return connection.execute(_unheld(), {"at": at}).rowcount
+
+
+@cache
+def _unheld() -> Update:
+    """Built once: it is asked at every look of a dispatcher."""
+    held = exists().where(
+        CHANGE.c.person_id == DELIVERY.c.person_id,
+        FEED.c.client_id == CHANGE.c.client_id,
+        FEED.c.held_at.is_not(None),
+    )
+    unheld = update(DELIVERY).where(DELIVERY.c.status == HELD, ~held)
+    return unheld.values(status=QUEUED, next_attempt_at=bindparam("at"), reason=None)
 
 
 def discard(connection: Connection, feed: Row[Any]) -> int:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
 from app.access_log.vocabulary import Outcome
 from app.capacity import Capacity
@@ -22,7 +22,7 @@ from app.notifications.deliver import conclude, prepare
 from app.notifications.dispatcher import LEASE, Dispatcher
 from app.notifications.retries import wait
 from app.notifications.transport import Sent, send
-from app.outbox import claims, deliveries
+from app.outbox import claims, deliveries, feeds
 from app.outbox.deliveries import ATTEMPT, Try
 from app.outbox.escalations import ESCALATION
 from app.outbox.planning import tell_due
@@ -586,6 +586,37 @@ def test_whoever_is_told_a_date_while_it_moves_is_told_that_it_moved(
     [changed] = probation.notices()
     assert changed.event_type == "release_date_changed"
     assert changed.event["concerns"] == [claimed.jti]
+
+
+def test_what_is_published_while_its_feed_is_let_go_is_not_held_for_ever(
+    town: Town, prison: Prison
+) -> None:
+    """Published as held, and on record only after somebody had let go all that was held."""
+    probation = town.subscribed("probation_service")
+    prison.move(prison.admit(town.today + days(40)), town.today + days(45))
+    client, at, database = prison.agency.client_id, town.world.clock(), town.world.service.database
+    town.work(lambda c: feeds.hold(c, client, at=at))
+    published, go_on = threading.Event(), threading.Event()
+
+    def publish(connection: Connection) -> int:
+        told = tell_due(connection, town.world.service.house.planner, at=at, limit=100)
+        published.set()
+        go_on.wait(ASLEEP)
+        return told
+
+    def let_go() -> None:
+        town.work(lambda c: feeds.release(c, feeds.get(c, client), at=at))
+
+    publishing = database.submit(publish)
+    assert published.wait(ASLEEP)
+    officer = threading.Thread(target=let_go)
+    officer.start()
+    officer.join(0.5)  # on SQLite it waits for the other's end
+    go_on.set()
+    assert publishing.result(ASLEEP) == 1
+    officer.join()
+    town.settle()
+    assert probation.told() == ["release_planned"]
 
 
 def test_who_comes_late_with_an_old_lease_changes_nothing(town: Town, prison: Prison) -> None:
