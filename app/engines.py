@@ -89,7 +89,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
     # What a batch of entries writes lies in hundreds of pages, those of their indices: to keep
     # them (KiB) and to bring them home less often (pages of the journal) spares a seventh of it,
-    # and half of an auditor's page.
+    # and up to half of an auditor's page.
     for pragma in ("cache_size=-16000", "wal_autocheckpoint=4000"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -143,7 +143,7 @@ class Dispatcher:
             _report("giving back", error)
 
     def _tell(self, connection: Connection) -> int:
-        """What the clock makes: events, entries of alarms, the end of what nobody came for."""
+        """What the clock makes: events, entries of alarms, the end of waiting and of holds."""
         house, at = self.house, self.clock()
         expired = partial(recall_expired, connection, house, at=at)
         told = tell_due(connection, house.planner, at=at, limit=PERSONS, ended=expired)

@@ -94,27 +94,25 @@ def see_to_alarms(
 
 def get(connection: Connection, jti: str) -> Row[Any]:
     """A delivery on paper with who hands it over, kept from others. NotFound."""
-    row = connection.execute(_on_paper(jti).with_for_update(of=DELIVERY)).one_or_none()
-    if row is None:
-        raise NotFound(NO_SUCH_PACK)
-    return row
+    return _found(connection, jti, lock=True)
 
 
 def person_of(connection: Connection, jti: str) -> str:
     """Whom a delivery on paper is about, without keeping it from anybody. NotFound."""
-    row = connection.execute(_on_paper(jti)).one_or_none()
-    if row is None:
-        raise NotFound(NO_SUCH_PACK)
-    person_id: str = row.person_id
+    person_id: str = _found(connection, jti, lock=False).person_id
     return person_id
 
 
-def _on_paper(jti: str) -> Select[Any]:
-    return (
+def _found(connection: Connection, jti: str, *, lock: bool) -> Row[Any]:
+    query = (
         select(DELIVERY, SUBSCRIPTION.c.hand_over_by)
         .join(SUBSCRIPTION, SUBSCRIPTION.c.subscription_id == DELIVERY.c.subscription_id)
         .where(DELIVERY.c.jti == jti, SUBSCRIPTION.c.hand_over_by.is_not(None))
     )
+    row = connection.execute(query.with_for_update(of=DELIVERY) if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(NO_SUCH_PACK)
+    return row
 
 
 def take(connection: Connection, jti: str, *, lease: str, until: datetime) -> Row[Any]:

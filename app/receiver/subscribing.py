@@ -5,7 +5,7 @@ and pass for late.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,12 +43,13 @@ def keep_subscription(store: SqliteStore, client: AgencyClient, wanted: Wanted) 
             have this endpoint or key. The message says what to do.
         ServiceError: the service cannot be asked.
     """
-    known = _known(store, wanted)
+    remembered = store.subscriptions()
+    known = _known(remembered, wanted)
     try:
         if known is None:
             subscription = client.subscribe(wanted.address, wanted.encryption_jwk)
         else:
-            _warn_of_others(store, known)
+            _warn_of_others(remembered, known)
             subscription = _kept(client, known, wanted)
     except ServiceRefused as refusal:
         raise _explained(refusal, known, wanted) or refusal from None
@@ -62,9 +63,8 @@ def keep_subscription(store: SqliteStore, client: AgencyClient, wanted: Wanted) 
     return subscription
 
 
-def _known(store: SqliteStore, wanted: Wanted) -> KnownSubscription | None:
+def _known(found: Sequence[KnownSubscription], wanted: Wanted) -> KnownSubscription | None:
     """The store's own; of several, which older programs made, the one that fits, or the newest."""
-    found = store.subscriptions()
     exact = (wanted.address or INBOX, wanted.kid)
     fitting = [one for one in found if (one.endpoint, one.encryption_kid) == exact]
     return (fitting or found or (None,))[-1]
@@ -82,8 +82,8 @@ def _kept(client: AgencyClient, known: KnownSubscription, wanted: Wanted) -> Sub
     return client.change_subscription(known.subscription_id, changes)
 
 
-def _warn_of_others(store: SqliteStore, known: KnownSubscription) -> None:
-    others = [one for one in store.subscriptions() if one.subscription_id != known.subscription_id]
+def _warn_of_others(found: Sequence[KnownSubscription], known: KnownSubscription) -> None:
+    others = [one for one in found if one.subscription_id != known.subscription_id]
     for other in others:
         LOGGER.warning(
             "the store knows another subscription, whose notices come as well: end it "
