@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from app.database import Database
 from app.house import House
 from app.policy.actions import of_the_catalogue
 from app.policy.archive import Archive
-from app.policy.authorities import LegalAuthority
 from app.policy.bundle import Bundle, make_bundle
 from app.policy.changes import AuthorityChange, Changes
 from app.policy.errors import PolicyError
 from app.problems import Conflict, InvalidInput, NotFound, ThroughcareError
 from app.releases.profile import Profile
 from tests.policy.random_policies import register as random_register
+from tests.policy.unchecked import authority as planted_authority
 from tests.world import POLICIES
 
 AT = datetime(2027, 3, 3, 9, 0, tzinfo=UTC)
@@ -46,18 +46,7 @@ def archive(text: str) -> Archive:
 
 
 FIRST, SECOND, THIRD = archive("first"), archive("second"), archive("third")
-AUTHORITY = LegalAuthority(
-    id="PLANTED",
-    title="Planted",
-    citation="Law on planting, Article 1",
-    role="police_local",
-    agency=None,
-    parts=frozenset({"supervision"}),
-    purposes=frozenset({"welfare_check"}),
-    valid_from=date(2027, 1, 1),
-    valid_until=date(2027, 12, 31),
-    review_date=date(2027, 6, 30),
-)
+AUTHORITY = planted_authority(article=1, purpose="welfare_check")
 
 
 def empty_bundle(digest: str) -> Bundle:

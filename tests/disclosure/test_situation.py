@@ -13,6 +13,7 @@ from app.house import House
 from app.policy.authorities import LegalAuthority
 from app.policy.request import Request
 from tests.api.exchange import Exchange
+from tests.policy.unchecked import authority as planted_authority
 
 PLACE = "XK-PEJA"
 
@@ -160,18 +161,7 @@ def test_what_the_file_does_not_say_is_no_incident(exchange: Exchange, missing: 
 
 
 def test_a_legal_authority_counts_in_its_term_by_the_legal_day(exchange: Exchange) -> None:
-    authority = LegalAuthority(
-        id="PLANTED",
-        title="Planted",
-        citation="Law on planting, Article 4",
-        role="police_local",
-        agency=None,
-        parts=frozenset({"supervision"}),
-        purposes=frozenset({"condition_enforcement"}),
-        valid_from=date(2027, 3, 3),
-        valid_until=date(2027, 12, 31),
-        review_date=date(2027, 6, 30),
-    )
+    authority = planted_authority(first=date(2027, 3, 3))
     for at, parts in (
         (datetime(2027, 3, 2, 22, 59, tzinfo=UTC), frozenset()),
         (datetime(2027, 3, 2, 23, 1, tzinfo=UTC), {"supervision"}),

@@ -13,24 +13,13 @@ from app.policy.authorities import LegalAuthority
 from app.policy.bundle import Bundle
 from app.policy.changes import changes
 from app.policy.grounds import ground_changes
-from tests.policy.unchecked import agreement, bundle_of, permit
+from tests.policy.unchecked import agreement, authority, bundle_of, permit
 
 BASIS = LegalBasis(id="L", citation="Law on planted policies, Article 1", illustrative=True)
 OTHER = LegalBasis(id="M", citation="Law on planted policies, Article 2", illustrative=True)
 AGREED = replace(agreement(), parties=frozenset({"police_local", "court_panel"}))
 PERMIT = permit("police_local", "grant:identity.full_name:full")
-AUTHORITY = LegalAuthority(
-    id="X",
-    title="Planted",
-    citation="Law on planting, Article 4",
-    role="police_local",
-    agency=None,
-    parts=frozenset({"supervision"}),
-    purposes=frozenset({"condition_enforcement"}),
-    valid_from=date(2027, 1, 1),
-    valid_until=date(2029, 12, 31),
-    review_date=date(2028, 12, 31),
-)
+AUTHORITY = authority("X", last=date(2029, 12, 31), review=date(2028, 12, 31))
 
 
 def bundle(

@@ -8,6 +8,7 @@ import cedarpy
 from app.policy import engine
 from app.policy.actions import of_the_catalogue
 from app.policy.agreements import Agreement, LegalBasis, Register
+from app.policy.authorities import LegalAuthority
 from app.policy.bundle import Bundle, make_bundle
 from app.policy.invariants import Invariant
 from app.policy.masks import with_masks
@@ -34,6 +35,30 @@ def agreement(
         review_date=last,
         legal_bases=frozenset({"L"}),
         illustrative=False,
+    )
+
+
+def authority(
+    id_: str = "PLANTED",
+    *,
+    article: int = 4,
+    purpose: str = "condition_enforcement",
+    first: date = date(2027, 1, 1),
+    last: date = date(2027, 12, 31),
+    review: date = date(2027, 6, 30),
+) -> LegalAuthority:
+    """An authority of the local police for the supervision."""
+    return LegalAuthority(
+        id=id_,
+        title="Planted",
+        citation=f"Law on planting, Article {article}",
+        role="police_local",
+        agency=None,
+        parts=frozenset({"supervision"}),
+        purposes=frozenset({purpose}),
+        valid_from=first,
+        valid_until=last,
+        review_date=review,
     )
 
 
