@@ -136,7 +136,15 @@ def test_the_bodies_that_the_readme_sends_fit_the_interface() -> None:
 def test_what_the_documents_write_into_the_checkout_is_ignored() -> None:
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     folder = {"agency.toml", "jwks.json", "client.json", "officer.json"}
-    assert {"/*.ndjson", "/*.csv", "/*.pdf", "*.backup", "*.public.json", *folder} <= set(ignored)
+    assert {
+        "/*.ndjson",
+        "/*.csv",
+        "/*.pdf",
+        "*.backup",
+        "*.public.json",
+        "/installation",
+        *folder,
+    } <= set(ignored)
 
 
 def test_the_document_of_operation_explains_every_measure_and_no_other() -> None:
